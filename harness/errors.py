@@ -1,0 +1,68 @@
+"""One error root: what went wrong, in which file, section and at which offset.
+
+The text reads ``path: section+0xoffset: expected, found``. The command line prints exactly that line and exits
+with 2; anything that is not a HarnessError is our own fault and exits with 1.
+"""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """An input that cannot be used, or a request that cannot be met.
+
+    Parameters
+    ----------
+    message : str
+        What was expected and what was found.
+    path, section : str, optional
+        The file, and the section within it.
+    offset : int, optional
+        Byte offset within `section`, or within the file when there is no section.
+    unit : str, optional
+        Name of the compile unit.
+    """
+
+    def __init__(self, message, path=None, section=None, offset=None, unit=None):
+        super().__init__(message)
+        self.message = message
+        self.path = None if path is None else str(path)
+        self.section = section
+        self.offset = offset
+        self.unit = unit
+
+    def __str__(self):
+        where = []
+        if self.path is not None:
+            where.append(self.path)
+        place = self.section or ""
+        if self.offset is not None:
+            place += f"+{self.offset:#x}"
+        if place:
+            where.append(place)
+        if self.unit:
+            where.append(self.unit)
+        return ": ".join([*where, self.message])
+
+
+class KernelError(HarnessError):
+    """A kernel could not be named, found, fetched or unpacked."""
+
+
+class ElfError(HarnessError):
+    """The ELF file is malformed or lacks what is needed."""
+
+
+class DwarfError(HarnessError):
+    """The DWARF sections are malformed."""
+
+
+class BtfFormatError(HarnessError):
+    """A .btf file or .BTF section is malformed."""
+
+
+class EncodeError(HarnessError):
+    """Well-formed input that cannot be expressed in BTF as a whole."""
+
+
+class MeasureError(HarnessError):
+    """A result folder lacks a file or its files do not belong together."""

@@ -1,0 +1,28 @@
+"""The kinds of BTF types (Documentation/bpf/btf.rst 2.2; include/uapi/linux/btf.h, v6.12)."""
+
+from enum import IntEnum
+
+
+class Kind(IntEnum):
+    """BTF_KIND_*, with the numbers of the wire format."""
+
+    VOID = 0
+    INT = 1
+    PTR = 2
+    ARRAY = 3
+    STRUCT = 4
+    UNION = 5
+    ENUM = 6
+    FWD = 7
+    TYPEDEF = 8
+    VOLATILE = 9
+    CONST = 10
+    RESTRICT = 11
+    FUNC = 12
+    FUNC_PROTO = 13
+    VAR = 14
+    DATASEC = 15
+    FLOAT = 16
+    DECL_TAG = 17
+    TYPE_TAG = 18
+    ENUM64 = 19

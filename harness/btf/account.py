@@ -1,0 +1,82 @@
+"""The ledger: every byte of a file has exactly one label."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.btf import wire
+from harness.model import Kind
+
+
+class Account(NamedTuple):
+    """Counts and bytes of one BTF file.
+
+    Attributes
+    ----------
+    kinds : dict of str to (int, int)
+        Kind name to number of types and their bytes, every kind in wire order, absent ones as (0, 0).
+    header_nbytes, string_nbytes, layout_nbytes : int
+    padding_nbytes : int
+        Gaps between sections and bytes after the last one.
+    """
+
+    kinds: dict
+    header_nbytes: int
+    string_nbytes: int
+    layout_nbytes: int
+    padding_nbytes: int
+
+    @property
+    def type_nbytes(self):
+        """Bytes of all types."""
+        return sum(nbytes for _, nbytes in self.kinds.values())
+
+    @property
+    def n_types(self):
+        """Number of all types."""
+        return sum(count for count, _ in self.kinds.values())
+
+    @property
+    def total_nbytes(self):
+        """The sum of all labels: the file's size."""
+        return sum(self.parts().values())
+
+    def parts(self):
+        """Bytes by label, a dict in file order: header, each kind by its name, layout, strings, padding."""
+        parts = {"header": self.header_nbytes}
+        parts.update((name, nbytes) for name, (_, nbytes) in self.kinds.items())
+        parts.update(layout=self.layout_nbytes, strings=self.string_nbytes, padding=self.padding_nbytes)
+        return parts
+
+
+def stat(btf):
+    """The Account of a BtfFile.
+
+    Padding is not what is left over but the gaps themselves, so that ``total_nbytes == btf.file_nbytes`` is a test
+    of the reader and not a tautology.
+    """
+    kind = btf.types.kind()
+    row_nbytes = np.diff(btf.types.start[1:]) * wire.WORD_NBYTES
+    count = np.bincount(kind, minlength=wire.N_KINDS)
+    # float64 weights are exact here: a section is shorter than 2**32 bytes
+    nbytes = np.bincount(kind, row_nbytes, wire.N_KINDS).astype(np.int64)
+    kinds = {k.name: (int(count[k]), int(nbytes[k])) for k in Kind if k != Kind.VOID}
+    header = btf.header
+    return Account(kinds, header.hdr_len, header.str_len, header.layout_len, padding_nbytes(btf))
+
+
+def padding_nbytes(btf):
+    """Bytes that belong to no section: gaps between sections and what follows the last."""
+    header = btf.header
+    sections = [
+        (header.type_off, header.type_len),
+        (header.layout_off, header.layout_len),
+        (header.str_off, header.str_len),
+    ]
+    covered, padding = 0, 0
+    for off, nbytes in sorted((off, nbytes) for off, nbytes in sections if nbytes):
+        padding += off - covered
+        covered = off + nbytes
+    return padding + (btf.file_nbytes - header.hdr_len - covered)

@@ -1,0 +1,444 @@
+"""Compiled part of the structural check. Arrays and scalars only; a fault is a status and the word it is in."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.accelerate import inline, njit
+from harness.btf import wire
+from harness.model import Kind
+from harness.model.tables import KFLAG_SHIFT, VLEN_MASK
+
+OK = 0
+NAME_OFF = 1
+NAME_FORBIDDEN = 2
+NAME_REQUIRED = 3
+NAME_IDENTIFIER = 4
+KIND_FLAG = 5
+VLEN = 6
+TYPE_ID = 7
+VOID_ID = 8
+SIZE = 9
+INT_WORD = 10
+INT_ENCODING = 11
+INT_BITS = 12
+FWD_TYPE = 13
+ARRAY_SIZE = 14
+ARRAY_INDEX = 15
+UNION_OFFSET = 16
+MEMBER_ORDER = 17
+MEMBER_OUTSIDE = 18
+LINKAGE = 19
+NOT_FUNC_PROTO = 20
+VARARGS_NOT_LAST = 21
+VARARGS_NAMED = 22
+NOT_VAR = 23
+VAR_ORDER = 24
+VAR_SIZE = 25
+VAR_OUTSIDE = 26
+TAG_TARGET = 27
+TAG_COMPONENT = 28
+LOOP = 29
+
+INT = int(Kind.INT)
+PTR = int(Kind.PTR)
+ARRAY = int(Kind.ARRAY)
+STRUCT = int(Kind.STRUCT)
+UNION = int(Kind.UNION)
+ENUM = int(Kind.ENUM)
+FWD = int(Kind.FWD)
+TYPEDEF = int(Kind.TYPEDEF)
+VOLATILE = int(Kind.VOLATILE)
+CONST = int(Kind.CONST)
+RESTRICT = int(Kind.RESTRICT)
+FUNC = int(Kind.FUNC)
+FUNC_PROTO = int(Kind.FUNC_PROTO)
+VAR = int(Kind.VAR)
+DATASEC = int(Kind.DATASEC)
+FLOAT = int(Kind.FLOAT)
+DECL_TAG = int(Kind.DECL_TAG)
+TYPE_TAG = int(Kind.TYPE_TAG)
+ENUM64 = int(Kind.ENUM64)
+
+NAME_IS_NONE = int(wire.Name.NONE)
+NAME_IS_OPTIONAL = int(wire.Name.OPTIONAL)
+NAME_IS_IDENTIFIER = int(wire.Name.IDENTIFIER)
+KSYM_NAME_LEN = wire.KSYM_NAME_LEN
+
+INT_MAX_NBYTES = wire.INT_MAX_NBYTES
+INT_UNUSED_MASK = wire.INT_UNUSED_MASK
+FLOAT_NBYTES = wire.FLOAT_NBYTES
+ENUM_NBYTES = wire.ENUM_NBYTES
+BIT_OFFSET_MASK = wire.BIT_OFFSET_MASK
+WHOLE = wire.WHOLE
+NO_TYPE_WORD = wire.NO_TYPE_WORD
+EXTERN = int(wire.FuncLinkage.EXTERN)
+GLOBAL = int(wire.FuncLinkage.GLOBAL)
+
+UNSEEN = 0
+OPEN = 1
+DONE = 2
+
+NO_EDGE = -1
+
+
+class Types(NamedTuple):
+    """What every check reads.
+
+    Attributes
+    ----------
+    words, start
+        Of the TypeTable.
+    kind : uint8 (types + 1,)
+        By type_id; void is 0.
+    blob : uint8 (nbytes,)
+        The string section; ends with NUL.
+    """
+
+    words: np.ndarray
+    start: np.ndarray
+    kind: np.ndarray
+    blob: np.ndarray
+
+
+class Rules(NamedTuple):
+    """Columns of wire.KIND_LAYOUT, int64 (kinds,) each."""
+
+    vlen_words: np.ndarray
+    entry_name: np.ndarray
+    entry_type_word: np.ndarray
+    size_type_is_id: np.ndarray
+    name: np.ndarray
+    kind_flag: np.ndarray
+
+
+@inline
+def is_modifier(kind):
+    """Whether a type of this kind stands for its target, with the same size."""
+    return kind == TYPEDEF or kind == VOLATILE or kind == CONST or kind == RESTRICT or kind == TYPE_TAG
+
+
+@inline
+def is_identifier(blob, name):
+    """Whether the string is one the kernel takes as a symbol name: letters, digits, ``_`` and ``.``, not too long."""
+    for i in range(KSYM_NAME_LEN):
+        c = blob[name + i]
+        if c == 0:
+            return i > 0
+        letter = (97 <= c <= 122) or (65 <= c <= 90) or c == 95 or c == 46
+        digit = 48 <= c <= 57
+        if not letter and not (digit and i > 0):
+            return False
+    return False
+
+
+@inline
+def vlen_of(types, type_id):
+    """vlen of a type, int64."""
+    return np.int64(types.words[types.start[type_id] + 1]) & VLEN_MASK
+
+
+@inline
+def check_name(types, rules, at, kind):
+    """Status of the type's own name, which is the word `at`."""
+    name = np.int64(types.words[at])
+    if name >= len(types.blob):
+        return NAME_OFF
+    rule = rules.name[kind]
+    if rule == NAME_IS_NONE:
+        if name != 0:
+            return NAME_FORBIDDEN
+    elif rule != NAME_IS_OPTIONAL:
+        if types.blob[name] == 0:
+            return NAME_REQUIRED
+        if rule == NAME_IS_IDENTIFIER and not is_identifier(types.blob, name):
+            return NAME_IDENTIFIER
+    return OK
+
+
+@inline
+def check_entries(types, rules, at, kind, vlen):
+    """Status and word of the first name_off or type_id outside its range among members, parameters, variables."""
+    width = rules.vlen_words[kind]
+    type_word = rules.entry_type_word[kind]
+    n_ids = len(types.kind)
+    for i in range(vlen):
+        entry = at + 3 + i * width
+        if rules.entry_name[kind] != 0 and np.int64(types.words[entry]) >= len(types.blob):
+            return NAME_OFF, entry
+        if type_word != NO_TYPE_WORD and np.int64(types.words[entry + type_word]) >= n_ids:
+            return TYPE_ID, entry + type_word
+    return OK, at
+
+
+@inline
+def check_int(types, at):
+    """Status and word of an INT (btf.rst 2.2.1)."""
+    nbytes = np.int64(types.words[at + 2])
+    word = np.int64(types.words[at + 3])
+    if nbytes < 1 or nbytes > INT_MAX_NBYTES:
+        return SIZE, at + 2
+    if word & INT_UNUSED_MASK:
+        return INT_WORD, at + 3
+    encoding = word >> 24
+    if encoding & (encoding - 1):
+        return INT_ENCODING, at + 3
+    if ((word >> 16) & 0xFF) + (word & 0xFF) > 8 * nbytes:
+        return INT_BITS, at + 3
+    return OK, at
+
+
+@inline
+def check_members(types, at, kind, vlen):
+    """Status and word of a STRUCT's or UNION's members, as far as offsets go (btf.rst 2.2.4)."""
+    nbytes = np.int64(types.words[at + 2])
+    kind_flag = types.words[at + 1] >> KFLAG_SHIFT != 0
+    before = np.int64(0)
+    for i in range(vlen):
+        entry = at + 3 + 3 * i
+        if types.words[entry + 1] == 0:
+            return VOID_ID, entry + 1
+        off = np.int64(types.words[entry + 2])
+        if kind_flag:
+            off &= BIT_OFFSET_MASK
+        if kind == UNION and off != 0:
+            return UNION_OFFSET, entry + 2
+        if off < before:
+            return MEMBER_ORDER, entry + 2
+        # equality is allowed: the last member can be a flexible array
+        if (off + 7) >> 3 > nbytes:
+            return MEMBER_OUTSIDE, entry + 2
+        before = off
+    return OK, at
+
+
+@inline
+def check_enum(types, at, kind, width, vlen):
+    """Status and word of an ENUM or ENUM64: its size, and that each enumerator has a name."""
+    nbytes = np.int64(types.words[at + 2])
+    if nbytes not in ENUM_NBYTES:
+        return SIZE, at + 2
+    for i in range(vlen):
+        entry = at + 3 + i * width
+        if types.blob[types.words[entry]] == 0:
+            return NAME_REQUIRED, entry
+    return OK, at
+
+
+@inline
+def check_params(types, at, vlen):
+    """Status and word of a FUNC_PROTO's parameters: void only as the last, nameless one, for varargs."""
+    for i in range(vlen):
+        entry = at + 3 + 2 * i
+        if types.words[entry + 1] == 0:
+            if i != vlen - 1:
+                return VARARGS_NOT_LAST, entry + 1
+            if types.words[entry] != 0:
+                return VARARGS_NAMED, entry
+    return OK, at
+
+
+@inline
+def check_variables(types, at, vlen):
+    """Status and word of a DATASEC's entries: VARs, in order, apart, inside the section (btf.rst 2.2.15)."""
+    nbytes = np.int64(types.words[at + 2])
+    end = np.int64(0)
+    for i in range(vlen):
+        entry = at + 3 + 3 * i
+        if types.kind[types.words[entry]] != VAR:
+            return NOT_VAR, entry
+        off = np.int64(types.words[entry + 1])
+        size = np.int64(types.words[entry + 2])
+        if off < end:
+            return VAR_ORDER, entry + 1
+        if size == 0:
+            return VAR_SIZE, entry + 2
+        end = off + size
+        if end > nbytes:
+            return VAR_OUTSIDE, entry + 2
+    return OK, at
+
+
+@inline
+def check_decl_tag(types, at):
+    """Status and word of a DECL_TAG: its target, and that the component exists (btf.rst 2.2.17)."""
+    target = np.int64(types.words[at + 2])
+    kind = types.kind[target]
+    component = np.int64(types.words[at + 3])
+    if kind == STRUCT or kind == UNION:
+        n_components = vlen_of(types, target)
+    elif kind == FUNC:
+        proto = np.int64(types.words[types.start[target] + 2])
+        # the FUNC can come later and be faulty itself; its own row reports that
+        n_components = np.int64(0)
+        if proto < len(types.kind) and types.kind[proto] == FUNC_PROTO:
+            n_components = vlen_of(types, proto)
+    elif kind == VAR or kind == TYPEDEF:
+        n_components = np.int64(0)
+    else:
+        return TAG_TARGET, at + 2
+    if component != WHOLE and component >= n_components:
+        return TAG_COMPONENT, at + 3
+    return OK, at
+
+
+@inline
+def check_body(types, rules, at, kind, vlen, strict):
+    """Status and word of what only this kind asks, after names and type_ids are known to be in range."""
+    if kind == INT:
+        return check_int(types, at)
+    if kind == ARRAY:
+        if types.words[at + 2] != 0:
+            return ARRAY_SIZE, at + 2
+        for i in range(3, 5):
+            if np.int64(types.words[at + i]) >= len(types.kind):
+                return TYPE_ID, at + i
+            if types.words[at + i] == 0:
+                return VOID_ID, at + i
+    elif kind == STRUCT or kind == UNION:
+        return check_members(types, at, kind, vlen)
+    elif kind == ENUM or kind == ENUM64:
+        return check_enum(types, at, kind, rules.vlen_words[kind], vlen)
+    elif kind == FWD:
+        if types.words[at + 2] != 0:
+            return FWD_TYPE, at + 2
+    elif kind == FUNC:
+        if vlen > EXTERN or (strict and vlen > GLOBAL):
+            return LINKAGE, at + 1
+        if types.kind[types.words[at + 2]] != FUNC_PROTO:
+            return NOT_FUNC_PROTO, at + 2
+    elif kind == FUNC_PROTO:
+        return check_params(types, at, vlen)
+    elif kind == VAR:
+        if types.words[at + 2] == 0:
+            return VOID_ID, at + 2
+        linkage = types.words[at + 3]
+        if linkage > EXTERN or (strict and linkage > GLOBAL):
+            return LINKAGE, at + 3
+    elif kind == DATASEC:
+        return check_variables(types, at, vlen)
+    elif kind == FLOAT:
+        nbytes = np.int64(types.words[at + 2])
+        if nbytes not in FLOAT_NBYTES:
+            return SIZE, at + 2
+    elif kind == DECL_TAG:
+        return check_decl_tag(types, at)
+    return OK, at
+
+
+@njit
+def check_rows(types, rules, strict):
+    """The first fault that can be seen without following chains of types.
+
+    Returns
+    -------
+    status, type_id, word : int
+        `word` is an index into types.words.
+    """
+    for type_id in range(1, len(types.kind)):
+        at = types.start[type_id]
+        kind = types.kind[type_id]
+        info = np.int64(types.words[at + 1])
+        vlen = info & VLEN_MASK
+        status = check_name(types, rules, at, kind)
+        if status != OK:
+            return status, type_id, at
+        if info >> KFLAG_SHIFT != 0 and (rules.kind_flag[kind] == 0 or (strict and kind == FUNC)):
+            return KIND_FLAG, type_id, at + 1
+        if vlen != 0 and rules.vlen_words[kind] == 0 and kind != FUNC:
+            return VLEN, type_id, at + 1
+        if rules.size_type_is_id[kind] != 0 and np.int64(types.words[at + 2]) >= len(types.kind):
+            return TYPE_ID, type_id, at + 2
+        if rules.vlen_words[kind] != 0:
+            status, word = check_entries(types, rules, at, kind, vlen)
+            if status != OK:
+                return status, type_id, word
+        status, word = check_body(types, rules, at, kind, vlen, strict)
+        if status != OK:
+            return status, type_id, word
+    return OK, 0, 0
+
+
+@inline
+def edge_word(types, type_id, i, through_pointers):
+    """Word index of the i-th type_id that must lead on without coming back, or NO_EDGE after the last."""
+    kind = types.kind[type_id]
+    at = types.start[type_id]
+    if is_modifier(kind) or (through_pointers and kind == PTR):
+        if i == 0:
+            return at + 2
+    elif not through_pointers:
+        if kind == ARRAY and i == 0:
+            return at + 3
+        if (kind == STRUCT or kind == UNION) and i < vlen_of(types, type_id):
+            return at + 3 + 3 * i + 1
+    return np.int64(NO_EDGE)
+
+
+@njit
+def find_loop(types, through_pointers, colour, path, edge, resolved):
+    """Find a type that contains itself, depth first and without recursion.
+
+    As the kernel does, in two rounds: pointers and modifiers, where a struct ends the chain; and modifiers, arrays
+    and members, where a pointer ends it.
+
+    Parameters
+    ----------
+    types : Types
+        All type_ids are in range.
+    through_pointers : bool
+        Which round.
+    colour : uint8 (types + 1,)
+        Zero; used for bookkeeping.
+    path, edge : int64 (types + 1,)
+        Used for bookkeeping: the types on the way, and which edge of each is next.
+    resolved : int64 (types + 1,)
+        Filled in place: each type without its modifiers and typedefs.
+
+    Returns
+    -------
+    status, type_id, word : int
+        LOOP, and the reference that closes it.
+    """
+    colour[0] = DONE
+    resolved[0] = 0
+    for root in range(1, len(types.kind)):
+        if colour[root] != UNSEEN:
+            continue
+        colour[root] = OPEN
+        path[0] = root
+        edge[0] = 0
+        depth = 1
+        while depth > 0:
+            type_id = path[depth - 1]
+            word = edge_word(types, type_id, edge[depth - 1], through_pointers)
+            if word == NO_EDGE:
+                colour[type_id] = DONE
+                resolved[type_id] = type_id
+                if is_modifier(types.kind[type_id]):
+                    resolved[type_id] = resolved[types.words[types.start[type_id] + 2]]
+                depth -= 1
+                continue
+            edge[depth - 1] += 1
+            target = np.int64(types.words[word])
+            if colour[target] == OPEN:
+                return LOOP, type_id, word
+            if colour[target] == UNSEEN:
+                colour[target] = OPEN
+                path[depth] = target
+                edge[depth] = 0
+                depth += 1
+    return OK, 0, 0
+
+
+@njit
+def check_array_indices(types, resolved):
+    """The first ARRAY whose index type is not an INT behind its typedefs; status, type_id, word."""
+    for type_id in range(1, len(types.kind)):
+        if types.kind[type_id] == ARRAY:
+            word = types.start[type_id] + 4
+            if types.kind[resolved[types.words[word]]] != INT:
+                return ARRAY_INDEX, type_id, word
+    return OK, 0, 0

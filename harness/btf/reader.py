@@ -1,0 +1,203 @@
+"""The bytes of a .btf file or a .BTF section to tables."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.btf import reader_kernels, wire
+from harness.errors import BtfFormatError
+from harness.model import Kind, StringTable, TypeTable
+from harness.model.tables import KIND_MASK, KIND_SHIFT, VLEN_MASK
+
+
+class BtfFile(NamedTuple):
+    """One parsed BTF file or section.
+
+    Attributes
+    ----------
+    header : wire.Header
+        As it stands in the file; layout_off and layout_len are 0 if the header has no room for them.
+    byteorder : {"little", "big"}
+    types : TypeTable
+        Words in native byte order, the address of a FUNC with kind_flag as (lo32, hi32); names are the file's own
+        name_offs.
+    strings : StringTable
+        The file's string section as it is.
+    file_nbytes : int
+        Length of the whole, gaps and trailing bytes included.
+    path, section : str or None
+        Where it came from, for errors.
+    """
+
+    header: wire.Header
+    byteorder: str
+    types: TypeTable
+    strings: StringTable
+    file_nbytes: int
+    path: str | None = None
+    section: str = wire.SECTION
+
+    @property
+    def types_start(self):
+        """Byte offset of the first type, counted from the magic."""
+        return self.header.hdr_len + self.header.type_off
+
+    @property
+    def strings_start(self):
+        """Byte offset of the string section, counted from the magic."""
+        return self.header.hdr_len + self.header.str_off
+
+    def name(self, type_id):
+        """The name of a type, bytes."""
+        return self.strings.get(int(self.types.words[self.types.start[type_id]]))
+
+    def fault(self, message, offset):
+        """A BtfFormatError at a byte offset of this file; the caller raises it."""
+        return BtfFormatError(message, self.path, self.section, int(offset))
+
+
+def read(path):
+    """The BtfFile at `path`, which is raw BTF and not ELF.
+
+    Raises
+    ------
+    BtfFormatError
+        The file cannot be read or is malformed.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as error:
+        raise BtfFormatError(f"expected a readable file, found: {error.strerror}", path) from error
+    return parse(data, path)
+
+
+def parse(data, path=None, section=wire.SECTION):
+    """The BtfFile in `data`.
+
+    Only what is needed to find every byte is checked; what the types say is left to `check`.
+
+    Parameters
+    ----------
+    data : bytes-like
+        A whole .btf file, or the bytes of an ELF section.
+    path, section : optional
+        Where the bytes came from, for errors.
+
+    Returns
+    -------
+    BtfFile
+        Shares no memory with `data`.
+
+    Raises
+    ------
+    BtfFormatError
+        With the byte offset of the lie.
+
+    Source
+    ------
+    Documentation/bpf/btf.rst 2 (BTF Type and String Encoding), v6.12; header of 32 bytes as in libbpf 462733ec.
+    """
+    data = memoryview(data).cast("B")
+    path = None if path is None else str(path)
+
+    def fault(message, offset):
+        return BtfFormatError(message, path, section, offset)
+
+    header, byteorder = _header(data, fault)
+    _check_places(header, len(data), fault)
+
+    strings_start = header.hdr_len + header.str_off
+    blob = np.frombuffer(data, np.uint8, header.str_len, strings_start).copy()
+    if blob[0] != 0:
+        raise fault(f"expected a string section that begins with NUL, found {blob[0]:#04x}", strings_start)
+    if blob[-1] != 0:
+        end = strings_start + header.str_len - 1
+        raise fault(f"expected a string section that ends with NUL, found {blob[-1]:#04x}", end)
+
+    types_start = header.hdr_len + header.type_off
+    n_words = header.type_len // wire.WORD_NBYTES
+    file_words = np.frombuffer(data, wire.prefix(byteorder) + "u4", n_words, types_start)
+    words = file_words.astype(np.uint32)
+    start = np.empty(n_words // wire.HEAD_WORDS + 2, np.int64)
+    status, n_types, at, detail = reader_kernels.find_rows(
+        words, wire.FIXED_WORDS, wire.VLEN_WORDS, byteorder == "big", start
+    )
+    if status != reader_kernels.OK:
+        raise fault(_row_message(status, n_types + 1, words, at, detail), types_start + wire.WORD_NBYTES * int(at))
+    types = TypeTable(words, start[: n_types + 2].copy())
+    return BtfFile(header, byteorder, types, StringTable(blob), len(data), path, section)
+
+
+def _header(data, fault):
+    """The header and the byte order, after all checks that need no other field's meaning."""
+    field_off = wire.HEADER_FIELD_OFF
+    if len(data) < wire.HDR_LEN:
+        raise fault(f"expected a header of {wire.HDR_LEN} bytes, found {len(data)} bytes in all", len(data))
+    for byteorder in ("little", "big"):
+        end = wire.prefix(byteorder)
+        if struct.unpack_from(end + "H", data)[0] == wire.MAGIC:
+            break
+    else:
+        raise fault(f"expected magic {wire.MAGIC:#06x} in either byte order, found bytes {data[:2].hex(' ')}", 0)
+    header = wire.Header(*struct.unpack_from(end + "HBB5I", data))
+    if header.version != wire.VERSION:
+        raise fault(f"expected version {wire.VERSION}, found {header.version}", field_off["version"])
+    if header.flags != 0:
+        raise fault(f"expected flags 0, found {header.flags:#x}", field_off["flags"])
+    if not wire.HDR_LEN <= header.hdr_len <= len(data):
+        found = f"expected hdr_len {wire.HDR_LEN} to {len(data)}, the file's size, found {header.hdr_len}"
+        raise fault(found, field_off["hdr_len"])
+    known = wire.HDR_LEN
+    if header.hdr_len >= wire.HDR_LEN_LAYOUT:
+        known = wire.HDR_LEN_LAYOUT
+        layout_off, layout_len = struct.unpack_from(end + "2I", data, wire.HDR_LEN)
+        header = header._replace(layout_off=layout_off, layout_len=layout_len)
+    # a field we do not know could move or describe sections; the kernel refuses such a header too
+    unknown = np.flatnonzero(np.frombuffer(data, np.uint8, header.hdr_len - known, known))
+    if len(unknown):
+        at = known + int(unknown[0])
+        raise fault(f"expected zeros in the header after {known} bytes, found {data[at]:#04x}", at)
+    return header, byteorder
+
+
+def _check_places(header, file_nbytes, fault):
+    """Every section is inside the file, aligned, and apart from the others."""
+    field_off = wire.HEADER_FIELD_OFF
+    room = file_nbytes - header.hdr_len
+    places = []
+    for name, align in (("type", wire.ALIGN), ("layout", wire.ALIGN), ("str", 1)):
+        off, nbytes = getattr(header, f"{name}_off"), getattr(header, f"{name}_len")
+        if off % align:
+            raise fault(f"expected {name}_off a multiple of {align}, found {off}", field_off[f"{name}_off"])
+        if nbytes % align:
+            raise fault(f"expected {name}_len a multiple of {align}, found {nbytes}", field_off[f"{name}_len"])
+        if off > room:
+            found = f"expected {name}_off of at most {room}, the bytes after the header, found {off}"
+            raise fault(found, field_off[f"{name}_off"])
+        if nbytes > room - off:
+            found = f"expected {name}_len of at most {room - off}, the bytes after {name}_off, found {nbytes}"
+            raise fault(found, field_off[f"{name}_len"])
+        if nbytes:
+            places.append((off, off + nbytes, name))
+    if header.str_len == 0:
+        raise fault("expected a string section of at least one byte, found str_len 0", field_off["str_len"])
+    places.sort()
+    for (_, stop, before), (off, _, name) in zip(places, places[1:], strict=False):
+        if off < stop:
+            found = f"expected {name}_off of at least {stop}, where the {before} section ends, found {off}"
+            raise fault(found, field_off[f"{name}_off"])
+
+
+def _row_message(status, type_id, words, at, detail):
+    if status == reader_kernels.HEAD_CUT:
+        return f"[{type_id}]: expected {wire.HEAD_WORDS} words, found the end of the types after {detail}"
+    if status == reader_kernels.KIND_UNKNOWN:
+        return f"[{type_id}]: expected kind 1 to {wire.N_KINDS - 1}, found {detail}"
+    info = int(words[at + wire.INFO_WORD])
+    kind, vlen = Kind(info >> KIND_SHIFT & KIND_MASK), info & VLEN_MASK
+    left = len(words) - at
+    return f"[{type_id}] {kind.name}: expected {detail} words for vlen {vlen}, found the end of the types after {left}"

@@ -1,0 +1,171 @@
+"""Compiled part of the writer: names to new offsets, and the string section. Arrays and scalars only."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.accelerate import inline, njit
+from harness.btf.wire import BTF_FUNC_WORDS
+from harness.model import Kind
+from harness.model.tables import KFLAG_SHIFT, KIND_MASK, KIND_SHIFT, VLEN_MASK
+
+OK = 0
+ROW_SHORT = 1
+KIND_UNKNOWN = 2
+ROW_LENGTH = 3
+NAME_PAST_END = 4
+STRINGS_FULL = 5
+STRINGS_TOO_LONG = 6
+
+FUNC = int(Kind.FUNC)
+N_KINDS = len(Kind)
+
+EMPTY = -1
+"""A free slot of the hash table."""
+
+FNV_BASIS = 0x811C9DC5
+FNV_PRIME = 0x01000193
+MASK32 = 0xFFFFFFFF
+"""FNV-1a in int64: no product reaches 2**63, so that compiled and uncompiled kernels agree without overflow."""
+
+
+class Interned(NamedTuple):
+    """The distinct strings met so far, in order of first reference.
+
+    Attributes
+    ----------
+    new_off : uint32 (blob,)
+        Offset in the new section by offset in the blob; 0 is "not met yet", or the empty string.
+    slot : int32 (slots,)
+        Open-addressed hash table, a power of two long: string id or EMPTY.
+    blob_off, nbytes, off, digest : int64 (strings,)
+        Where the string is in the blob, its length without NUL, its new offset, its hash.
+    """
+
+    new_off: np.ndarray
+    slot: np.ndarray
+    blob_off: np.ndarray
+    nbytes: np.ndarray
+    off: np.ndarray
+    digest: np.ndarray
+
+
+@inline
+def same_bytes(blob, a, b, nbytes):
+    """Whether blob[a:a + nbytes] equals blob[b:b + nbytes]."""
+    for i in range(nbytes):
+        if blob[a + i] != blob[b + i]:
+            return False
+    return True
+
+
+@inline
+def find_string(blob, name, interned, n_strings):
+    """The id of the string at `name`, n_strings if it is new; its length, its hash and its slot."""
+    digest = np.int64(FNV_BASIS)
+    nbytes = np.int64(0)
+    while blob[name + nbytes] != 0:
+        digest = ((digest ^ np.int64(blob[name + nbytes])) * FNV_PRIME) & MASK32
+        nbytes += 1
+    mask = np.int64(len(interned.slot) - 1)
+    place = digest & mask
+    while interned.slot[place] != EMPTY:
+        known = np.int64(interned.slot[place])
+        if (
+            interned.digest[known] == digest
+            and interned.nbytes[known] == nbytes
+            and same_bytes(blob, interned.blob_off[known], name, nbytes)
+        ):
+            return known, nbytes, digest, place
+        place = (place + 1) & mask
+    return np.int64(n_strings), nbytes, digest, place
+
+
+@njit
+def encode_rows(words, start, blob, fixed_words, vlen_words, entry_name, swap_addr, max_section, interned, out):
+    """Copy all rows with names replaced by offsets into the new string section.
+
+    Parameters
+    ----------
+    words, start, blob
+        Of the TypeTable and the StringTable; the blob ends with NUL and `start` is valid for `words`.
+    fixed_words, vlen_words, entry_name : int64 (kinds,)
+        Columns of wire.KIND_LAYOUT.
+    swap_addr : bool
+        Exchange the halves of a FUNC's address: file byte order is big endian.
+    max_section : int
+        Largest length of the string section.
+    interned : Interned
+        Filled in place.
+    out : uint32 (words,)
+        Filled in place, native byte order.
+
+    Returns
+    -------
+    status, type_id, detail, n_strings, section_nbytes : int
+    """
+    n_strings = np.int64(0)
+    section_nbytes = np.int64(1)  # the empty string
+    for type_id in range(1, len(start) - 1):
+        begin = start[type_id]
+        row_words = start[type_id + 1] - begin
+        if row_words < 3:
+            return ROW_SHORT, type_id, row_words, n_strings, section_nbytes
+        info = np.int64(words[begin + 1])
+        kind = (info >> KIND_SHIFT) & KIND_MASK
+        vlen = info & VLEN_MASK
+        if kind < 1 or kind >= N_KINDS:
+            return KIND_UNKNOWN, type_id, kind, n_strings, section_nbytes
+        body_words = fixed_words[kind] + vlen_words[kind] * vlen
+        has_addr = kind == FUNC and (info >> KFLAG_SHIFT) != 0
+        if has_addr:
+            body_words += BTF_FUNC_WORDS
+        if row_words != 3 + body_words:
+            return ROW_LENGTH, type_id, 3 + body_words, n_strings, section_nbytes
+        for at in range(begin, begin + row_words):
+            out[at] = words[at]
+        if has_addr and swap_addr:
+            out[begin + 3] = words[begin + 4]
+            out[begin + 4] = words[begin + 3]
+        n_names = np.int64(1)
+        if entry_name[kind] != 0:
+            n_names += vlen
+        for i in range(n_names):
+            at = begin
+            if i > 0:
+                at = begin + 3 + (i - 1) * vlen_words[kind]
+            name = np.int64(words[at])
+            if name >= len(blob):
+                return NAME_PAST_END, type_id, name, n_strings, section_nbytes
+            new_off = np.int64(interned.new_off[name])
+            if new_off == 0 and blob[name] != 0:
+                string_id, nbytes, digest, place = find_string(blob, name, interned, n_strings)
+                if string_id == n_strings:
+                    # at most half full, so that a search always ends
+                    if 2 * (n_strings + 1) > len(interned.slot):
+                        return STRINGS_FULL, type_id, n_strings, n_strings, section_nbytes
+                    if section_nbytes + nbytes + 1 > max_section:
+                        return STRINGS_TOO_LONG, type_id, section_nbytes, n_strings, section_nbytes
+                    interned.slot[place] = string_id
+                    interned.blob_off[string_id] = name
+                    interned.nbytes[string_id] = nbytes
+                    interned.off[string_id] = section_nbytes
+                    interned.digest[string_id] = digest
+                    n_strings += 1
+                    section_nbytes += nbytes + 1
+                new_off = interned.off[string_id]
+                interned.new_off[name] = new_off
+            out[at] = np.uint32(new_off)
+    return OK, 0, 0, n_strings, section_nbytes
+
+
+@njit
+def fill_section(blob, blob_off, nbytes, off, section):
+    """Copy each distinct string to its place in `section`, which is zero before."""
+    for string_id in range(len(blob_off)):
+        source = blob_off[string_id]
+        target = off[string_id]
+        for i in range(nbytes[string_id]):
+            section[target + i] = blob[source + i]

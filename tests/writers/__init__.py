@@ -1,0 +1,1 @@
+"""Writers that turn Python trees into the bytes a test reads: ELF files, DWARF sections; broken ones too."""

@@ -1,0 +1,5 @@
+"""Dedup of types: which rows of a TypeTable say the same, with the semantics of libbpf's btf__dedup."""
+
+from harness.dedup.types import Dedup, dedup_types
+
+__all__ = ["Dedup", "dedup_types"]

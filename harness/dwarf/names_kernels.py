@@ -1,0 +1,113 @@
+"""Compiled interning: equal strings get one name, wherever they stand."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.accelerate import inline, njit
+
+POOL_FLAG = np.uint32(0x80000000)
+
+
+@inline
+def string_hash(text, at):
+    h = np.uint32(2166136261)
+    while text[at] != 0:
+        h = (h ^ np.uint32(text[at])) * np.uint32(16777619)
+        at += 1
+    return h ^ (h >> np.uint32(15))
+
+
+@inline
+def same_string(a, i, b, j):
+    while a[i] == b[j]:
+        if a[i] == 0:
+            return True
+        i += 1
+        j += 1
+    return False
+
+
+@njit
+def intern_offsets(blob, offsets, slots, canon):
+    """Enter the strings at `offsets` into the hash `slots`; canon[offset] = its first equal. How many had one."""
+    mask = np.uint32(len(slots) - 1)
+    merged = 0
+    for k in range(len(offsets)):
+        off = offsets[k]
+        at = string_hash(blob, off) & mask
+        while True:
+            other = slots[at]
+            if other == 0:
+                slots[at] = np.uint32(off)
+                break
+            if same_string(blob, off, blob, np.int64(other)):
+                canon[off] = other
+                merged += 1
+                break
+            at = (at + np.uint32(1)) & mask
+    return merged
+
+
+@njit
+def intern_pool(blob, tail, slots, text, used, remap):
+    """Enter a pool's strings; those that are new are copied behind blob[:tail]. remap[pool offset] = name."""
+    mask = np.uint32(len(slots) - 1)
+    off = np.int64(0)
+    while off < used:
+        at = string_hash(text, off) & mask
+        n = np.int64(0)
+        while text[off + n] != 0:
+            n += 1
+        while True:
+            other = slots[at]
+            if other == 0:
+                new = tail[0]
+                for i in range(n + 1):
+                    blob[new + i] = text[off + i]
+                tail[0] = new + n + 1
+                slots[at] = np.uint32(new)
+                remap[off] = np.uint32(new)
+                break
+            if same_string(text, off, blob, np.int64(other)):
+                remap[off] = other
+                break
+            at = (at + np.uint32(1)) & mask
+        off += n + 1
+
+
+@inline
+def renamed(name, canon, remap):
+    if name & POOL_FLAG:
+        return remap[name & np.uint32(0x7FFFFFFF)]
+    if len(canon) > 0:
+        return canon[name]
+    return name
+
+
+@njit
+def rename(names, canon, remap):
+    """Replace names in place."""
+    for i in range(len(names)):
+        names[i] = renamed(names[i], canon, remap)
+
+
+@njit
+def rename_rows(words, start, first, last, canon, remap):
+    """Replace the names in the rows [first, last)."""
+    for i in range(first, last):
+        w = start[i]
+        words[w] = renamed(words[w], canon, remap)
+        info = words[w + 1]
+        kind = (info >> np.uint32(24)) & np.uint32(0x7F)
+        vlen = np.int64(info & np.uint32(0xFFFFFF))
+        step = 0
+        if kind == 4 or kind == 5 or kind == 19:
+            step = 3
+        elif kind == 6 or kind == 13:
+            step = 2
+        if step:
+            w += 3
+            for _ in range(vlen):
+                words[w] = renamed(words[w], canon, remap)
+                w += step

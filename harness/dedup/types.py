@@ -53,14 +53,16 @@ def dedup_types(types, strings=None, *, in_place=False, threads=1, progress=None
     Raises
     ------
     EncodeError
-        References that never reach a struct, union or typedef (a const of itself).
+        A reference past the table, or references that never reach a struct, union or typedef (a const of itself).
 
     Notes
     -----
     The passes are those of libbpf (src/btf.c, v1.8 development): primitives; structs, unions and typedefs by graph
     equivalence with a hypothetical map; forward declarations; references bottom up; compaction. What is mended, not
     copied: the fallback for types that a compiler emits twice in one unit compares the elements of two arrays, which
-    libbpf since v1.6 compares with themselves. The order of candidates is that of libbpf too: the youngest first.
+    libbpf since v1.6 compares with themselves. Candidates are tried youngest first. libbpf's order is that within one
+    size of its hash table and reverses when the table grows, so where a forward declaration has several definitions
+    its choice is one of chance and ours need not be the same.
     """
     n = types.n_types
     words = types.words if in_place else types.words.copy()
@@ -75,7 +77,9 @@ def dedup_types(types, strings=None, *, in_place=False, threads=1, progress=None
     hashes = np.empty(n + 1, np.uint32)
     runs = [(a, min(a + HASH_ROWS, n + 1)) for a in range(1, n + 1, HASH_ROWS)]
     with ThreadPoolExecutor(max(1, threads)) as executor:
-        list(executor.map(lambda run: tk.hash_rows(words, start, run[0], run[1], hashes), runs))
+        for fault in executor.map(lambda run: tk.hash_rows(words, start, run[0], run[1], hashes), runs):
+            if fault:
+                raise EncodeError(f"expected references to the types 0 to {n}, found another in type {fault}")
     step(1)
     canon = np.zeros(n + 1, np.uint32)
     # the pages of what is only sized for the worst case are never touched, so they cost nothing

@@ -59,9 +59,21 @@ def vlen_of(info):
 
 @inline
 def mix(h, value):
-    # a product of uint32 is a uint64 to numba: cut it back, or it will not equal what was stored
-    h = np.uint32((h ^ value) * np.uint32(0x9E3779B1))
+    # multiplied as 64 bits and cut back: uncompiled, a uint32 product overflows with a warning
+    h = np.uint32((np.uint64(h ^ value) * np.uint64(0x9E3779B1)) & np.uint64(0xFFFFFFFF))
     return np.uint32(h ^ (h >> np.uint32(15)))
+
+
+@inline
+def reference_at(words, w, kind, k):
+    """Index in `words` of the k-th reference of a row that is no struct, or -1 behind the last."""
+    if kind == ARRAY:
+        return w + 3 + k if k < 2 else np.int64(-1)
+    if kind == FUNC_PROTO:
+        if k == 0:
+            return w + 2
+        return w + 2 + 2 * k if k <= vlen_of(words[w + 1]) else np.int64(-1)
+    return w + 2 if k == 0 else np.int64(-1)
 
 
 @njit
@@ -69,11 +81,30 @@ def hash_rows(words, start, first, last, hashes):
     """Hash the rows [first, last): what two rows must share to be the same, or to become it.
 
     Enums by name alone, so that a forward enum meets the full one; structs without the types of their members.
+    Returns 0, or the first type that refers past the table: every later pass relies on there being none.
     """
+    n = len(start) - 2
     for i in range(first, last):
         w = start[i]
         info = words[w + 1]
         kind = kind_of(info)
+        if kind == STRUCT or kind == UNION:
+            for m in range(vlen_of(info)):
+                if words[w + 4 + 3 * m] > n:
+                    return np.int64(i)
+        elif kind == DATASEC:
+            for m in range(vlen_of(info)):
+                if words[w + 3 + 3 * m] > n:
+                    return np.int64(i)
+        elif not (kind == INT or kind == FLOAT or kind == FWD or kind == ENUM or kind == ENUM64):
+            k = np.int64(0)
+            while True:
+                at = reference_at(words, w, kind, k)
+                if at < 0:
+                    break
+                if words[at] > n:
+                    return np.int64(i)
+                k += 1
         h = mix(np.uint32(0x811C9DC5), words[w])
         if kind == STRUCT or kind == UNION:
             h = mix(h, info)
@@ -94,6 +125,7 @@ def hash_rows(words, start, first, last, hashes):
             h = mix(h, info)
             h = mix(h, words[w + 2])
         hashes[i] = h
+    return np.int64(0)
 
 
 @inline
@@ -492,18 +524,6 @@ def resolve_forwards(words, start, hashes, canon, heads, chain):
                 canon[i] = only
     for k in range(len(heads)):
         heads[k] = 0
-
-
-@inline
-def reference_at(words, w, kind, k):
-    """Index in `words` of the k-th reference of a row that is no struct, or -1 behind the last."""
-    if kind == ARRAY:
-        return w + 3 + k if k < 2 else np.int64(-1)
-    if kind == FUNC_PROTO:
-        if k == 0:
-            return w + 2
-        return w + 2 + 2 * k if k <= vlen_of(words[w + 1]) else np.int64(-1)
-    return w + 2 if k == 0 else np.int64(-1)
 
 
 @njit

@@ -44,7 +44,7 @@ PROVENANCE_FIELDS = {
 def root():
     """The program's cache directory, a Path (not created)."""
     # Late: the module sets up the compiler, which takes longer than everything else here.
-    from harness.accelerate import cache_home
+    from harness.paths import cache_home
 
     return cache_home()
 

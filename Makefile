@@ -1,0 +1,46 @@
+# Two commands do everything: `make report` and `make test`. Each makes what it lacks and says what it is doing.
+
+KERNEL ?= debian-6.12-cloud-amd64
+PYTHON ?= python3
+REPORT ?= reports/$(notdir $(KERNEL))
+BIN := .venv/bin
+
+.PHONY: help setup report test lint bench sample kernels clean
+help:
+	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure and render into reports/"
+	@echo "make test                                       the tests (two minutes on two cores, no network)"
+	@echo "make setup | lint | bench | kernels | sample | clean"
+
+setup: .venv/done
+
+.venv/done: pyproject.toml
+	@echo "setup: making .venv with the package and its tools (some minutes on a first run)"
+	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
+	@touch $@
+
+report: setup
+	@$(BIN)/btf-harness report "$(KERNEL)" -o "$(REPORT)"
+
+test: setup
+	@$(BIN)/python -m pytest
+
+lint: setup
+	@$(BIN)/ruff check harness tests
+
+# every kernel of the catalogue: encoded, checked, compared with its own .BTF where it ships one
+kernels: setup
+	@$(BIN)/python -m tests.acceptance.kernels
+
+# warm `encode` of three encodings against one plain `pahole -J -j2`, in turn, in one run
+bench: setup
+	@$(BIN)/python -m tests.acceptance.bench "$(KERNEL)"
+
+# the small report that the README shows
+sample: report
+	@rm -rf reports/sample && mkdir -p reports/sample
+	@cp $(REPORT)/report.md $(REPORT)/*.csv $(REPORT)/*.png reports/sample/
+	@rm -f reports/sample/functions.csv
+
+clean:
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

@@ -1,0 +1,223 @@
+"""The command line: verbs over the stages; later verbs read only files that earlier ones wrote.
+
+Exit codes: 0 done; 2 the input or the request cannot be used (one line on stderr says why and where); 1 our fault, or
+a check of our own figures that failed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+EXIT_OK, EXIT_FAULT, EXIT_INPUT = 0, 1, 2
+
+EXAMPLES = """\
+examples:
+  btf-harness kernels                                   what can be fetched, and what is cached
+  btf-harness encode debian-6.12-cloud-amd64 -o out     fetch, encode three ways
+  btf-harness encode ./vmlinux -o out --policy all --encoding plain --encoding btf_func
+  btf-harness measure out                               out/measurements.csv
+  btf-harness report ./vmlinux -o reports/mine          everything, under all three policies
+  btf-harness dump out/btf_func.btf | grep cpumask_weight
+  btf-harness check out/btf_func.btf
+"""
+
+
+def parser():
+    """The argument parser."""
+    top = argparse.ArgumentParser(
+        prog="btf-harness", description="Encode one Linux kernel's BTF several ways and measure every type and byte.",
+        epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
+    top.add_argument("--version", action="store_true", help="print the version and exit")
+    verbs = top.add_subparsers(dest="verb", metavar="VERB")
+
+    def verb(name, help, run, epilog=None):
+        p = verbs.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog,
+                             formatter_class=argparse.RawDescriptionHelpFormatter)
+        p.set_defaults(run=run)
+        p.add_argument("-q", "--quiet", action="store_true", help="no progress")
+        p.add_argument("-v", "--verbose", action="store_true", help="tracebacks of faults that are ours")
+        return p
+
+    kernel = dict(metavar="KERNEL", help="path of an ELF file with DWARF, a catalogue name, or a package name")
+    verb("kernels", "list the catalogue and what is cached", run_kernels)
+    p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
+             "example:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg")
+    p.add_argument("name", metavar="NAME", help="a catalogue name or an exact package name")
+    p.add_argument("--refresh", action="store_true", help="ask apt again even if one is cached")
+
+    p = verb("encode", "encode a kernel: one .btf per encoding, functions.csv, manifest.json", run_encode,
+             "example:\n  btf-harness encode debian-6.12-cloud-amd64 -o out --encoding plain --encoding decl_tag")
+    p.add_argument("kernel", **kernel)
+    p.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of results, made if need be")
+    p.add_argument("--encoding", action="append", metavar="NAME",
+                   help="an encoding, may be repeated; default: plain, decl_tag and btf_func; also decl_tag_short")
+    p.add_argument("--policy", default="consistent", metavar="POLICY",
+                   help="which functions: all, consistent (default) or current")
+    p.add_argument("--no-fallback", action="store_true",
+                   help="leave functions whose DIEs have no matched address without one")
+    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N",
+                   help="threads for the walk; the result does not depend on it")
+
+    p = verb("measure", "measure a result folder: DIR/measurements.csv", run_measure,
+             "columns: kernel,policy,encoding,part,kind,count,bytes")
+    p.add_argument("folder", metavar="DIR", help="what encode wrote")
+    p.add_argument("--no-compression", action="store_true", help="leave out the zstd -19 and xz -9 sizes")
+
+    p = verb("report", "render a report: report.md, tables as CSV, plots as PNG and SVG", run_report,
+             "examples:\n  btf-harness report debian-6.1-cloud-amd64 -o reports/6.1\n"
+             "  btf-harness report out -o reports/out")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (all policies are made), or what encode wrote")
+    p.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the report")
+    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+
+    p = verb("dump", "print a .btf file as bpftool btf dump does, for every form we write", run_dump)
+    p.add_argument("file", metavar="FILE.btf")
+    p.add_argument("--format", choices=("raw", "json"), default="raw")
+    p = verb("check", "check the structure of a .btf file; one line says what is wrong where", run_check)
+    p.add_argument("file", metavar="FILE.btf")
+    p.add_argument("--strict", action="store_true", help="refuse what today's kernels refuse, such as btf_func")
+    return top
+
+
+def main(argv=None):
+    """Run the command line; returns the exit code."""
+    from harness.errors import HarnessError
+
+    top = parser()
+    args = top.parse_args(argv)
+    if args.version:
+        from harness import __version__
+
+        print(__version__)
+        return EXIT_OK
+    if args.verb is None:
+        top.print_help()
+        return EXIT_INPUT
+    try:
+        return args.run(args) or EXIT_OK
+    except HarnessError as err:
+        print(f"btf-harness: {err}", file=sys.stderr)
+        return EXIT_INPUT
+    except BrokenPipeError:
+        # whoever read us has seen enough; keep Python from complaining when it closes stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except KeyboardInterrupt:
+        print("btf-harness: interrupted", file=sys.stderr)
+        return 130
+    except Exception as err:
+        if args.verbose:
+            raise
+        print(f"btf-harness: a fault of ours: {type(err).__name__}: {err} (-v shows where)", file=sys.stderr)
+        return EXIT_FAULT
+
+
+def run_kernels(args):
+    """`kernels`: catalogue and cache, tab separated."""
+    from harness import kernels
+
+    cached = kernels.cached()
+    default = kernels.default_name()
+    print("name\tarchitecture\tcached\tpath")
+    for entry in kernels.catalogue():
+        mine = [k for k in cached if k.name == entry.name]
+        star = " (default)" if entry.name == default else ""
+        labels = ", ".join(k.label for k in mine) or "-"
+        print(f"{entry.name}{star}\t{entry.architecture}\t{labels}\t{mine[0].path if mine else '-'}")
+    known = {entry.name for entry in kernels.catalogue()}
+    for k in cached:
+        if k.name not in known:
+            print(f"{k.name}\t{k.provenance.get('architecture', '-')}\t{k.label}\t{k.path}")
+
+
+def run_fetch(args):
+    """`fetch`."""
+    from harness import kernels
+
+    print(kernels.fetch(args.name, refresh=args.refresh, progress=not args.quiet).path)
+
+
+def _prepare(args, kernel, fallback=True):
+    from harness import run, ui
+
+    threads = max(1, args.threads)
+    if args.quiet:
+        return run.prepare(kernel, threads, fallback)
+    with ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
+        return run.prepare(kernel, threads, fallback, progress)
+
+
+def run_encode(args):
+    """`encode`."""
+    from harness import encodings, kernels, run
+    from harness.errors import EncodeError
+    from harness.functions.policies import POLICIES
+
+    if args.policy not in POLICIES:
+        raise EncodeError(f"expected a policy of {', '.join(POLICIES)}, found {args.policy!r}")
+    for name in args.encoding or ():
+        encodings.encoding(name)
+    kernel = kernels.resolve(args.kernel, progress=not args.quiet)
+    prepared = _prepare(args, kernel, not args.no_fallback)
+    encoded = run.encode(prepared, args.policy, args.encoding)
+    folder = run.write_result(args.output, prepared, encoded)
+    if not args.quiet:
+        base = len(encoded.files["plain"])
+        for name, data in encoded.files.items():
+            print(f"{folder / (name + '.btf')}: {len(data)} bytes ({len(data) - base:+d})")
+
+
+def run_measure(args):
+    """`measure`."""
+    from harness import measure
+
+    measure.measure(args.folder, compression=not args.no_compression)
+    if not args.quiet:
+        print(Path(args.folder) / "measurements.csv")
+
+
+def run_report(args):
+    """`report`."""
+    from harness import kernels, measure, report, run
+    from harness.functions.policies import POLICIES
+
+    out = Path(args.output)
+    if (Path(args.source) / "manifest.json").is_file():
+        folders = [Path(args.source)]
+    else:
+        kernel = kernels.resolve(args.source, progress=not args.quiet)
+        prepared = _prepare(args, kernel)
+        folders = [run.write_result(out / "btf" / policy, prepared, run.encode(prepared, policy))
+                   for policy in POLICIES]
+        del prepared
+    for folder in folders:
+        if not args.quiet:
+            print(f"measuring {folder}", file=sys.stderr, flush=True)
+        measure.measure(folder)
+    if not args.quiet:
+        print("rendering", file=sys.stderr, flush=True)
+    result = report.render(folders, out)
+    print(out / "report.md")
+    return EXIT_OK if getattr(result, "sound", True) else EXIT_FAULT
+
+
+def run_dump(args):
+    """`dump`."""
+    from harness import btf
+
+    (btf.dump_raw if args.format == "raw" else btf.dump_json)(btf.read(args.file), sys.stdout.buffer)
+    sys.stdout.flush()
+
+
+def run_check(args):
+    """`check`."""
+    from harness import btf
+
+    btf.check(btf.read(args.file), strict=args.strict)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

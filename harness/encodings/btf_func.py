@@ -1,0 +1,32 @@
+"""Alan Maguire's counter-proposal of May 2023: FUNC with kind_flag and a trailing struct btf_func { __u64 addr; }."""
+
+import numpy as np
+
+from harness.encodings.encoding import Encoding, FunctionRows, distinct_funcs, func_rows
+
+
+def rows(pairs, first_id, n_blob):
+    """FUNCs told apart by name, FUNC_PROTO and address, each with its address."""
+    table, func = func_rows(pairs, first_id, "address", with_address=True)
+    return FunctionRows(table, np.zeros(0, np.uint8), func)
+
+
+def growth(pairs):
+    """8 bytes per FUNC that has an address, 12 for each FUNC that no longer merges (and 16 for its annotations)."""
+    merged, _ = distinct_funcs(pairs, "proto")
+    apart, first = distinct_funcs(pairs, "address")
+    extra = len(first) - (int(merged.max()) + 1 if len(merged) else 0)
+    tags = len({(name, int(apart[p]), c) for p, name, c in pairs.tags})
+    shared = len({(name, int(merged[p]), c) for p, name, c in pairs.tags})
+    return 8 * int(pairs.has_address[first].sum()) + 12 * extra + 16 * (tags - shared)
+
+
+ENCODING = Encoding(
+    name="btf_func",
+    summary="FUNC with kind_flag and a trailing struct btf_func { __u64 addr; }, one per address",
+    identity="address",
+    rows=rows,
+    growth=growth,
+    formula="8 per (FUNC, address) pair + 12 per FUNC that no longer merges",
+    rank=3,
+)

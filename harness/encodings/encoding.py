@@ -1,0 +1,174 @@
+"""What an encoding is: an identity of FUNCs, the rows it writes, and its cost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.model import Kind, TypeTable, info_word
+
+
+class Pairs(NamedTuple):
+    """The (FUNC, address) pairs that a policy keeps, sorted by name and then address; every column (pairs,).
+
+    Attributes
+    ----------
+    name : uint32
+        Offset in the string blob.
+    proto : uint32
+        type_id of the FUNC_PROTO.
+    address : uint64
+        Entry address, bytes.
+    has_address : bool
+        Whether the address is known; without it only the FUNC is written.
+    tags : list of (int, int, int)
+        btf_decl_tag annotations: pair, name, component_idx.
+    """
+
+    name: np.ndarray
+    proto: np.ndarray
+    address: np.ndarray
+    has_address: np.ndarray
+    tags: list
+
+
+class FunctionRows(NamedTuple):
+    """What an encoding appends to the common types.
+
+    Attributes
+    ----------
+    types : TypeTable
+    strings : uint8
+        What to append to the string blob.
+    func : uint32 (pairs,)
+        type_id of each pair's FUNC.
+    """
+
+    types: TypeTable
+    strings: np.ndarray
+    func: np.ndarray
+
+
+@dataclass(frozen=True)
+class Encoding:
+    """One way to write functions and their addresses.
+
+    Attributes
+    ----------
+    name : str
+    summary : str
+        One sentence for tables and help.
+    identity : str
+        'proto': FUNCs are equal by name and FUNC_PROTO; 'address': also by address.
+    rows : callable
+        (pairs, first_id, n_blob) -> FunctionRows; first_id is the type_id of the first row, n_blob where the strings
+        will go.
+    growth : callable
+        (pairs) -> bytes that the file is predicted to grow over `plain`.
+    formula : str
+        The same in words.
+    rank : int
+        Order in tables; the baseline is 0.
+    default : bool
+        Whether it is made when none is asked for.
+    """
+
+    name: str
+    summary: str
+    identity: str
+    rows: Callable
+    growth: Callable
+    formula: str
+    rank: int
+    default: bool = True
+
+
+def make_pairs(names, protos, addresses, has_address, blob_strings, tags_of):
+    """Sort function instances into Pairs, each (name, FUNC_PROTO, address) once.
+
+    Parameters
+    ----------
+    names, protos, addresses, has_address : arrays (instances,)
+    blob_strings : callable
+        (distinct names) -> bytes array of the strings, to sort by.
+    tags_of : list of (int, int, int)
+        Annotations by instance.
+
+    Returns
+    -------
+    (Pairs, int64 (instances,)) : the pairs and the pair of each instance.
+    """
+    distinct, inverse = np.unique(names, return_inverse=True)
+    rank = np.empty(len(distinct), np.int64)
+    rank[np.argsort(blob_strings(distinct), kind="stable")] = np.arange(len(distinct))
+    order = np.lexsort((protos, addresses, rank[inverse]))
+    n, p, a = names[order], protos[order], addresses[order]
+    new = np.ones(len(order), bool)
+    new[1:] = (n[1:] != n[:-1]) | (p[1:] != p[:-1]) | (a[1:] != a[:-1])
+    pair = np.empty(len(order), np.int64)
+    pair[order] = np.cumsum(new) - 1
+    tags = sorted({(int(pair[i]), name, component) for i, name, component in tags_of})
+    return Pairs(n[new], p[new], a[new], has_address[order][new], tags), pair
+
+
+def distinct_funcs(pairs, identity):
+    """Index of the FUNC of each pair, and the first pair of each FUNC, numbered in the order of the pairs."""
+    key = [pairs.name, pairs.proto]
+    if identity == "address":
+        key += [pairs.address, pairs.has_address]
+    order = np.lexsort(key)
+    new = np.zeros(len(order), bool)
+    if len(order):
+        new[0] = True
+    for column in key:
+        c = column[order]
+        new[1:] |= c[1:] != c[:-1]
+    group = np.empty(len(order), np.int64)
+    group[order] = np.cumsum(new) - 1
+    first = np.full(int(new.sum()), len(order), np.int64)
+    np.minimum.at(first, group, np.arange(len(order)))
+    number = np.empty(len(first), np.int64)
+    by_first = np.argsort(first)
+    number[by_first] = np.arange(len(first))
+    return number[group], first[by_first]
+
+
+def func_rows(pairs, first_id, identity, with_address=False):
+    """FUNC rows (linkage static, as pahole writes) and the annotations' DECL_TAG rows: (rows, FUNC of each pair)."""
+    func, first = distinct_funcs(pairs, identity)
+    n = len(first)
+    wide = pairs.has_address[first] if with_address else np.zeros(n, bool)
+    start = np.concatenate([[0], np.cumsum(np.where(wide, 5, 3))]).astype(np.int64)
+    words = np.empty(int(start[-1]), np.uint32)
+    at = start[:-1]
+    words[at] = pairs.name[first]
+    words[at + 1] = np.where(wide, info_word(Kind.FUNC, 0, 1), info_word(Kind.FUNC)).astype(np.uint32)
+    words[at + 2] = pairs.proto[first]
+    address = pairs.address[first][wide]
+    words[at[wide] + 3] = (address & np.uint64(0xFFFFFFFF)).astype(np.uint32)
+    words[at[wide] + 4] = (address >> np.uint64(32)).astype(np.uint32)
+    func_id = (first_id + func).astype(np.uint32)
+    tags = sorted({(name, int(func_id[p]), component) for p, name, component in pairs.tags},
+                  key=lambda t: (t[1], t[2], t[0]))
+    table = TypeTable(words, np.concatenate([[0], start]))
+    if tags:
+        from harness.model import concatenate
+
+        extra = np.array([[name, info_word(Kind.DECL_TAG), target, component & 0xFFFFFFFF]
+                          for name, target, component in tags], np.uint32)
+        ends = 4 * np.arange(len(tags) + 1, dtype=np.int64)
+        table = concatenate([table, TypeTable(extra.ravel(), np.concatenate([[0], ends]))])
+    return table, func_id
+
+
+def addressed(pairs, func):
+    """Distinct (FUNC, address) of the pairs that have one: (func, address), sorted by FUNC and address."""
+    f, a = func[pairs.has_address], pairs.address[pairs.has_address]
+    order = np.lexsort((a, f))
+    f, a = f[order], a[order]
+    new = np.ones(len(f), bool)
+    new[1:] = (f[1:] != f[:-1]) | (a[1:] != a[:-1])
+    return f[new], a[new]

@@ -1,0 +1,196 @@
+"""Compiled parts of the join: symbol base names, prototype hashes, prototype rows."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.accelerate import inline, njit
+
+NON_FUNCTION = 1  # the suffix says .part or .cold: a piece of a function, not a function
+SUFFIXED = 2
+
+FUNC_PROTO = 13
+
+DROPPED = 0
+PLACED = 1
+ELLIPSIS = 2
+
+
+@inline
+def range_hash(text, start, stop):
+    h = np.uint32(2166136261)
+    for i in range(start, stop):
+        h = np.uint32((np.uint64(h ^ np.uint32(text[i])) * np.uint64(16777619)) & np.uint64(0xFFFFFFFF))
+    return np.uint32(h ^ (h >> np.uint32(15)))
+
+
+@inline
+def string_length(text, at):
+    n = np.int64(0)
+    while text[at + n] != 0:
+        n += 1
+    return n
+
+
+@njit
+def enter_names(blob, names, slots):
+    """Enter distinct strings (offsets into `blob`) into an open hash of index + 1."""
+    mask = np.uint32(len(slots) - 1)
+    for k in range(len(names)):
+        off = np.int64(names[k])
+        at = range_hash(blob, off, off + string_length(blob, off)) & mask
+        while slots[at] != 0:
+            at = (at + np.uint32(1)) & mask
+        slots[at] = np.uint32(k + 1)
+
+
+@njit
+def match_symbols(blob, names, slots, strtab, symbols, out, flags):
+    """For each symbol the index of its base name (the part before the first '.') in `names`, or -1.
+
+    flags gets SUFFIXED and NON_FUNCTION as the rest of the symbol's name says.
+    """
+    mask = np.uint32(len(slots) - 1)
+    for s in range(len(symbols)):
+        start = np.int64(symbols[s])
+        n = string_length(strtab, start)
+        base = np.int64(0)
+        while base < n and strtab[start + base] != 46:
+            base += 1
+        f = 0
+        if base < n:
+            f = SUFFIXED
+            for i in range(start + base, start + n - 4):
+                if strtab[i] == 46:
+                    a, b, c, d = strtab[i + 1], strtab[i + 2], strtab[i + 3], strtab[i + 4]
+                    if (a == 99 and b == 111 and c == 108 and d == 100) or (
+                            a == 112 and b == 97 and c == 114 and d == 116):
+                        f |= NON_FUNCTION
+        flags[s] = f
+        out[s] = -1
+        at = range_hash(strtab, start, start + base) & mask
+        while slots[at] != 0:
+            k = np.int64(slots[at]) - 1
+            off = np.int64(names[k])
+            same = blob[off + base] == 0
+            i = np.int64(0)
+            while same and i < base:
+                same = blob[off + i] == strtab[start + i]
+                i += 1
+            if same:
+                out[s] = k
+                break
+            at = (at + np.uint32(1)) & mask
+
+
+@njit
+def signature_hashes(types, param, param_type, id_map, out):
+    """A 64-bit hash of each function's return and parameter types, names left out."""
+    for f in range(len(types)):
+        h = np.uint64(id_map[types[f]]) + np.uint64(0x9E3779B97F4A7C15)
+        for p in range(param[f], param[f + 1]):
+            h = (h ^ (np.uint64(id_map[param_type[p]]) + np.uint64(1))) * np.uint64(0xD6E8FEB86659FD93)
+            h ^= h >> np.uint64(32)
+        out[f] = h * np.uint64(0xD6E8FEB86659FD93)
+
+
+@njit
+def prototype_rows(rows, types, param, param_name, param_type, place, id_map, words, start):
+    """Write a FUNC_PROTO row for each function in `rows`.
+
+    place, uint8 (params,): DROPPED, PLACED or ELLIPSIS; there is one ellipsis at most, and it comes last.
+    """
+    w = np.int64(0)
+    for k in range(len(rows)):
+        f = rows[k]
+        start[k] = w
+        vlen = 0
+        at = w + 3
+        variadic = False
+        for p in range(param[f], param[f + 1]):
+            if place[p] == ELLIPSIS:
+                variadic = True
+            elif place[p] == PLACED:
+                words[at] = param_name[p]
+                words[at + 1] = id_map[param_type[p]]
+                at += 2
+                vlen += 1
+        if variadic:
+            words[at] = 0
+            words[at + 1] = 0
+            at += 2
+            vlen += 1
+        words[w] = 0
+        words[w + 1] = np.uint32((FUNC_PROTO << 24) | vlen)
+        words[w + 2] = id_map[types[f]]
+        w = at
+    start[len(rows)] = w
+
+
+@inline
+def words_hash(words, a, n):
+    h = np.uint32(0x811C9DC5)
+    for k in range(n):
+        h = np.uint32((np.uint64(h ^ words[a + k]) * np.uint64(0x9E3779B1)) & np.uint64(0xFFFFFFFF))
+        h = np.uint32(h ^ (h >> np.uint32(15)))
+    return h
+
+
+@njit
+def unify_prototypes(base_words, base_start, words, start, slots, same):
+    """same[k] = -(type_id) of an equal FUNC_PROTO of the base table, else the first equal row of `words`.
+
+    `slots` is an open hash: type_id for the base's rows, -(row + 1) for ours, 0 free.
+    """
+    mask = np.uint32(len(slots) - 1)
+    for i in range(1, len(base_start) - 1):
+        a = base_start[i]
+        if (base_words[a + 1] >> np.uint32(24)) & np.uint32(0x7F) == FUNC_PROTO:
+            at = words_hash(base_words, a, base_start[i + 1] - a) & mask
+            while slots[at] != 0:
+                at = (at + np.uint32(1)) & mask
+            slots[at] = i
+    for k in range(len(start) - 1):
+        a = start[k]
+        n = start[k + 1] - a
+        at = words_hash(words, a, n) & mask
+        same[k] = k
+        while True:
+            other = slots[at]
+            if other == 0:
+                slots[at] = -(k + 1)
+                break
+            equal = True
+            if other > 0:
+                b = base_start[other]
+                equal = base_start[other + 1] - b == n
+                i = np.int64(0)
+                while equal and i < n:
+                    equal = base_words[b + i] == words[a + i]
+                    i += 1
+                if equal:
+                    same[k] = -other
+                    break
+            else:
+                b = start[-other - 1]
+                equal = start[-other] - b == n
+                i = np.int64(0)
+                while equal and i < n:
+                    equal = words[b + i] == words[a + i]
+                    i += 1
+                if equal:
+                    same[k] = -other - 1
+                    break
+            at = (at + np.uint32(1)) & mask
+
+
+@njit
+def gather_rows(words, start, rows, out_words, out_start):
+    """Copy the given rows behind one another."""
+    at = np.int64(0)
+    for k in range(len(rows)):
+        out_start[k] = at
+        for w in range(start[rows[k]], start[rows[k] + 1]):
+            out_words[at] = words[w]
+            at += 1
+    out_start[len(rows)] = at

@@ -1,0 +1,54 @@
+"""Compiles what comes after the walk, in a process of its own, while the first run compiles the walk.
+
+numba compiles one function at a time in a process, and the walk's kernels take most of it; on two cores this takes a
+third off the first run. It calls the stages on a table of two types, so that the signatures are the real ones.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+
+
+def start():
+    """Start that process if nothing is compiled yet; returns a Popen or None."""
+    from harness import accelerate
+
+    if not accelerate.first_run() or (os.cpu_count() or 1) < 2:
+        return None
+    try:
+        return subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.DEVNULL,
+                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    except OSError:
+        return None  # then this process compiles all by itself
+
+
+def main():
+    """Compile dedup, the join and the writer."""
+    import numpy as np
+
+    from harness import btf
+    from harness.dedup import dedup_types
+    from harness.functions import join_kernels as jk
+    from harness.model import Kind, StringTable, TypeTable, info_word
+
+    words = np.array([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], np.uint32)
+    types = TypeTable(words, np.array([0, 0, 4, 7], np.int64))
+    strings = StringTable(np.frombuffer(b"\0int\0", np.uint8).copy())
+    types, id_map = dedup_types(types, strings)
+    btf.encode(types, strings)
+    u1, u4, i8 = np.uint8, np.uint32, np.int64
+    names, slots = np.array([1], u4), np.zeros(256, u4)
+    jk.enter_names(strings.blob, names, slots)
+    jk.match_symbols(strings.blob, names, slots, strings.blob, names, np.empty(1, i8), np.empty(1, u1))
+    types_of, param, none = np.zeros(1, u4), np.zeros(2, i8), np.zeros(0, u4)
+    jk.signature_hashes(types_of, param, none, id_map, np.empty(1, np.uint64))
+    rows, out, start = np.zeros(1, i8), np.empty(8, u4), np.empty(2, i8)
+    jk.prototype_rows(rows, types_of, param, none, none, np.zeros(0, u1), id_map, out, start)
+    jk.unify_prototypes(types.words, types.start, out, start, np.zeros(256, i8), np.empty(1, i8))
+    jk.gather_rows(out, start, rows, np.empty(8, u4), np.empty(3, i8)[1:])
+
+
+if __name__ == "__main__":
+    main()

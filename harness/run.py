@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+import re
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -29,7 +31,8 @@ from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
 SCHEMA = 1
 """Version of manifest.json and functions.csv. History: 1, first."""
 
-FUNCTION_COLUMNS = ("name", "address", "symbol", "match", "unit", "external", "elf_addresses", "proto", "func", "reason")
+FUNCTION_COLUMNS = ("name", "address", "symbol", "match", "unit", "external", "elf_addresses", "proto", "func",
+                    "reason")
 
 
 class Prepared(NamedTuple):
@@ -211,19 +214,25 @@ def encode(prepared, policy="consistent", encodings=None):
             for name, component in tags_by_die.get(die, ())] if tags_by_die else []
     pairs, pair_of = enc.make_pairs(table.name[kept], prototypes.type_id, table.address[kept], has_address,
                                     strings.array, tags)
-    files, predicted = {}, {}
-    func = np.zeros(len(table.die), np.uint32)
-    for e in chosen:
+
+    def make(e):
         rows = e.rows(pairs, common.n_types + 1, len(prepared.strings))
         types = concatenate([common, rows.types])
         blob = np.concatenate([prepared.strings, rows.strings]) if len(rows.strings) else prepared.strings
-        files[e.name] = btf.encode(types, StringTable(blob), byteorder=prepared.kernel["byteorder"])
-        predicted[e.name] = int(e.growth(pairs))
-        if e.name == "plain":
-            func[kept] = rows.func[pair_of]
+        return btf.encode(types, StringTable(blob), byteorder=prepared.kernel["byteorder"]), rows.func
+
+    with ThreadPoolExecutor(2) as executor:
+        made = dict(zip([e.name for e in chosen], executor.map(make, chosen), strict=True))
+    files = {name: data for name, (data, _) in made.items()}
+    predicted = {e.name: int(e.growth(pairs)) for e in chosen}
+    func = np.zeros(len(table.die), np.uint32)
+    func[kept] = made["plain"][1][pair_of]
     proto = np.zeros(len(table.die), np.uint32)
     proto[kept] = prototypes.type_id
     return Encoded(policy, files, predicted, selection, pairs, proto, func)
+
+
+UNSAFE = re.compile(r'[,"\r\n]').search
 
 
 class _Strings:
@@ -238,6 +247,11 @@ class _Strings:
 
     def array(self, offsets):
         return np.array(self.list(offsets) or [b""], dtype=bytes)[: len(offsets)]
+
+    def fields(self, offsets):
+        """The strings as CSV fields (RFC 4180)."""
+        out = [s.decode("utf-8", "surrogateescape") for s in self.list(offsets)]
+        return ['"' + s.replace('"', '""') + '"' if UNSAFE(s) else s for s in out]
 
     def rank(self, offsets):
         """Rank of each string among them, by content."""
@@ -310,30 +324,21 @@ def functions_csv(prepared, encoded):
     """
     table, walked = prepared.table, prepared.walk
     strings = _Strings(prepared.strings)
-    names = strings.list(table.name)
-    symbols = _Strings(prepared.symbols.strtab).list(
-        np.where(table.symbol >= 0, prepared.symbols.name[table.symbol] if len(prepared.symbols.name) else 0, 0)
-        .astype(np.int64)) if len(prepared.symbols.name) else [b""] * len(names)
-    units = [_csv(u) for u in strings.list(walked.unit_name)]
-    unit = walked.functions.unit[table.die].tolist()
+    symbol = np.where(table.symbol >= 0, table.symbol, 0)
+    n_symbols = len(prepared.symbols.name)
+    symbols = [""] * len(symbol)
+    if n_symbols:
+        symbols = _Strings(prepared.symbols.strtab).fields(prepared.symbols.name[symbol])
+    for i in np.flatnonzero(table.symbol < 0).tolist():
+        symbols[i] = ""
+    unit_names = strings.fields(walked.unit_name)
+    units = [unit_names[u] for u in walked.functions.unit[table.die].tolist()]
     external = ((walked.functions.flags[table.die] & wk.FN_EXTERNAL) != 0).astype(int).tolist()
     match = [m.name.lower() for m in Match]
     reasons = [REASON_TEXT[r] for r in Reason]
-    width = prepared.kernel["bits"] // 4
-    columns = zip(names, table.address.tolist(), symbols, table.symbol.tolist(), table.match.tolist(), unit, external,
-                  table.n_addresses.tolist(), encoded.proto.tolist(), encoded.func.tolist(),
-                  encoded.selection.reason.tolist(), strict=True)
-    lines = [",".join(FUNCTION_COLUMNS)]
-    lines += [
-        f"{_csv(n)},0x{a:0{width}x},{_csv(s) if k >= 0 else ''},{match[m]},{units[u]},{e},{c},{p},{f},{reasons[r]}"
-        for n, a, s, k, m, u, e, c, p, f, r in columns
-    ]
-    return ("\n".join(lines) + "\n").encode("utf-8", "surrogateescape")
-
-
-def _csv(text):
-    """A bytes string as one CSV field (RFC 4180)."""
-    out = text.decode("utf-8", "surrogateescape")
-    if any(c in out for c in ',"\r\n'):
-        return '"' + out.replace('"', '""') + '"'
-    return out
+    row = f"%s,0x%0{prepared.kernel['bits'] // 4}x,%s,%s,%s,%d,%d,%d,%d,%s".__mod__
+    lines = map(row, zip(strings.fields(table.name), table.address.tolist(), symbols,
+                         map(match.__getitem__, table.match.tolist()), units, external, table.n_addresses.tolist(),
+                         encoded.proto.tolist(), encoded.func.tolist(),
+                         map(reasons.__getitem__, encoded.selection.reason.tolist()), strict=True))
+    return "\n".join([",".join(FUNCTION_COLUMNS), *lines, ""]).encode("utf-8", "surrogateescape")

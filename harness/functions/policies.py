@@ -97,9 +97,12 @@ def inconsistent_names(table, walk, types, id_map):
     jk.signature_hashes(f.type, f.param, f.param_type, id_map, hashes)
     n_names = len(table.name_start) - 1
     dies = table.name_dies
-    usable = (f.flags[dies] & wk.FN_UNNAMED_PARAM) == 0
-    name = np.repeat(np.arange(n_names), np.diff(table.name_start))[usable]
-    dies = dies[usable]
+    name = np.repeat(np.arange(n_names), np.diff(table.name_start))
+    # a clone with reordered parameters has another prototype by design; pahole judges it as reordered instead
+    reordered = np.zeros(n_names, bool)
+    reordered[name[(f.flags[dies] & wk.FN_REORDERED) != 0]] = True
+    usable = ((f.flags[dies] & wk.FN_UNNAMED_PARAM) == 0) & ~reordered[name]
+    name, dies = name[usable], dies[usable]
     differs = np.zeros(n_names, bool)
     same_name = name[1:] == name[:-1]
     differs[name[1:][same_name & (hashes[dies[1:]] != hashes[dies[:-1]])]] = True

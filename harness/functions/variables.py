@@ -66,7 +66,11 @@ def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
             inside &= ~((v.addr >= np.uint64(other.addr)) & (v.addr - np.uint64(other.addr) < np.uint64(other.nbytes)))
     skipped, rows = {}, []
     first_symbols = None
-    for i in np.flatnonzero(inside).tolist():
+    candidates = np.flatnonzero(inside)
+    made_up = _starts_with(walk.strings.blob, v.name[candidates], NOT_IN_SOURCE)
+    if made_up.any():
+        skipped["name made by a macro"] = int(made_up.sum())
+    for i in candidates[~made_up].tolist():
         name = walk.strings.get(int(v.name[i]))
         offset = int(v.addr[i]) - section.addr
         type_id = int(id_map[v.type[i]])
@@ -76,8 +80,6 @@ def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
             reason = "artificial"
         elif not name or not IDENTIFIER.match(name):
             reason = "no valid name"
-        elif name.startswith(NOT_IN_SOURCE):
-            reason = "name made by a macro"
         elif not type_id:
             reason = "void"
         elif not 0 < size < 1 << 32:
@@ -110,6 +112,17 @@ def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
     table = TypeTable(np.array(words, np.uint32), np.array([0, *start], np.int64))
     ids = {row[0]: first_id + k for k, row in enumerate(rows)}
     return Variables(table, np.frombuffer(PER_CPU.encode() + b"\0", np.uint8), ids, skipped)
+
+
+def _starts_with(blob, names, prefixes):
+    """Whether each name (an offset into `blob`) starts with one of the prefixes: bool (names,)."""
+    out = np.zeros(len(names), bool)
+    for prefix in prefixes:
+        hit = np.ones(len(names), bool)
+        for k, byte in enumerate(prefix):
+            hit &= blob[np.minimum(names.astype(np.int64) + k, len(blob) - 1)] == byte
+        out |= hit
+    return out
 
 
 def _byte_size(types, type_id, pointer_nbytes):

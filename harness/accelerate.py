@@ -47,12 +47,13 @@ import numba  # noqa: E402 (the cache directory is read when numba is imported)
 
 
 def njit(function):
-    """`numba.njit` with our defaults: cached, GIL released, no exceptions raised inside kernels."""
+    """`numba.njit` with our defaults for a kernel that Python calls: cached, GIL released, no exceptions raised."""
     return numba.njit(function, cache=True, nogil=True, error_model="numpy", _nrt=False)
 
 
 def inline(function):
-    """A small helper inlined by LLVM into the kernels that call it; not worth a cache entry of its own."""
+    """The same for what only kernels call: it lives in their cache entries, and an entry of its own would cost each
+    start a millisecond."""
     return numba.njit(function, nogil=True, error_model="numpy", _nrt=False)
 
 

@@ -223,7 +223,7 @@ def shallow_equal(words, a, b):
     return True
 
 
-@njit
+@inline
 def twins(words, start, i, j, work):
     """Whether two types of one unit say the same, to a depth of TWIN_DEPTH.
 
@@ -316,7 +316,7 @@ def twins(words, start, i, j, work):
     return True
 
 
-@njit
+@inline
 def equivalent(words, start, canon, hypot, trail, stack, work, candidate, canonical):
     """Whether two type graphs say the same: 0, or the number of entries in `trail`.
 
@@ -437,7 +437,7 @@ def equivalent(words, start, canon, hypot, trail, stack, work, candidate, canoni
     return np.int64(0)
 
 
-@njit
+@inline
 def merge_hypothesis(words, start, canon, hypot, trail, n):
     """Make what an equivalence check has shown permanent, and clear its map."""
     for k in range(n):

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, njit
+from harness.accelerate import inline
 from harness.dwarf import constants as dw
 
 PAD = 64
@@ -40,6 +40,7 @@ BAD_UNIT_DIE = 14
 ABBREV_LIMIT = 15
 ENUM_RANGE = 16
 BAD_ABBREV_FORM = 17
+TOO_MUCH_WORK = 18
 
 # Slots of the attributes that are read; 0 is every other attribute
 S_NAME = 1
@@ -141,6 +142,16 @@ SKIP_BLOCK4 = -6
 SKIP_INDIRECT = -7
 SKIP_UNKNOWN = -8
 
+BLOCK_FLAG = np.uint64(1 << 40)
+"""Set in the length of a block, which stands where other attributes have their form."""
+
+WORK_PER_BYTE = 64
+WORK_PER_UNIT = 1024
+"""How much a unit may cost to read, in attributes and bytes stepped over. Compilers' units stay below 5 per byte."""
+
+ABBREV_WORK = 1 << 28
+"""How many bytes of abbreviation tables the units of one batch may read: tables may be shared, but not without end."""
+
 POOL_FLAG = 0x80000000
 """Set in a name that lies in the batch's pool of inline strings rather than in a string section."""
 
@@ -190,7 +201,8 @@ SKELETON = 2
 #   geo    int64   where things are: the row of the unit at hand (U_*), then the columns G_*
 #   codes  int32   abbreviation `code` at codes[A_COLUMNS * code], columns A_*
 #   specs  int64   attribute specification `k` at specs[X_COLUMNS * k], columns X_*
-#   die    uint64  attributes of the DIE read last: value of slot s at die[s], its form or block length at die[AUX + s]
+#   die    uint64  attributes of the DIE read last: value of slot s at die[s], its form at die[AUX + s]; of a block the
+#                  index of its first byte in info, and BLOCK_FLAG | its length
 #   text, slots    pool of the strings that stand in .debug_info itself: bytes, and an open hash of offset + 1
 #   seen   uint8   1 at the offset of each string that is some name
 G_INFO_BASE = U_COLUMNS  # section offset of info[0]
@@ -216,7 +228,11 @@ G_N_ROWS = U_COLUMNS + 19  # of the unit at hand
 G_FIRST_ID = U_COLUMNS + 20
 G_XREF = U_COLUMNS + 21  # next free cross reference, and where the unit's share of them ends
 G_XREF_STOP = U_COLUMNS + 22
-G_COLUMNS = U_COLUMNS + 23
+G_WORK = U_COLUMNS + 23  # what may still be read of the unit at hand: see WORK_PER_BYTE
+G_ABBREV_WORK = U_COLUMNS + 24  # bytes of abbreviation tables read
+G_TABLE = U_COLUMNS + 25  # 1 + offset of the table read last, if it can be used again; and what its forms depend on
+G_TABLE_SIZES = U_COLUMNS + 26
+G_COLUMNS = U_COLUMNS + 27
 
 A_STAMP = 0  # equals codes[0] if the code is defined in the table read last
 A_TAG = 1
@@ -317,7 +333,7 @@ def sleb(buf, pos):
     return value, pos
 
 
-@njit
+@inline
 def slot_of(at):
     """The slot an attribute is read into, 0 for the attributes that are only stepped over."""
     if at == dw.DW_AT_name:
@@ -379,7 +395,7 @@ def slot_of(at):
     return 0
 
 
-@njit
+@inline
 def class_of(tag):
     """C_* of a tag."""
     if tag == dw.DW_TAG_base_type:
@@ -426,7 +442,7 @@ def class_of(tag):
     return C_OTHER
 
 
-@njit
+@inline
 def skip_of(form, address_size, offset_size, version):
     """How far a form reaches: a number of bytes, or SKIP_* (DWARF 5 section 7.5.6)."""
     if (form == dw.DW_FORM_data1 or form == dw.DW_FORM_ref1 or form == dw.DW_FORM_flag or form == dw.DW_FORM_strx1
@@ -474,7 +490,7 @@ def skip_of(form, address_size, offset_size, version):
     return SKIP_UNKNOWN
 
 
-@njit
+@inline
 def parse_abbrevs(side, geo, codes, specs):
     """Read the unit's abbreviation table into `codes` and `specs` (DWARF 5 section 7.5.3); a status."""
     base = geo[G_ABBREV]
@@ -483,6 +499,13 @@ def parse_abbrevs(side, geo, codes, specs):
     address_size = geo[U_ADDRESS_SIZE]
     offset_size = geo[U_OFFSET_SIZE]
     version = geo[U_VERSION]
+    sizes = address_size + 16 * offset_size + 256 * version
+    if geo[G_TABLE] == geo[U_ABBREV] + 1 and geo[G_TABLE_SIZES] == sizes:
+        return OK
+    geo[G_TABLE] = 0
+    if geo[G_ABBREV_WORK] > ABBREV_WORK:
+        geo[G_FAULT] = geo[U_START]
+        return TOO_MUCH_WORK
     generation = codes[A_STAMP] + np.int32(1)
     codes[A_STAMP] = generation
     codes[A_FLAGS] = 0
@@ -494,9 +517,12 @@ def parse_abbrevs(side, geo, codes, specs):
             return BAD_ABBREV_TABLE
         code, pos = uleb(side, pos)
         if code == 0:
+            geo[G_TABLE] = geo[U_ABBREV] + 1
+            geo[G_TABLE_SIZES] = sizes
+            geo[G_ABBREV_WORK] += pos - base - geo[U_ABBREV]
             return OK
         if code >= MAX_CODE:
-            geo[G_DETAIL] = np.int64(code)
+            geo[G_DETAIL] = np.int64(code & np.uint64(0x7FFFFFFFFFFFFFFF))
             return ABBREV_LIMIT
         a = A_COLUMNS * np.int64(code)
         tag, pos = uleb(side, pos)
@@ -559,7 +585,7 @@ def parse_abbrevs(side, geo, codes, specs):
         codes[a + A_SKIPS_STOP] = n_skips
 
 
-@njit
+@inline
 def string_end(buf, pos, stop):
     """Position behind the NUL of the string at `pos`, or -1 if there is none before `stop`."""
     while pos < stop:
@@ -569,7 +595,7 @@ def string_end(buf, pos, stop):
     return np.int64(-1)
 
 
-@njit
+@inline
 def skip_variable(buf, geo, pos, stop, op):
     """Position behind a form of variable length, or -1."""
     if op == SKIP_INDIRECT:
@@ -585,7 +611,9 @@ def skip_variable(buf, geo, pos, stop, op):
         _, pos = uleb(buf, pos)
         return pos
     if op == SKIP_STRING:
-        return string_end(buf, pos, stop)
+        end = string_end(buf, pos, stop)
+        geo[G_WORK] -= end - pos if end > pos else stop - pos
+        return end if geo[G_WORK] >= 0 else np.int64(-1)
     if op == SKIP_BLOCK:
         length, pos = uleb(buf, pos)
     elif op == SKIP_BLOCK1:
@@ -623,12 +651,12 @@ def skip_die(info, geo, codes, specs, code, pos, stop):
     return pos
 
 
-@njit
+@inline
 def intern_inline(text, slots, geo, buf, start, stop):
     """Offset of a string (without NUL, buf[start:stop]) in the pool, or -1 when the pool is full."""
     h = np.uint32(2166136261)
     for i in range(start, stop):
-        h = (h ^ np.uint32(buf[i])) * np.uint32(16777619)
+        h = np.uint32((np.uint64(h ^ np.uint32(buf[i])) * np.uint64(16777619)) & np.uint64(0xFFFFFFFF))
     mask = np.uint32(len(slots) - 1)
     at = (h ^ (h >> np.uint32(15))) & mask
     n = stop - start
@@ -655,7 +683,7 @@ def intern_inline(text, slots, geo, buf, start, stop):
     return off
 
 
-@njit
+@inline
 def indexed_string(side, geo, index):
     """Offset in .debug_str of string `index` of the unit (DWARF 5 section 7.26), or -1."""
     if index > np.uint64(1 << 40):
@@ -668,7 +696,7 @@ def indexed_string(side, geo, index):
     return np.int64(off) if off < np.uint64(geo[G_N_STR]) else np.int64(-1)
 
 
-@njit
+@inline
 def indexed_address(side, geo, index):
     """(address, found) of entry `index` of the unit's part of .debug_addr (DWARF 5 section 7.27)."""
     if index > np.uint64(1 << 40):
@@ -680,7 +708,7 @@ def indexed_address(side, geo, index):
     return read_sized(side, geo[G_ADDR] + at, size, geo[G_BIG]), True
 
 
-@njit
+@inline
 def string_name(side, geo, form, value, seen):
     """Name of a string that stands in a string section, or -1 when its offset lies outside."""
     off = np.int64(-1)
@@ -714,7 +742,7 @@ def is_address_index(form):
             or (form >= dw.DW_FORM_addrx1 and form <= dw.DW_FORM_addrx4))
 
 
-@njit
+@inline
 def read_die(info, side, geo, codes, specs, code, pos, die, text, slots, seen, resolve):
     """Read the attributes of a DIE whose code has been read; fills `die`.
 
@@ -734,6 +762,10 @@ def read_die(info, side, geo, codes, specs, code, pos, die, text, slots, seen, r
     stop = geo[U_STOP] - base
     mask = np.uint64(0)
     a = A_COLUMNS * code
+    geo[G_WORK] -= np.int64(codes[a + A_SPECS_STOP]) - np.int64(codes[a + A_SPECS]) + 1
+    if geo[G_WORK] < 0:
+        geo[G_FAULT] = base + pos
+        return mask, pos, TOO_MUCH_WORK
     for k in range(codes[a + A_SPECS], codes[a + A_SPECS_STOP]):
         x = X_COLUMNS * k
         slot = specs[x + X_SLOT]
@@ -757,7 +789,7 @@ def read_die(info, side, geo, codes, specs, code, pos, die, text, slots, seen, r
             pos += size
             continue
         value = np.uint64(0)
-        length = form
+        length = np.uint64(form)
         if size == 4:
             value = read_u32(info, pos, big)
             pos += 4
@@ -802,7 +834,7 @@ def read_die(info, side, geo, codes, specs, code, pos, die, text, slots, seen, r
                 at += 4
             if size != SKIP_STRING:
                 value = np.uint64(at)
-                length = pos - at
+                length = BLOCK_FLAG | np.uint64(pos - at)
         if slot == 0:
             continue
         if slot == S_NAME or slot == S_CONST_VALUE:
@@ -828,7 +860,7 @@ def read_die(info, side, geo, codes, specs, code, pos, die, text, slots, seen, r
                 geo[G_FAULT] = base + at
                 return mask, pos, BAD_INDEX
         die[slot] = value
-        die[AUX + slot] = np.uint64(length)
+        die[AUX + slot] = length
         mask |= np.uint64(1) << np.uint64(slot)
     if pos > stop:
         geo[G_FAULT] = base + pos

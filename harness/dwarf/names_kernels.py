@@ -11,11 +11,12 @@ POOL_FLAG = np.uint32(0x80000000)
 
 @inline
 def string_hash(text, at):
+    """(hash, position of the NUL) of a string."""
     h = np.uint32(2166136261)
     while text[at] != 0:
-        h = (h ^ np.uint32(text[at])) * np.uint32(16777619)
+        h = np.uint32((np.uint64(h ^ np.uint32(text[at])) * np.uint64(16777619)) & np.uint64(0xFFFFFFFF))
         at += 1
-    return h ^ (h >> np.uint32(15))
+    return h ^ (h >> np.uint32(15)), at
 
 
 @inline
@@ -30,12 +31,21 @@ def same_string(a, i, b, j):
 
 @njit
 def intern_offsets(blob, offsets, slots, canon):
-    """Enter the strings at `offsets` into the hash `slots`; canon[offset] = its first equal. How many had one."""
+    """Enter the strings at `offsets` into the hash `slots`; canon[offset] = its first equal. How many had one.
+
+    -1 when the strings overlap so much that hashing them all would take forever: a linker lets a string be the tail
+    of another one, which about doubles their sum.
+    """
+    work = np.int64(64) * len(blob) + (1 << 20)
     mask = np.uint32(len(slots) - 1)
-    merged = 0
+    merged = np.int64(0)
     for k in range(len(offsets)):
         off = offsets[k]
-        at = string_hash(blob, off) & mask
+        h, end = string_hash(blob, off)
+        at = h & mask
+        work -= end - off
+        if work < 0:
+            return np.int64(-1)
         while True:
             other = slots[at]
             if other == 0:
@@ -55,10 +65,9 @@ def intern_pool(blob, tail, slots, text, used, remap):
     mask = np.uint32(len(slots) - 1)
     off = np.int64(0)
     while off < used:
-        at = string_hash(text, off) & mask
-        n = np.int64(0)
-        while text[off + n] != 0:
-            n += 1
+        h, end = string_hash(text, off)
+        at = h & mask
+        n = end - off
         while True:
             other = slots[at]
             if other == 0:

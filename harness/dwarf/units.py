@@ -45,7 +45,7 @@ def unit_headers(info, n_abbrev):
     at = 0
     end = "<" if info.little_endian else ">"
     while at < info.nbytes:
-        head = info.read(at, min(at + LONGEST_HEADER, info.nbytes)).tobytes()
+        head = info.head(at, LONGEST_HEADER)
 
         def fault(message, where=at):
             return DwarfError(message, info.path, info.section_name(where), info.section_offset(where))

@@ -34,6 +34,8 @@ FAULTS = {
     dk.BAD_RANGES: "expected a range list within its section, found its end or an unknown entry",
     dk.BAD_UNIT_DIE: "expected a unit's DIE, found tag {detail:#x}",
     dk.ABBREV_LIMIT: ".debug_abbrev: expected codes below 131072 and at most 1048576 attributes, found {detail}",
+    dk.TOO_MUCH_WORK: "expected a unit that can be read in a time that grows with its size, found DIEs that lead to "
+                      "the same ones over and over",
     dk.ENUM_RANGE: "expected an enumerator that fits the enum's size, found a larger one",
 }
 IN_ABBREV = {dk.BAD_ABBREV_TABLE, dk.ABBREV_LIMIT, dk.BAD_ABBREV_FORM}
@@ -140,11 +142,15 @@ class InfoBytes:
                 "linux-image-unsigned-<version>-dbgsym) and pass the path of its vmlinux", image.path)
         self._info = info
         self._types = image.debug_section("types")
+        for section in (info, self._types):
+            n = sum(section is not None and section.name == other.name for other in image.sections)
+            if n > 1:
+                raise DwarfError(f"expected one section of that name, found {n}: the object has type units in groups; "
+                                 "link it (ld -r merges them) or compile without -fdebug-types-section", image.path,
+                                 section.name)
         self._plain = image.is_plain(info)
         if self._plain:
-            if info.offset + info.nbytes > image.file_nbytes:
-                raise DwarfError(f"expected {info.nbytes} bytes, found {max(image.file_nbytes - info.offset, 0)}: "
-                                 "is the file truncated?", image.path, info.name, 0)
+            image.check(info)
             self.n_info = info.nbytes
         else:
             self._bytes = image.read(info)
@@ -164,6 +170,13 @@ class InfoBytes:
         if split < stop:
             out[split - start : stop - start] = self._types_bytes[split - self.n_info : stop - self.n_info]
         return out
+
+    def head(self, at, nbytes):
+        """Up to `nbytes` bytes from `at` on, as bytes; cheaper than `read` for a few of them."""
+        stop = min(at + nbytes, self.section_stop(at))
+        if self._plain and at < self.n_info:
+            return self._image.pread_bytes(self._info, at, stop)
+        return self.read(at, stop).tobytes()
 
     def in_types(self, at):
         """Whether an offset lies in .debug_types."""
@@ -255,7 +268,7 @@ class _Scratch(threading.local):
             self.die = np.zeros(dk.DIE_WORDS, np.uint64)
             self.die2 = np.zeros(dk.DIE_WORDS, np.uint64)
             self.stack = (np.zeros(wk.MAX_DEPTH + 1, np.uint8), np.zeros(wk.MAX_DEPTH + 1, np.int64))
-            self.found = np.zeros(4096, np.int64)
+            self.found = np.zeros(wk.MAX_CHAIN, np.int64)
         return self
 
 
@@ -320,6 +333,11 @@ def walk(image, threads=1, progress=None):
         geo[dk.G_INFO_BASE] = base
         return geo
 
+    def fault_of(status, geo):
+        if geo[dk.G_WORK] < 0:
+            status[0] = dk.TOO_MUCH_WORK  # whatever a kernel then could not do
+        return status
+
     def raise_fault(status):
         code, offset, detail, unit = (int(x) for x in status)
         name = units[unit, dk.U_NAME]
@@ -329,7 +347,9 @@ def walk(image, threads=1, progress=None):
         label = None
         if 0 < name < dk.POOL_FLAG:
             label = StringTable(side.blob).get(int(name)).decode(errors="replace")
-        raise DwarfError(text, image.path, info.section_name(offset), info.section_offset(offset), label)
+        start = int(units[unit, dk.U_START])
+        within = info.section_offset(start) + min(max(offset, start), int(units[unit, dk.U_STOP])) - start
+        raise DwarfError(text, image.path, info.section_name(start), within, label)
 
     scratch = _Scratch()
     batches = _batches(units)
@@ -357,13 +377,14 @@ def walk(image, threads=1, progress=None):
                            np.empty(n, np.uint32), np.empty(n, np.uint8), np.empty(n, np.int64),
                            np.empty(n, np.int32), np.zeros(4, np.int64))
             status = np.zeros(4, np.int64)
-            wk.index_units(data, side.side, geometry(start), s.codes, s.specs, units, first, last, s.die, pool.text,
+            geo = geometry(start)
+            wk.index_units(data, side.side, geo, s.codes, s.specs, units, first, last, s.die, pool.text,
                            pool.slots, seen, out, *s.stack, s.found, status)
             if status[0] != dk.POOL_FULL:
                 break
             pool_nbytes *= 8
         if status[0] != dk.OK:
-            return status
+            return fault_of(status, geo)
         r, f, v, t = (int(x) for x in out.used)
         ends = (r, r, r, f, f, v, t, t, t, t)
         advance(stop - start)
@@ -419,7 +440,7 @@ def walk(image, threads=1, progress=None):
                     break
                 pool_nbytes *= 8
             if status[0] != dk.OK:
-                return status
+                return fault_of(status, geo)
             advance(b - a)
             return pool._replace(nbytes=int(geo[dk.G_POOL_NBYTES]), n_strings=int(geo[dk.G_POOL_STRINGS])), tag_name
 
@@ -430,7 +451,7 @@ def walk(image, threads=1, progress=None):
             filled.append(result)
         seen[fake_int - 1] = seen[int_name - 1] = 1
 
-        blob, canon, remaps = _unify_names(side.blob, seen, [pool for pool, _ in filled])
+        blob, canon, remaps = _unify_names(image.path, side.blob, seen, [pool for pool, _ in filled])
 
         def rename_batch(item):
             (first, last), remap = item
@@ -477,7 +498,7 @@ def walk(image, threads=1, progress=None):
                 units[:, dk.U_LANGUAGE].copy(), counts)
 
 
-def _unify_names(blob, seen, pools):
+def _unify_names(path, blob, seen, pools):
     """Give equal strings equal names: (blob with the pools' strings added, canon, remap of each pool).
 
     `canon` maps a name to the name of its first equal, uint32 (nbytes of the blob,), or is empty when every name is
@@ -492,6 +513,9 @@ def _unify_names(blob, seen, pools):
     canon = np.zeros(len(blob), np.uint32)
     canon[offsets] = offsets
     merged = nk.intern_offsets(out, offsets, slots, canon)
+    if merged < 0:
+        raise DwarfError("expected strings that overlap little, found many long ones that share their ends", path,
+                         ".debug_str", 0)
     tail = np.array([len(blob)], np.int64)
     remaps = []
     for pool in pools:
@@ -522,10 +546,11 @@ def _resolve_xrefs(image, info, units, offsets, indexed, batches, fill, xrefs):
                 target = by_signature.get(target, -1)
                 if target < 0:
                     continue  # the type unit is in another file (split DWARF): void, as for every missing type
+            if target >= info.nbytes:
+                where = int(units[u, dk.U_START])
+                raise DwarfError(f"expected a reference to a type's DIE, found {target:#x}", image.path,
+                                 info.section_name(where), info.section_offset(where))
             k = int(np.searchsorted(die, target))
             if k >= len(die) or die[k] != target:
-                if target >= info.nbytes:
-                    raise DwarfError(f"expected a reference to a type's DIE, found {target:#x}", image.path,
-                                     info.section_name(int(units[u, dk.U_START])))
                 continue  # a DIE without BTF form in another unit: void
             spaces[space][at] = first_id + int(own[k])

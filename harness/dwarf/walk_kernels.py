@@ -26,6 +26,7 @@ from harness.dwarf.die_kernels import (
     BAD_RANGES,
     BAD_REFERENCE,
     BAD_UNIT_DIE,
+    BLOCK_FLAG,
     C_ALIAS,
     C_ANNOTATION,
     C_ARRAY,
@@ -61,6 +62,7 @@ from harness.dwarf.die_kernels import (
     G_RANGES,
     G_RNGLISTS,
     G_STRS,
+    G_WORK,
     G_XREF,
     G_XREF_STOP,
     M_ADDR_BASE,
@@ -127,6 +129,7 @@ from harness.dwarf.die_kernels import (
     S_UPPER_BOUND,
     SKELETON,
     TOO_DEEP,
+    TOO_MUCH_WORK,
     U_ADDR_BASE,
     U_ADDRESS_SIZE,
     U_COLUMNS,
@@ -151,10 +154,13 @@ from harness.dwarf.die_kernels import (
     U_WORDS,
     U_XREFS,
     WALKED,
+    WORK_PER_BYTE,
+    WORK_PER_UNIT,
     X_COLUMNS,
     X_FORM,
     X_SLOT,
     indexed_address,
+    is_string_index,
     parse_abbrevs,
     read_die,
     read_sized,
@@ -168,6 +174,9 @@ DECL_TAG = np.frombuffer(b"btf_decl_tag", np.uint8)
 
 MAX_DEPTH = 4096
 """Deepest nesting of DIEs; compilers stay below 100."""
+
+MAX_CHAIN = 256
+"""Most annotations in one chain of DW_TAG_GNU_annotation."""
 
 MAX_VLEN = 65535
 """Most members that every reader of BTF can take (vlen was 16 bits until 2026)."""
@@ -188,7 +197,7 @@ K_FUNC_PROTO = 13
 K_FLOAT = 16
 K_TYPE_TAG = 18
 K_ENUM64 = 19
-K_GNU_TYPE_TAG = 118  # a TYPE_TAG whose DIE is shared by several pointers: the row's offset is the pointer's
+K_GNU_TYPE_TAG = 118  # a TYPE_TAG whose DIE several pointers may share, so that it names no row
 
 # What a DIE's parent is
 P_NONE = 0
@@ -274,7 +283,7 @@ class Fill(NamedTuple):
     tag_name: np.ndarray  # uint32
 
 
-@njit
+@inline
 def name_is(side, geo, text, name, literal):
     """Whether a name equals a bytes literal given as a uint8 array."""
     if name == 0:
@@ -299,7 +308,7 @@ def copy_columns(to, row):
         to[i] = row[i]
 
 
-@njit
+@inline
 def language_walked(language):
     """Whether units of a DW_LANG_* are encoded: the C family and assembler; 0 is a unit that does not say."""
     return (
@@ -315,9 +324,10 @@ def language_walked(language):
     )
 
 
-@njit
+@inline
 def open_unit(info, side, geo, codes, specs, die, text, slots, seen):
     """Read a unit's abbreviations and its own DIE; (code, position of its children, status)."""
+    geo[G_WORK] = WORK_PER_BYTE * (geo[U_STOP] - geo[U_START]) + WORK_PER_UNIT
     status = parse_abbrevs(side, geo, codes, specs)
     if status != OK:
         return np.int64(0), np.int64(0), status
@@ -384,7 +394,7 @@ def row_words(kind, vlen):
     return np.int64(3)
 
 
-@njit
+@inline
 def base_type_kind(die, mask):
     """K_INT, K_FLOAT, or 0 for a base type that BTF does not have."""
     encoding = die[S_ENCODING] if mask & M_ENCODING else np.uint64(0)
@@ -398,16 +408,16 @@ def base_type_kind(die, mask):
     return K_INT
 
 
-@njit
-def gnu_annotations(info, side, geo, codes, specs, die, text, slots, seen, target, literal, visit, found):
+@inline
+def gnu_annotations(info, side, geo, codes, specs, die, text, slots, seen, target, literal, found):
     """Walk gcc's chain of DW_TAG_GNU_annotation DIEs; how many of them are named `literal`, or -1 for a fault.
 
-    `found` (int64 (4096,)) gets the relative offset of each when `visit`.
+    `found` (int64 (MAX_CHAIN,)) gets the relative offset of each.
     """
     n = np.int64(0)
-    for _ in range(4096):
+    for _ in range(MAX_CHAIN):
         rel = np.int64(target) - geo[U_START]
-        if rel < geo[U_DIES] - geo[U_START] or np.int64(target) >= geo[U_STOP]:
+        if target >= np.uint64(1 << 62) or np.int64(target) < geo[U_DIES] or np.int64(target) >= geo[U_STOP]:
             return np.int64(-1)
         code, pos = uleb(info, np.int64(target) - geo[G_INFO_BASE])
         if code >= MAX_CODE or codes[A_COLUMNS * np.int64(code)] != codes[0] or code == 0:
@@ -419,8 +429,7 @@ def gnu_annotations(info, side, geo, codes, specs, die, text, slots, seen, targe
         if status != OK:
             return np.int64(-1)
         if mask & M_NAME and name_is(side, geo, text, die[S_NAME], literal):
-            if visit:
-                found[n] = rel
+            found[n] = rel
             n += 1
         if not mask & M_ANNOTATION:
             return n
@@ -473,6 +482,7 @@ def index_units(
             status[1] = geo[G_FAULT]
             status[2] = geo[G_DETAIL]
             return
+        unit[U_NAME] = geo[U_NAME]  # for the text of a fault
         row0 = n_rows
         func0 = n_funcs
         var0 = n_vars
@@ -630,12 +640,20 @@ def index_units(
                         elif parent == P_VARIABLE:
                             space = T_VAR
                         if parent != P_ENUM and parent != P_PROTO:
+                            if n_tags >= len(out.tag_off):  # chains may have filled it
+                                status[0] = TOO_MUCH_WORK
+                                status[1] = geo[G_INFO_BASE] + at
+                                return
                             out.tag_off[n_tags] = np.uint32(at - start)
                             out.tag_space[n_tags] = space
                             out.tag_target[n_tags] = target
                             out.tag_component[n_tags] = component
                             n_tags += 1
                 if row_kind != 0:
+                    if n_rows >= len(out.row_off):  # chains may have filled it
+                        status[0] = TOO_MUCH_WORK
+                        status[1] = geo[G_INFO_BASE] + at
+                        return
                     out.row_off[n_rows] = np.uint32(at - start)
                     out.row_kind[n_rows] = row_kind
                     out.row_vlen[n_rows] = 0
@@ -646,24 +664,24 @@ def index_units(
                     chain = die[S_ANNOTATION]
                     if cls == C_POINTER:
                         k = gnu_annotations(
-                            info, side, geo, codes, specs, die, text, slots, seen, chain, TYPE_TAG, AS_IS, found
+                            info, side, geo, codes, specs, die, text, slots, seen, chain, TYPE_TAG, found
                         )
                         if k < 0:
                             status[0] = BAD_REFERENCE
                             status[1] = geo[G_INFO_BASE] + at
                             return
-                        for _ in range(k):
+                        for i in range(k):
                             if n_rows >= len(out.row_off):
-                                status[0] = TOO_DEEP
+                                status[0] = TOO_MUCH_WORK
                                 status[1] = geo[G_INFO_BASE] + at
                                 return
-                            out.row_off[n_rows] = np.uint32(at - start)
+                            out.row_off[n_rows] = np.uint32(found[i])
                             out.row_kind[n_rows] = K_GNU_TYPE_TAG
                             out.row_vlen[n_rows] = 0
                             n_rows += 1
                     elif kind_here != P_NONE and kind_here != P_ENUM and kind_here != P_PROTO:
                         k = gnu_annotations(
-                            info, side, geo, codes, specs, die, text, slots, seen, chain, DECL_TAG, RESOLVE, found
+                            info, side, geo, codes, specs, die, text, slots, seen, chain, DECL_TAG, found
                         )
                         if k < 0:
                             status[0] = BAD_REFERENCE
@@ -681,7 +699,7 @@ def index_units(
                             elif kind_here == P_VARIABLE:
                                 space = T_VAR
                             if n_tags >= len(out.tag_off):
-                                status[0] = TOO_DEEP
+                                status[0] = TOO_MUCH_WORK
                                 status[1] = geo[G_INFO_BASE] + at
                                 return
                             out.tag_off[n_tags] = np.uint32(found[i])
@@ -727,7 +745,7 @@ def index_units(
     status[0] = OK
 
 
-@njit
+@inline
 def resolve(info, side, geo, codes, specs, die2, text, slots, seen, slot, row_off, target):
     """What a reference means: (type_id, verdict, value).
 
@@ -765,7 +783,7 @@ def resolve(info, side, geo, codes, specs, die2, text, slots, seen, slot, row_of
     return np.uint32(0), 4, target
 
 
-@njit
+@inline
 def far_reference(info, side, geo, codes, specs, die, die2, text, slots, seen, slot, row_off, xrefs, space, at):
     """(type_id, status) of a DW_AT_type in `die` that names no row of this unit.
 
@@ -813,7 +831,7 @@ def near_reference(geo, die, slot, row_off, mask):
     return np.uint32(0), False
 
 
-@njit
+@inline
 def skip_children(info, geo, codes, specs, pos):
     """Position behind the children of a DIE whose attributes end at `pos`, or -1."""
     stop = geo[U_STOP] - geo[G_INFO_BASE]
@@ -831,14 +849,15 @@ def skip_children(info, geo, codes, specs, pos):
             return np.int64(-1)
         c = np.int64(code)
         pos = skip_die(info, geo, codes, specs, c, pos, stop)
-        if pos < 0:
-            return pos
+        geo[G_WORK] -= pos - at
+        if pos < 0 or geo[G_WORK] < 0:
+            return np.int64(-1)
         if codes[A_COLUMNS * c + A_CHILDREN]:
             depth += 1
     return pos
 
 
-@njit
+@inline
 def next_child(info, geo, codes, pos):
     """The next child DIE at `pos`: (code or 0 at the end or -1 for a fault, position behind its code)."""
     stop = geo[U_STOP] - geo[G_INFO_BASE]
@@ -854,10 +873,13 @@ def next_child(info, geo, codes, pos):
     return np.int64(code), behind
 
 
-@njit
+@inline
 def step_over(info, geo, codes, specs, c, pos):
     """Position behind a child DIE and all below it (its code is read, `pos` is behind it), or -1."""
     stop = geo[U_STOP] - geo[G_INFO_BASE]
+    geo[G_WORK] -= 1
+    if geo[G_WORK] < 0:
+        return np.int64(-1)
     if codes[A_COLUMNS * c + A_CHILDREN]:
         # gcc writes DW_AT_sibling first, so reading on to it is cheap. A lying one only moves us forward, and what is
         # found behind it is checked against the first pass
@@ -871,13 +893,15 @@ def step_over(info, geo, codes, specs, c, pos):
             to = np.int64(read_u32(info, pos, geo[G_BIG])) + geo[U_START] - geo[G_INFO_BASE]
             if to > pos and to <= stop:
                 return to
+    at = pos
     pos = skip_die(info, geo, codes, specs, c, pos, stop)
+    geo[G_WORK] -= pos - at
     if pos >= 0 and codes[A_COLUMNS * c + A_CHILDREN]:
         pos = skip_children(info, geo, codes, specs, pos)
     return pos
 
 
-@njit
+@inline
 def type_byte_size(info, side, geo, codes, specs, die2, text, slots, seen, target):
     """Size in bytes of a bitfield's declared type, through typedefs and qualifiers; 0 if it has none."""
     for _ in range(64):
@@ -909,7 +933,26 @@ def constant_form(form):
     )
 
 
-@njit
+@inline
+def block_of(die, slot):
+    """(index of its first byte in `info`, bytes) of an attribute that is a block; 0 bytes if it is none."""
+    if die[AUX + slot] & BLOCK_FLAG:
+        return np.int64(die[slot]), np.int64(die[AUX + slot] ^ BLOCK_FLAG)
+    return np.int64(0), np.int64(0)
+
+
+@inline
+def text_value(die, mask):
+    """The name that DW_AT_const_value holds, 0 if it holds no text."""
+    form = die[AUX + S_CONST_VALUE]
+    if mask & M_CONST_VALUE and (
+        form == dw.DW_FORM_string or form == dw.DW_FORM_strp or form == dw.DW_FORM_line_strp or is_string_index(form)
+    ):
+        return np.uint32(die[S_CONST_VALUE])
+    return np.uint32(0)
+
+
+@inline
 def member_bits(info, side, geo, codes, specs, die, die2, text, slots, seen, mask):
     """(bit offset, bitfield size) of the member in `die`: DWARF 5 section 5.7.6, and DWARF 4's DW_AT_bit_offset."""
     bits = np.uint64(0)
@@ -921,13 +964,11 @@ def member_bits(info, side, geo, codes, specs, die, die2, text, slots, seen, mas
     if mask & M_MEMBER_LOCATION:
         offset = die[S_MEMBER_LOCATION]
         if not constant_form(die[AUX + S_MEMBER_LOCATION]):
-            # an expression: DW_OP_plus_uconst N or DW_OP_constu N; its bytes stand at vals, aux of them
-            at = np.int64(die[S_MEMBER_LOCATION])
-            op = info[at]
-            if op == dw.DW_OP_plus_uconst or op == dw.DW_OP_constu:
+            # an expression: DW_OP_plus_uconst N or DW_OP_constu N
+            at, n = block_of(die, S_MEMBER_LOCATION)
+            offset = np.uint64(0)
+            if n > 1 and (info[at] == dw.DW_OP_plus_uconst or info[at] == dw.DW_OP_constu):
                 offset, at = uleb(info, at + 1)
-            else:
-                offset = np.uint64(0)
     if bits == 0 or not mask & M_BIT_OFFSET:
         return offset * np.uint64(8), bits
     storage = np.int64(0)
@@ -947,7 +988,7 @@ def member_bits(info, side, geo, codes, specs, die, die2, text, slots, seen, mas
     return np.uint64(where), bits
 
 
-@njit
+@inline
 def range_entry(side, geo, value, form):
     """(first address of a function's ranges, status): its entry when it has no DW_AT_low_pc (DWARF 5 2.17.3)."""
     address_size = geo[U_ADDRESS_SIZE]
@@ -961,7 +1002,8 @@ def range_entry(side, geo, value, form):
     at = np.int64(value)
     if geo[U_VERSION] < 5:
         while True:
-            if at < 0 or at + 2 * address_size > geo[G_N_RANGES]:
+            geo[G_WORK] -= 1
+            if at < 0 or at + 2 * address_size > geo[G_N_RANGES] or geo[G_WORK] < 0:
                 return np.uint64(0), BAD_RANGES
             first = read_sized(side, geo[G_RANGES] + at, address_size, big)
             last = read_sized(side, geo[G_RANGES] + at + address_size, address_size, big)
@@ -978,7 +1020,8 @@ def range_entry(side, geo, value, form):
             return np.uint64(0), BAD_RANGES
         at = geo[U_RNG_BASE] + np.int64(read_sized(side, lists + slot, offset_size, big))
     while True:
-        if at < 0 or at >= geo[G_N_RNGLISTS]:
+        geo[G_WORK] -= 1
+        if at < 0 or at >= geo[G_N_RNGLISTS] or geo[G_WORK] < 0:
             return np.uint64(0), BAD_RANGES
         entry = side[lists + at]
         at += 1
@@ -1013,7 +1056,7 @@ def range_entry(side, geo, value, form):
             return np.uint64(0), BAD_RANGES
 
 
-@njit
+@inline
 def enumerator_value(die, mask):
     """Value of an enumerator as two's complement; 0 when it has none."""
     if not mask & M_CONST_VALUE or not constant_form(die[AUX + S_CONST_VALUE]):
@@ -1021,7 +1064,7 @@ def enumerator_value(die, mask):
     return die[S_CONST_VALUE]
 
 
-@njit
+@inline
 def fill_rows(
     info,
     side,
@@ -1060,6 +1103,8 @@ def fill_rows(
         at = np.int64(row_off[r]) + geo[U_START] - geo[G_INFO_BASE]
         geo[G_FAULT] = at + geo[G_INFO_BASE]
         code, pos = uleb(info, at)
+        if code >= MAX_CODE or codes[A_COLUMNS * np.int64(code)] != codes[0]:
+            return BAD_ABBREV_CODE  # the file changed since the first pass
         c = np.int64(code)
         mask, pos, st = read_die(info, side, geo, codes, specs, c, pos, die, text, slots, seen, RESOLVE)
         if st != OK:
@@ -1117,41 +1162,18 @@ def fill_rows(
                 )
             if st != OK:
                 return st
-            chain = die[S_ANNOTATION]
             for k in range(1, n_tags + 1):
                 tw = start[type_id + k]
-                if gnu:
-                    value = np.uint32(0)
-                    while True:
-                        rel = np.int64(chain) - geo[U_START]
-                        if np.int64(chain) < geo[U_DIES] or np.int64(chain) >= geo[U_STOP] or rel < 0:
-                            return BAD_REFERENCE
-                        code, pos = uleb(info, np.int64(chain) - geo[G_INFO_BASE])
-                        if code == 0 or code >= MAX_CODE or codes[A_COLUMNS * np.int64(code)] != codes[0]:
-                            return BAD_REFERENCE
-                        m2, pos, st = read_die(
-                            info, side, geo, codes, specs, np.int64(code), pos, die2, text, slots, seen, RESOLVE
-                        )
-                        if st != OK:
-                            return st
-                        is_type_tag = (
-                            m2 & M_NAME and m2 & M_CONST_VALUE and name_is(side, geo, text, die2[S_NAME], TYPE_TAG)
-                        )
-                        value = np.uint32(die2[S_CONST_VALUE]) if is_type_tag else np.uint32(0)
-                        if is_type_tag or not m2 & M_ANNOTATION:
-                            if m2 & M_ANNOTATION:
-                                chain = die2[S_ANNOTATION]
-                            break
-                        chain = die2[S_ANNOTATION]
-                else:
-                    tat = np.int64(row_off[r + k]) + geo[U_START] - geo[G_INFO_BASE]
-                    code, pos = uleb(info, tat)
-                    m2, pos, st = read_die(
-                        info, side, geo, codes, specs, np.int64(code), pos, die2, text, slots, seen, RESOLVE
-                    )
-                    if st != OK:
-                        return st
-                    value = np.uint32(die2[S_CONST_VALUE]) if m2 & M_CONST_VALUE else np.uint32(0)
+                tat = np.int64(row_off[r + k]) + geo[U_START] - geo[G_INFO_BASE]
+                code, pos = uleb(info, tat)
+                if code >= MAX_CODE or codes[A_COLUMNS * np.int64(code)] != codes[0]:
+                    return BAD_ABBREV_CODE
+                m2, pos, st = read_die(
+                    info, side, geo, codes, specs, np.int64(code), pos, die2, text, slots, seen, RESOLVE
+                )
+                if st != OK:
+                    return st
+                value = text_value(die2, m2)
                 words[tw] = value
                 words[tw + 1] = np.uint32(K_TYPE_TAG << 24)
                 if gnu:
@@ -1421,7 +1443,7 @@ def fill_rows(
     return OK
 
 
-@njit
+@inline
 def die_at(info, side, geo, codes, specs, die, text, slots, seen, target):
     """Read the DIE at a section offset within the unit: (mask, code, position behind, status)."""
     if target >= np.uint64(1 << 62) or np.int64(target) < geo[U_DIES] or np.int64(target) >= geo[U_STOP]:
@@ -1433,7 +1455,7 @@ def die_at(info, side, geo, codes, specs, die, text, slots, seen, target):
     return mask, np.int64(code), pos, st
 
 
-@njit
+@inline
 def next_parameter(info, geo, codes, specs, pos):
     """The next formal_parameter or unspecified_parameters at this level: (code or 0 or -1, position behind it, its
     own position)."""
@@ -1450,7 +1472,7 @@ def next_parameter(info, geo, codes, specs, pos):
             return np.int64(-1), pos, at
 
 
-@njit
+@inline
 def fill_functions(
     info,
     side,
@@ -1562,6 +1584,7 @@ def fill_functions(
         if name == 0:
             flags |= FN_NO_NAME
         pos = body
+        n_ellipses = 0
         for _ in range(n_params):
             child, pos, where = next_parameter(info, geo, codes, specs, pos)
             if child <= 0:
@@ -1575,20 +1598,19 @@ def fill_functions(
                 pos = skip_children(info, geo, codes, specs, pos)
                 if pos < 0:
                     return PAST_END
-            expected = np.int64(-1)
-            if origin_pos >= 0:
-                c2, behind, expected = next_parameter(info, geo, codes, specs, origin_pos)
-                if c2 > 0:
-                    origin_pos = step_over(info, geo, codes, specs, c2, behind)
-                else:
-                    origin_pos = np.int64(-1)
-                    expected = np.int64(-1)
             if codes[A_COLUMNS * child + A_CLASS] == C_ELLIPSIS:
-                fill.param_name[p] = 0
-                fill.param_type[p] = 0
-                fill.param_flags[p] = PF_ELLIPSIS
-                p += 1
+                n_ellipses += 1
                 continue
+            expected = np.int64(-1)
+            while origin_pos >= 0:
+                c2, behind, expected = next_parameter(info, geo, codes, specs, origin_pos)
+                origin_pos = np.int64(-1)
+                if c2 <= 0:
+                    expected = np.int64(-1)
+                    break
+                origin_pos = step_over(info, geo, codes, specs, c2, behind)
+                if codes[A_COLUMNS * c2 + A_CLASS] != C_ELLIPSIS:
+                    break
             pflags = 0
             if up & M_LOCATION:
                 pflags |= PF_LOCATION
@@ -1649,11 +1671,17 @@ def fill_functions(
             fill.param_type[p] = ptype
             fill.param_flags[p] = pflags
             p += 1
+        # last, wherever the DIE has it: gcc lists parameters that it optimized out behind the ellipsis
+        for _ in range(n_ellipses):
+            fill.param_name[p] = 0
+            fill.param_type[p] = 0
+            fill.param_flags[p] = PF_ELLIPSIS
+            p += 1
         fill.func_flags[g] = flags
     return OK
 
 
-@njit
+@inline
 def fill_variables(
     info,
     side,
@@ -1685,12 +1713,9 @@ def fill_variables(
             return st
         flags = 0
         addr = np.uint64(0)
-        form = die[AUX + S_LOCATION]
-        # blocks carry their length in aux, so tell them from location lists by the byte they begin with
-        if mask & M_LOCATION and not constant_form(form) and form != dw.DW_FORM_loclistx:
-            start = np.int64(die[S_LOCATION])
-            n = form
-            if n > 0 and start > 0 and start + n <= geo[U_STOP] - geo[G_INFO_BASE]:
+        if mask & M_LOCATION:  # a block, or a location list
+            start, n = block_of(die, S_LOCATION)
+            if n > 0:
                 op = info[start]
                 if op == dw.DW_OP_addr and n >= 1 + geo[U_ADDRESS_SIZE]:
                     addr = read_sized(info, start + 1, geo[U_ADDRESS_SIZE], geo[G_BIG])
@@ -1801,7 +1826,7 @@ def fill_units(
     for u in range(first, last):
         unit = units[u]
         status[3] = u
-        if unit[U_STATE] == WALKED:
+        if unit[U_STATE] == WALKED or unit[U_NAME] >= POOL_FLAG:
             copy_columns(geo, unit)
             _, _, st = open_unit(info, side, geo, codes, specs, die, text, slots, seen)
             unit[U_NAME] = geo[U_NAME]  # its pool is this pass's
@@ -1809,8 +1834,8 @@ def fill_units(
                 n_rows = unit[U_ROWS]
                 row_off = index.row_off[row_first : row_first + n_rows]
                 for r in range(n_rows):
-                    if index.row_kind[row_first + r] != K_GNU_TYPE_TAG:
-                        slot[row_off[r]] = np.uint32(r + 1)
+                    named = index.row_kind[row_first + r] != K_GNU_TYPE_TAG
+                    slot[row_off[r]] = np.uint32(r + 1) if named else np.uint32(0)
                 geo[G_N_ROWS] = n_rows
                 geo[G_FIRST_ID] = offsets[u, 0]
                 geo[G_XREF] = offsets[u, 5]
@@ -1898,7 +1923,7 @@ def fill_units(
                         )
                         if st != OK:
                             break
-                        fill.tag_name[t] = np.uint32(die[S_CONST_VALUE]) if mask & M_CONST_VALUE else 0
+                        fill.tag_name[t] = text_value(die, mask)
                 unit[U_XREFS] = geo[G_XREF] - offsets[u, 5]
             if st != OK:
                 status[0] = st

@@ -28,7 +28,14 @@ ELFCOMPRESS_ZLIB = 1
 ELFCOMPRESS_ZSTD = 2
 
 INFLATE_LIMIT = 1100
-"""No stream inflates by more than this factor (zlib's theoretical limit is 1032): a larger ch_size is a lie."""
+"""No section inflates by more than this factor (1032 is the most that zlib can; DWARF stays below 20): a larger
+ch_size is a lie, or a bomb."""
+
+SMALL_NBYTES = 1 << 20
+"""Sections up to this size may inflate by any factor."""
+
+LONGEST_NAME = 4096
+"""Longest name of a section."""
 
 
 class Section(NamedTuple):
@@ -132,6 +139,10 @@ class ElfImage:
             self.machine = str(header["e_machine"])
             self.type = str(header["e_type"])
             n_sections = elf.num_sections()
+            expected = 64 if self.bits == 64 else 40
+            if n_sections and header["e_shentsize"] != expected:
+                raise ElfError(f"expected e_shentsize {expected}, found {header['e_shentsize']}", self.path,
+                               offset=58 if self.bits == 64 else 46)
             if header["e_shoff"] + n_sections * header["e_shentsize"] > self.file_nbytes:
                 raise ElfError(f"expected {n_sections} section headers, found the end of the file: is it truncated?",
                                self.path, offset=min(header["e_shoff"], self.file_nbytes))
@@ -148,13 +159,32 @@ class ElfImage:
 
     def _section_headers(self, elf, n_sections):
         out = []
+        names = self._section_names(elf, n_sections)
         for i in range(n_sections):
             h = elf._get_section_header(i)
-            name = elf._get_section_name(h) if i else ""
+            name = ""
+            if i:
+                stop = names.find(b"\0", h["sh_name"], h["sh_name"] + LONGEST_NAME)
+                if stop < 0:
+                    raise ElfError(f"expected the name of section {i} in the string table of {len(names)} bytes, found "
+                                   f"offset {h['sh_name']:#x}", self.path, offset=elf._section_offset(i))
+                name = names[h["sh_name"] : stop].decode("utf-8", "backslashreplace")
             kind = h["sh_type"]
             kind = kind if isinstance(kind, int) else _SECTION_TYPES.get(kind, -1)
             out.append(Section(i, name, kind, h["sh_flags"], h["sh_addr"], h["sh_offset"], h["sh_size"], h["sh_link"]))
         return out
+
+    def _section_names(self, elf, n_sections):
+        """The string table of section names, bytes: read at once, because pyelftools looks for each name's end."""
+        index = elf.get_shstrndx() if n_sections else 0
+        if not 0 < index < n_sections:
+            return bytes(1)
+        h = elf._get_section_header(index)
+        if h["sh_offset"] + h["sh_size"] > self.file_nbytes or h["sh_type"] == "SHT_NOBITS":
+            raise ElfError("expected the section names within the file, found them past its end: is it truncated?",
+                           self.path, offset=elf._section_offset(index))
+        self._file.seek(h["sh_offset"])
+        return self._file.read(h["sh_size"])
 
     @property
     def byteorder(self):
@@ -185,10 +215,24 @@ class ElfImage:
             done += got
         return out
 
+    def pread_bytes(self, section, start, stop):
+        """Bytes [start, stop) of an uncompressed section as bytes; for a handful of them."""
+        data = os.pread(self._file.fileno(), stop - start, section.offset + start)
+        return data if len(data) == stop - start else self.pread(section, start, stop).tobytes()
+
     def is_plain(self, section):
         """True if the section's bytes in the file are its contents: not compressed, nothing to relocate."""
         return not (section.flags & SHF_COMPRESSED or section.name.startswith(".zdebug_")
                     or self.type == "ET_REL")
+
+    def check(self, section):
+        """Raise ElfError unless the file holds the section's bytes."""
+        if section.type == SHT_NOBITS:
+            raise ElfError("expected bytes, found SHT_NOBITS: this file keeps its debug data elsewhere",
+                           self.path, section.name, 0)
+        if section.offset + section.nbytes > self.file_nbytes:
+            raise ElfError(f"expected {section.nbytes} bytes, found {max(self.file_nbytes - section.offset, 0)}: "
+                           "is the file truncated?", self.path, section.name, 0)
 
     def read(self, section):
         """All bytes of a section, decompressed and, in ET_REL files, relocated: uint8 (nbytes,).
@@ -199,12 +243,7 @@ class ElfImage:
             The section reaches past the end of the file, its compression is unknown or broken, or it has a
             relocation that pyelftools cannot apply.
         """
-        if section.type == SHT_NOBITS:
-            raise ElfError("expected bytes, found SHT_NOBITS: this file keeps its debug data elsewhere",
-                           self.path, section.name)
-        if section.offset + section.nbytes > self.file_nbytes:
-            raise ElfError(f"expected {section.nbytes} bytes, found {max(self.file_nbytes - section.offset, 0)}: "
-                           "is the file truncated?", self.path, section.name, 0)
+        self.check(section)
         data = self.pread(section, 0, section.nbytes)
         if section.flags & SHF_COMPRESSED:
             data = self._decompress(section, data)
@@ -230,12 +269,15 @@ class ElfImage:
         return self._inflate(section, data[n:], size, n, names[kind])
 
     def _inflate(self, section, data, size, offset, kind):
-        if kind == "zlib" and size > INFLATE_LIMIT * max(len(data), 1):
+        if size > max(INFLATE_LIMIT * len(data), SMALL_NBYTES):
             raise ElfError(f"expected a plausible size after decompression, found {size} for {len(data)} bytes",
                            self.path, section.name, 0)
         try:
             if kind == "zlib":
-                out = zlib.decompressobj().decompress(data.tobytes(), size + 1)
+                stream = zlib.decompressobj()
+                out = stream.decompress(data.tobytes(), size + 1)
+                if len(out) == size and not stream.eof:
+                    raise zlib.error("incomplete or truncated stream")
             else:
                 import zstandard
 
@@ -322,7 +364,7 @@ class ElfImage:
                 namesz, descsz, kind = struct.unpack_from(end + "3I", data, at)
                 name = data[at + 12 : at + 12 + namesz]
                 desc = at + 12 + (namesz + 3) // 4 * 4
-                if name == b"GNU\0" and kind == 3:
+                if name == b"GNU\0" and kind == 3 and desc + descsz <= len(data):
                     return data[desc : desc + descsz].hex()
                 at = desc + (descsz + 3) // 4 * 4
         return None

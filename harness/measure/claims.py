@@ -1,0 +1,168 @@
+"""The thread's estimates as data, held against what was measured."""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+
+from harness.errors import MeasureError
+from harness.measure.columns import frame
+from harness.measure.result import BASELINE
+
+CLAIMS = Path(__file__).resolve().parents[2] / "data" / "claims.toml"
+
+CLAIM_COLUMNS = ("id", "claim", "predicted", "measured", "verdict", "reason")
+
+FUNC_NBYTES = 12
+"""A FUNC without anything behind it: struct btf_type (include/uapi/linux/btf.h, v6.12)."""
+
+SCHEMA = 1
+
+
+def addresses_of_name(result, name):
+    """Distinct addresses of a name that an ELF symbol matches exactly or with a suffix."""
+    names = result.names
+    found = names[names.name == name].addresses
+    return int(found.iloc[0]) if len(found) else 0
+
+
+def most_repeated(result):
+    """The name with most addresses, in words."""
+    names = result.names
+    return f", the most repeated name here is {names.name[0]} with {names.addresses[0]:,}" if len(names) else ""
+
+
+def extra_funcs(result, encoding):
+    """FUNCs more than in the baseline."""
+    return _count(result, encoding, "FUNC") - _count(result, BASELINE, "FUNC")
+
+
+def extra_func_protos(result, encoding):
+    """FUNC_PROTOs more than in the baseline."""
+    return _count(result, encoding, "FUNC_PROTO") - _count(result, BASELINE, "FUNC_PROTO")
+
+
+def func_payload_bytes(result, encoding):
+    """Bytes of all FUNCs beyond the 12 that each has without an address."""
+    count, nbytes = result.accounts[encoding].kinds["FUNC"]
+    return nbytes - FUNC_NBYTES * count
+
+
+def growth_bytes(result, encoding):
+    """Bytes of the whole file more than of the baseline's."""
+    return result.btf(encoding).file_nbytes - result.btf(BASELINE).file_nbytes
+
+
+def _count(result, encoding, kind):
+    return result.accounts[encoding].kinds[kind][0]
+
+
+QUANTITIES = {q.__name__: q for q in
+              (addresses_of_name, extra_funcs, extra_func_protos, func_payload_bytes, growth_bytes)}
+
+NOTES = {"addresses_of_name": most_repeated}
+"""By quantity, what to say besides when a claim about it does not hold."""
+
+COMPARISONS = {
+    "equal": lambda m, p, t: m == p,
+    "within_factor": lambda m, p, t: p <= m * t and m <= p * t,
+    "within_percent": lambda m, p, t: 100 * abs(m - p) <= t * p,
+    "less_than": lambda m, p, t: m < p,
+}
+"""Rules of claims.toml: (measured, predicted, tolerance) -> bool."""
+
+
+def read_claims(path=CLAIMS):
+    """The claims of a file, list of dict.
+
+    Raises
+    ------
+    MeasureError
+        It is not such a file, or names a quantity or comparison that does not exist.
+    """
+    try:
+        data = tomllib.loads(Path(path).read_text())
+    except OSError as error:
+        raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
+    except ValueError as error:
+        raise MeasureError(f"expected TOML, found: {error}", path) from error
+    if data.get("schema") != SCHEMA:
+        raise MeasureError(f"expected claims of schema {SCHEMA}, found {data.get('schema')!r}", path)
+    needed = ("id", "claim", "quote", "author", "date", "message_id", "quantity", "unit", "predicted", "compare",
+              "rule")
+    for number, entry in enumerate(data.get("claim", []), 1):
+        missing = [key for key in needed if key not in entry]
+        if missing:
+            raise MeasureError(f"claim {number}: expected {', '.join(missing)}, found none", path)
+        for key, known in (("quantity", QUANTITIES), ("compare", COMPARISONS)):
+            if entry[key] not in known:
+                raise MeasureError(f"claim {entry['id']}: expected a {key} of {', '.join(known)}, found "
+                                   f"{entry[key]!r}", path)
+        if entry["compare"].startswith("within") and "tolerance" not in entry:
+            raise MeasureError(f"claim {entry['id']}: expected a tolerance for {entry['compare']}, found none", path)
+    return data.get("claim", [])
+
+
+def judge_claims(results, entries=None):
+    """A verdict on each claim, from one kernel under several policies.
+
+    Parameters
+    ----------
+    results : list of Result
+        The headline policy first.
+    entries : list of dict, optional
+        As from read_claims; those of data/claims.toml when None.
+
+    Returns
+    -------
+    DataFrame
+        CLAIM_COLUMNS. The verdict is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the
+        claim is about an encoding that was not made.
+    """
+    rows = []
+    for entry in read_claims() if entries is None else entries:
+        arguments = entry.get("arguments", {})
+        able = [r for r in results if arguments.get("encoding", BASELINE) in r.encodings]
+        values = {r.policy: QUANTITIES[entry["quantity"]](r, **arguments) for r in able}
+        holds = {policy: COMPARISONS[entry["compare"]](value, entry["predicted"], entry.get("tolerance"))
+                 for policy, value in values.items()}
+        rows.append((entry["id"], entry["claim"], f"{entry['predicted']:,} {entry['unit']}", _measured(values),
+                     _verdict(holds), _reason(entry, values, holds, able)))
+    return frame(rows, CLAIM_COLUMNS)
+
+
+def _verdict(holds):
+    if not holds:
+        return "not measured"
+    if all(holds.values()):
+        return "holds"
+    if not any(holds.values()):
+        return "does not hold"
+    return "holds under " + ", ".join(policy for policy, good in holds.items() if good)
+
+
+def _measured(values):
+    if len(set(values.values())) == 1:
+        return f"{next(iter(values.values())):,}"
+    return ", ".join(f"{policy} {value:,}" for policy, value in values.items()) or "-"
+
+
+def _reason(entry, values, holds, results):
+    if not values:
+        return f"no file of the encoding {entry['arguments']['encoding']} here"
+    policy, value = next(iter(values.items()))
+    predicted, compare = entry["predicted"], entry["compare"]
+    where = f" under {policy}" if len(set(values.values())) > 1 else ""
+    sentence = f"{value:,} {entry['unit']}{where}"
+    if compare == "equal":
+        sentence += f", {predicted:,} expected" if value != predicted else ", as expected"
+    elif value == 0:
+        sentence += f" for {predicted:,}"
+    elif compare == "less_than":
+        sentence += f" is {100 * value / predicted:.0f} % of {predicted:,}"
+    else:
+        sentence += f" is {value / predicted:.2f} times {predicted:,}"
+    note = NOTES.get(entry["quantity"])
+    if note and not all(holds.values()):
+        sentence += note(results[0])
+    return f"{sentence}; {entry['rule']}"

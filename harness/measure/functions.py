@@ -1,0 +1,79 @@
+"""What functions.csv and the funnel say: names by number of addresses, reasons for leaving functions out."""
+
+from __future__ import annotations
+
+from harness.measure.columns import frame
+
+MATCHED = ("exact", "suffix")
+"""Matches that say: this symbol is this function's body. Not .part bodies, not functions without a DIE of their own."""
+
+STAGES = (
+    ("subprogram_dies", "subprogram DIEs"),
+    ("dies_declared", "declarations only"),
+    ("dies_without_code", "definitions without code: inlined everywhere, or abstract"),
+    ("dies_without_name", "without a name"),
+    ("dies_with_code", "with code"),
+    ("matched_exact", "symbol of the very name at the address"),
+    ("matched_suffix", "symbol with a suffix: .isra, .constprop"),
+    ("matched_part", "symbol of a partial body: .part, .cold"),
+    ("unmatched", "no symbol at the address"),
+    ("fallback", "added: no DIE has a matched address, but one symbol has the name"),
+    ("elf_function_symbols", "ELF symbols of functions"),
+    ("elf_symbols_without_die", "ELF symbols without DIE"),
+    ("elf_symbols_pfx", "of them __pfx_ (padding before functions)"),
+    ("elf_symbols_sct", "of them __SCT__ (static calls)"),
+)
+"""Counts of the manifest's funnel, in order, and what they are."""
+
+
+def funnel(result):
+    """The way from DIEs to encoded functions: DataFrame stage, functions."""
+    counts, functions = result.manifest["funnel"], result.manifest["functions"]
+    rows = [(words, counts[key]) for key, words in STAGES if key in counts]
+    rows += [
+        ("instances seen: with code and added", functions["instances"]),
+        ("skipped", sum(functions["skipped"].values())),
+        ("encoded", functions["encoded"]),
+        ("distinct names encoded", functions.get("names", 0)),
+        ("FUNCs in the baseline", functions["funcs"]),
+        ("distinct (FUNC, address) pairs", functions.get("pairs", 0)),
+        ("distinct addresses", functions.get("addresses", 0)),
+    ]
+    return frame(rows, ("stage", "functions"))
+
+
+def skipped(results):
+    """Instances by policy and reason for which they are left out: DataFrame policy, reason, instances, names."""
+    rows = []
+    for result in results:
+        table = result.functions
+        left_out = table[table.reason != ""]
+        for reason, group in left_out.groupby("reason", sort=True):
+            rows.append((result.policy, reason, len(group), group.name.nunique()))
+        rows.append((result.policy, "(encoded)", len(table) - len(left_out),
+                     table[table.reason == ""].name.nunique()))
+    return frame(rows, ("policy", "reason", "instances", "names"))
+
+
+def names_by_addresses(result):
+    """Matched function names: DataFrame name, addresses, exact, suffix, reasons; most addresses first.
+
+    All instances count that an ELF symbol matches exactly or with a suffix, whatever the policy makes of them.
+    """
+    table = result.functions
+    matched = table[table.match.isin(MATCHED)]
+    group = matched.drop_duplicates(["name", "address"])
+    addresses = group.groupby("name").address.size()
+    exact, suffix = (group[group.match == m].groupby("name").address.size().reindex(addresses.index, fill_value=0)
+                     for m in MATCHED)
+    why = matched[matched.reason != ""].drop_duplicates(["name", "reason"]).sort_values(["name", "reason"])
+    reasons = why.groupby("name").reason.agg("; ".join).reindex(addresses.index, fill_value="")
+    rows = zip(addresses.index, addresses, exact, suffix, reasons, strict=True)
+    out = frame(rows, ("name", "addresses", "exact", "suffix", "reasons"))
+    return out.sort_values(["addresses", "name"], ascending=[False, True], kind="stable", ignore_index=True)
+
+
+def addresses_per_name(names):
+    """How many names have how many addresses: DataFrame addresses, names; `names` as from names_by_addresses."""
+    counts = names.groupby("addresses", sort=True).name.size()
+    return frame(counts.items(), ("addresses", "names"))

@@ -1,0 +1,202 @@
+"""One result folder: its manifest checked against its files, its .btf files and functions read when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+
+from harness import btf
+from harness import encodings as enc
+from harness.errors import EncodeError, MeasureError
+
+SCHEMAS = (1,)
+"""Versions of manifest.json that can be read."""
+
+SHIPPED = "shipped"
+"""The kernel's own .BTF section, where an encoding's name is expected."""
+
+FUNCTION_COLUMNS = ("name", "address", "symbol", "match", "unit", "external", "elf_addresses", "proto", "func",
+                    "reason")
+
+BASELINE = enc.names()[0]
+"""The encoding that the others are measured against: the first of the registry."""
+
+
+@dataclass(frozen=True)
+class Result:
+    """A result folder whose files are what its manifest says.
+
+    Attributes
+    ----------
+    folder : Path
+    manifest : dict
+    files : dict of str to Path
+        By encoding, the baseline first, and last the shipped file if there is one.
+    sha256 : dict of str to str
+        Of those files when they were loaded.
+    """
+
+    folder: Path
+    manifest: dict
+    files: dict
+    sha256: dict
+
+    @property
+    def kernel(self):
+        """Label of the kernel."""
+        return self.manifest["kernel"]["label"]
+
+    @property
+    def policy(self):
+        """Name of the policy."""
+        return self.manifest["policy"]
+
+    @property
+    def encodings(self):
+        """Names of the encodings, the baseline first."""
+        return [name for name in self.files if name != SHIPPED]
+
+    @cached_property
+    def _parsed(self):
+        return {}
+
+    def btf(self, name):
+        """The BtfFile of an encoding or of SHIPPED, read once."""
+        if name not in self._parsed:
+            self._parsed[name] = btf.read(self.files[name])
+        return self._parsed[name]
+
+    @cached_property
+    def names(self):
+        """Matched function names by number of addresses, see harness.measure.functions.names_by_addresses."""
+        from harness.measure.functions import names_by_addresses
+
+        return names_by_addresses(self)
+
+    @cached_property
+    def accounts(self):
+        """The Account of each file, dict."""
+        return {name: btf.stat(self.btf(name)) for name in self.files}
+
+    @cached_property
+    def functions(self):
+        """functions.csv as a DataFrame, all columns str but `elf_addresses`, `proto` and `func`.
+
+        Raises
+        ------
+        MeasureError
+            It is malformed, or its rows are not the instances that the manifest counts.
+        """
+        import pandas as pd
+
+        path = self.folder / "functions.csv"
+        try:
+            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")
+            found = tuple(table.columns)
+            if found[: len(FUNCTION_COLUMNS)] != FUNCTION_COLUMNS:
+                raise MeasureError(f"expected the columns {','.join(FUNCTION_COLUMNS)}, found {','.join(found)}", path)
+            table = table.astype({"elf_addresses": "int64", "proto": "int64", "func": "int64"})
+        except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+            raise MeasureError(f"expected a table of functions, found: {error}", path) from error
+        expected = self.manifest["functions"]["instances"]
+        if len(table) != expected:
+            raise MeasureError(f"expected {expected} rows, the manifest's instances, found {len(table)}", path)
+        return table
+
+
+def load(folder):
+    """The Result in a folder.
+
+    Parameters
+    ----------
+    folder : path-like
+        As harness.run.write_result leaves it.
+
+    Raises
+    ------
+    MeasureError
+        The manifest is missing, malformed or of another schema, a file is missing, or a file is not the one that the
+        manifest was written for.
+    """
+    folder = Path(folder)
+    path = folder / "manifest.json"
+    manifest = _manifest(path)
+    entries = {name: (entry["file"], entry["bytes"], entry["sha256"])
+               for name, entry in manifest["encodings"].items()}
+    if BASELINE not in entries:
+        raise MeasureError(f"expected the encoding {BASELINE}, the baseline, found {', '.join(entries)}", path)
+    if SHIPPED in entries:
+        raise MeasureError(f"expected no encoding of the name {SHIPPED}", path)
+    order = enc.names()
+    entries = dict(sorted(entries.items(), key=lambda e: (order.index(e[0]) if e[0] in order else len(order), e[0])))
+    if manifest["shipped"] is not None:
+        entries[SHIPPED] = (manifest["shipped"], None, None)
+    files, digests = {}, {}
+    for name, (file, nbytes, digest) in entries.items():
+        if Path(file).name != file:
+            raise MeasureError(f"expected names of files in this folder, found {file!r}", path)
+        files[name] = folder / file
+        data = _bytes(files[name])
+        found = hashlib.sha256(data).hexdigest()
+        if nbytes is not None and len(data) != nbytes:
+            raise MeasureError(f"expected {nbytes} bytes, as the manifest says, found {len(data)}", files[name])
+        if digest is not None and found != digest:
+            raise MeasureError(f"expected sha256 {digest}, as the manifest says, found {found}", files[name])
+        digests[name] = found
+    if not (folder / "functions.csv").is_file():
+        raise MeasureError("expected a file, found none", folder / "functions.csv")
+    return Result(folder, manifest, files, digests)
+
+
+def _bytes(path):
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
+
+
+def _manifest(path):
+    try:
+        manifest = json.loads(_bytes(path))
+    except ValueError as error:
+        raise MeasureError(f"expected JSON, found: {error}", path) from error
+    if not isinstance(manifest, dict):
+        raise MeasureError("expected a JSON object", path)
+    if manifest.get("schema") not in SCHEMAS:
+        known = ", ".join(map(str, SCHEMAS))
+        raise MeasureError(f"expected a manifest of schema {known}, found {manifest.get('schema')!r}", path)
+    _shape(path, manifest, {"kernel": dict, "policy": str, "encodings": dict, "functions": dict, "funnel": dict})
+    _shape(path, manifest["kernel"], {"label": str}, "kernel.")
+    _shape(path, manifest["functions"], {"instances": int, "encoded": int, "skipped": dict, "funcs": int},
+           "functions.")
+    for name, entry in manifest["encodings"].items():
+        where = f"encodings.{name}."
+        if not isinstance(entry, dict):
+            raise MeasureError(f"expected {where[:-1]} to be an object", path)
+        _shape(path, entry, {"file": str, "bytes": int, "sha256": str, "predicted_growth": int}, where)
+    if not isinstance(manifest.setdefault("shipped", None), str | None):
+        raise MeasureError("expected shipped to be a file's name or null", path)
+    return manifest
+
+
+def _shape(path, mapping, fields, where=""):
+    for key, kind in fields.items():
+        if not isinstance(mapping.get(key), kind) or isinstance(mapping.get(key), bool):
+            raise MeasureError(f"expected {where}{key} of type {kind.__name__}, found {mapping.get(key)!r}", path)
+
+
+def write(path, data):
+    """Write a file atomically.
+
+    Raises
+    ------
+    MeasureError
+        It cannot be written.
+    """
+    try:
+        btf.write(path, data)
+    except EncodeError as error:
+        raise MeasureError(error.message, path) from error

@@ -1,0 +1,346 @@
+"""Our baseline against the .BTF section that the kernel itself ships: counts, names with reasons, C declarations."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import NamedTuple
+
+from harness.errors import MeasureError
+from harness.measure.columns import frame
+from harness.measure.consumers import bpftool_version, find_bpftool, run
+from harness.measure.result import BASELINE, SHIPPED
+from harness.model import Kind
+
+MAY_DIFFER = ("FUNC", "FUNC_PROTO", "VAR", "DATASEC", "DECL_TAG")
+"""Kinds that depend on which functions and variables were kept; all others must agree."""
+
+OURS = "ours"
+
+
+def shipped_kinds(result):
+    """Types by kind in our baseline and in the shipped section, or None when there is none.
+
+    DataFrame kind, ours, shipped, difference, verdict: 'equal', 'differs' (allowed to, see shipped_names) or
+    'UNEXPLAINED'.
+    """
+    if SHIPPED not in result.files:
+        return None
+    ours, theirs = result.accounts[BASELINE].kinds, result.accounts[SHIPPED].kinds
+    rows = []
+    for kind, (n, _) in ours.items():
+        m = theirs[kind][0]
+        if n or m:
+            verdict = "equal" if n == m else "differs" if kind in MAY_DIFFER else "UNEXPLAINED"
+            rows.append((kind, n, m, n - m, verdict))
+    return frame(rows, ("kind", "ours", "shipped", "difference", "verdict"))
+
+
+def shipped_names(result):
+    """FUNC, FUNC_PROTO, VAR, DATASEC and DECL_TAG that one file has and the other lacks, or None.
+
+    DataFrame kind, only in, name, times, reason. The name of a FUNC_PROTO is its signature, that of a DECL_TAG ends in
+    what it is on.
+    """
+    if SHIPPED not in result.files:
+        return None
+    ours, theirs = (_Named(result.btf(name)) for name in (BASELINE, SHIPPED))
+    functions = result.functions
+    n_ours, n_theirs = Counter(ours.functions()), Counter(theirs.functions())
+    differ = [name for _, name, _ in _differences(n_ours, n_theirs)]
+    known = dict(list(functions[functions.name.isin(differ)].groupby("name")[["match", "reason"]]))
+    kept = functions[functions.reason == ""].groupby("name").match.agg(frozenset)
+    suffixed = kept.index[[matches == {"suffix"} for matches in kept]]
+    n_suffixed = sum(1 for name in suffixed if n_theirs[name])
+    rows = list(_var_rows(ours, theirs))
+    for kind, names in (("DATASEC", _Named.datasecs), ("DECL_TAG", _Named.decl_tags)):
+        mine, other = Counter(names(ours)), Counter(names(theirs))
+        rows += [(kind, where, name, times, "lists other variables" if kind == "DATASEC" else "")
+                 for where, name, times in _differences(mine, other)]
+    funcs = [("FUNC", where, name, times, _func_reason(where, name, known.get(name), n_ours, n_theirs, n_suffixed))
+             for where, name, times in _differences(n_ours, n_theirs)]
+    rows += sorted(funcs, key=lambda row: row[1] != SHIPPED)
+    rows += _proto_rows(ours, theirs, n_ours, n_theirs)
+    return frame(rows, ("kind", "only in", "name", "times", "reason"))
+
+
+def _differences(mine, other):
+    """(where, name, times) of two Counters, by name."""
+    for name in sorted(mine.keys() | other.keys()):
+        times = mine[name] - other[name]
+        if times:
+            yield (OURS if times > 0 else SHIPPED), name, abs(times)
+
+
+def _func_reason(where, name, rows, n_ours, n_theirs, n_suffixed):
+    if n_ours[name] and n_theirs[name]:
+        left_out = sorted(set(rows.reason) - {""}) if rows is not None else []
+        why = f"; left out here: {'; '.join(left_out)}" if left_out and where == SHIPPED else ""
+        return f"FUNCs of one name and several prototypes: {n_ours[name]} here, {n_theirs[name]} shipped{why}"
+    if rows is None:
+        return "no DIE with code has this name" if where == SHIPPED else "not in functions.csv"
+    if where == SHIPPED:
+        left_out = sorted(set(rows.reason) - {""})
+        return "left out here: " + "; ".join(left_out) if left_out else "not left out here"
+    kept = set(rows.match[rows.reason == ""])
+    if kept == {"suffix"}:
+        return f"all its symbols have a suffix (.isra, .constprop); of such names the shipped file has {n_suffixed:,}"
+    if kept == {"fallback"}:
+        return "its address is that of its only symbol, no DIE has it"
+    return "left out of the shipped file: matched " + ", ".join(sorted(kept))
+
+
+def _proto_rows(ours, theirs, n_ours, n_theirs):
+    mine, other = ours.prototypes(), theirs.prototypes()
+    rows = []
+    for where, signature, times in _differences(Counter({k: v[0] for k, v in mine.items()}),
+                                                Counter({k: v[0] for k, v in other.items()})):
+        count, users = (mine if where == OURS else other)[signature]
+        lacking = n_theirs if where == OURS else n_ours
+        alone = [u for u in users if not lacking[u]]
+        if len(alone) == len(users) and users:
+            text = "only prototype of FUNCs that the other file lacks"
+        elif users:
+            text = "FUNCs have another prototype in the other file"
+        else:
+            text = "not of a FUNC"
+        some = (alone or users)[:3]
+        text += f": {', '.join(some)}" + (f" and {len(users) - len(some)} more" if len(users) > len(some) else "") \
+            if some else ""
+        rows.append(("FUNC_PROTO", where, signature, times, text))
+    return rows
+
+
+def _var_rows(ours, theirs):
+    mine, other = ours.variables(), theirs.variables()
+    for where, name, times in _differences(Counter(mine.keys()), Counter(other.keys())):
+        offset = (mine if where == OURS else other)[name]
+        reason = "" if offset is None else f"at offset {offset} of its section"
+        if offset == 0:
+            reason += ": address 0 in DWARF, as of discarded variables too; older pahole drops both (inferred)"
+        yield ("VAR", where, name, times, reason)
+
+
+MAX_DEPTH, CUT = 12, "\u2026"
+"""How deep types are described, and what stands for the rest."""
+
+
+class _Named:
+    """The names in a BtfFile, as str."""
+
+    def __init__(self, btf):
+        self.btf = btf
+        self.text = btf.strings.blob.tobytes()
+        self.kind = [0, *btf.types.kind().tolist()]
+        self.name_off = [0, *btf.types.name().tolist()]
+        self.size_type = [0, *btf.types.size_type().tolist()]
+        self.described = {0: "void"}
+
+    def name(self, type_id):
+        return self.string(self.name_off[type_id])
+
+    def string(self, offset):
+        return self.text[offset : self.text.index(b"\0", offset)].decode("utf-8", "surrogateescape")
+
+    def ids(self, kind):
+        return [i for i, k in enumerate(self.kind) if k == kind]
+
+    def functions(self):
+        return [self.name(i) for i in self.ids(Kind.FUNC)]
+
+    def prototypes(self):
+        """By signature: how many there are, and the names of FUNCs that have it."""
+        users = {}
+        for i in self.ids(Kind.FUNC):
+            users.setdefault(self.size_type[i], set()).add(self.name(i))
+        out = {}
+        for i in self.ids(Kind.FUNC_PROTO):
+            signature = self.signature(i, True)
+            count, names = out.get(signature, (0, ()))
+            out[signature] = (count + 1, sorted({*names, *users.get(i, ())}))
+        return out
+
+    def variables(self):
+        """Offset of each VAR in its DATASEC by name, None for one that is in none."""
+        place = {}
+        for i in self.ids(Kind.DATASEC):
+            row = self.btf.types.row(i).tolist()
+            place.update(zip(row[3::3], row[4::3], strict=True))
+        return {self.name(i): place.get(i) for i in self.ids(Kind.VAR)}
+
+    def datasecs(self):
+        return [f"{self.name(i)}: {(len(self.btf.types.row(i)) - 3) // 3} variables" for i in self.ids(Kind.DATASEC)]
+
+    def decl_tags(self):
+        out = []
+        for i in self.ids(Kind.DECL_TAG):
+            target = self.size_type[i]
+            on = f"{Kind(self.kind[target]).name} {self.name(target)}" if 0 < target < len(self.kind) else f"[{target}]"
+            out.append(f"{self.name(i)} on {on}")
+        return out
+
+    def signature(self, type_id, names=False, depth=0):
+        """A FUNC_PROTO in words: return type and parameters."""
+        row = self.btf.types.row(type_id).tolist()
+        parts = []
+        for name_off, param in zip(row[3::2], row[4::2], strict=True):
+            text = self.describe(param, depth + 1) if param or name_off else "..."
+            parts.append(f"{text} {self.string(name_off)}" if names and name_off else text)
+        return f"{self.describe(row[2], depth + 1)} ({', '.join(parts) or 'void'})"
+
+    def describe(self, type_id, depth=0):
+        """A type in words; enough to tell most apart, not C."""
+        known = self.described.get(type_id)
+        if known is not None:
+            return known
+        if not 0 < type_id < len(self.kind):
+            return f"[{type_id}]"
+        if depth > MAX_DEPTH:
+            return CUT
+        kind, name, target = self.kind[type_id], self.name(type_id), self.size_type[type_id]
+        if kind == Kind.PTR:
+            text = self.describe(target, depth + 1) + " *"
+        elif kind in (Kind.CONST, Kind.VOLATILE, Kind.RESTRICT):
+            word, inner = Kind(kind).name.lower(), self.describe(target, depth + 1)
+            text = f"{inner} {word}" if inner.endswith("*") else f"{word} {inner}"
+        elif kind == Kind.ARRAY:
+            row = self.btf.types.row(type_id).tolist()
+            text = f"{self.describe(row[3], depth + 1)}[{row[5]}]"
+        elif kind == Kind.FUNC_PROTO:
+            text = self.signature(type_id, depth=depth)
+        elif kind in (Kind.INT, Kind.FLOAT, Kind.TYPEDEF):
+            text = name
+        elif kind == Kind.FWD:
+            text = f"{'union' if int(self.btf.types.row(type_id)[1]) >> 31 else 'struct'} {name}"
+        else:
+            word = {Kind.ENUM64: "enum"}.get(kind, Kind(kind).name.lower())
+            text = f"{word} {name or '(anon)'}"
+        if CUT not in text:
+            self.described[type_id] = text
+        return text
+
+
+FORWARD = re.compile(r"(struct|union) \w+;")
+"""A declaration without a body."""
+
+
+class Declarations(NamedTuple):
+    """The C declarations of two files, compared as sets.
+
+    Attributes
+    ----------
+    verdict : str
+        'equal', 'equal but for the numbers of name clashes', 'equal but for forward declarations', 'differ', or
+        'not compared'.
+    words : str
+        The figures, or why they were not compared.
+    differences : DataFrame or None
+        only in, declaration (on one line); clash numbers and needless forward declarations removed.
+    reason : str
+        Where differences come from, computed; empty without any.
+    """
+
+    verdict: str
+    words: str
+    differences: object
+    reason: str
+
+
+NUMBERED = re.compile(r"___[0-9]+\b")
+"""How bpftool tells apart types that have one name, by the order in which it meets them."""
+
+
+def declarations(result, program=None):
+    """The C declarations that bpftool makes of our baseline and of the shipped section, compared.
+
+    A declaration is one top-level struct, union, enum or typedef with all it contains. Where names clash bpftool
+    numbers them (``foo___2``) in the order of type_ids, and it declares a struct forward (``struct foo;``) where that
+    order has a pointer to it before its definition. Files with the same types may differ in the order, so the sets are
+    compared as they are, again without these numbers, and again without forward declarations of what the same header
+    defines.
+    """
+    if SHIPPED not in result.files:
+        return Declarations("not compared", "the kernel has no .BTF section", None, "")
+    program = program or find_bpftool()
+    if program is None:
+        return Declarations("not compared", "bpftool is not installed", None, "")
+    texts = []
+    for name in (BASELINE, SHIPPED):
+        status, out, err = run(program, "btf", "dump", "file", result.files[name], "format", "c")
+        if status != 0:
+            last = err.strip().splitlines()[-1:] or [""]
+            words = f"bpftool on {result.files[name].name}: {status} {last[0].replace(str(result.files[name]), '')}"
+            return Declarations("not compared", words.strip(), None, "")
+        texts.append(out)
+    return compare(split(texts[0]), split(texts[1]), bpftool_version(program))
+
+
+def compare(ours, shipped, program="bpftool"):
+    """Declarations of two lists of declarations."""
+    exact = set(ours) ^ set(shipped)
+    plain = [Counter(NUMBERED.sub("", d) for d in side) for side in (ours, shipped)]
+    n_plain = len(set(plain[0]) ^ set(plain[1]))
+    plain = [_without_forwards(side) for side in plain]
+    rows = [(where, " ".join(d.split())) for where, d, _ in _differences(*plain)]
+    words = (f"{program}: {len(set(ours)):,} declarations in ours, {len(set(shipped)):,} in the shipped file; as "
+             f"written {len(exact):,} are in one only, without clash numbers {n_plain:,}, also without forward "
+             f"declarations of what is defined {len(rows):,}")
+    table = frame(rows, ("only in", "declaration"))
+    if not exact:
+        return Declarations("equal", words, table, "")
+    if n_plain and not rows:
+        return Declarations("equal but for forward declarations", words, table,
+                            "bpftool declares a struct forward where a pointer to it comes before it in the order of "
+                            "type_ids, which differs, and numbers clashing names in that order")
+    if not rows:
+        return Declarations("equal but for the numbers of name clashes", words, table,
+                            "bpftool numbers clashing names in the order of type_ids, which differs")
+    return Declarations("differ", words, table, _why(plain))
+
+
+def _without_forwards(declarations):
+    """A Counter without ``struct foo;`` and ``union foo;`` where foo is defined in it."""
+    defined = {_head(d) for d in declarations if "{" in d}
+    return Counter({d: n for d, n in declarations.items() if not (FORWARD.fullmatch(d) and _head(d) in defined)})
+
+
+def _why(plain):
+    """Where differences come from: the heads that both have with another body, and those that one side lacks."""
+    heads = [{_head(d) for d in side} for side in plain]
+    only = [{_head(d) for d in side - other} for side, other in (plain, plain[::-1])]
+    changed = sorted(only[0] & only[1])
+    absent = [sorted(only[0] - heads[1]), sorted(only[1] - heads[0])]
+    parts = []
+    if changed:
+        parts.append(f"{len(changed)} with one head and another body: {', '.join(changed[:5])}")
+    for where, names in zip((OURS, SHIPPED), absent, strict=True):
+        if names:
+            parts.append(f"{len(names)} only in {where}: {', '.join(names[:5])}")
+    return "; ".join(parts) or "the same declarations, some of them another number of times"
+
+
+def _head(declaration):
+    return declaration.split("{")[0].split(";")[0].strip() or "(anonymous)"
+
+
+def split(text):
+    """The top-level declarations of a C header as bpftool writes it, list of str.
+
+    Bodies are indented, so a declaration ends with a line that begins in the first column and ends in a semicolon.
+
+    Raises
+    ------
+    MeasureError
+        The text ends within a declaration.
+    """
+    found, block = [], []
+    for line in text.splitlines():
+        if not block and (not line.strip() or line.startswith(("#", "//", "/*"))):
+            continue
+        block.append(line)
+        if line[:1] not in ("", "\t", " ") and line.endswith(";"):
+            found.append("\n".join(block))
+            block = []
+    if block:
+        raise MeasureError(f"expected the end of a C declaration, found the end of the header after {block[0]!r}")
+    return found

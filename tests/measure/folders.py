@@ -1,0 +1,132 @@
+"""A tiny result folder, written by hand as harness.run writes a kernel's."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+
+import numpy as np
+
+from harness import btf
+from harness import encodings as enc
+from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
+
+INT, POINTER, NODE, TAKES_INT, TAKES_NODE = 1, 2, 3, 4, 5
+
+# name, address, match, prototype, reason
+INSTANCES = [
+    ("alone", 0xFFFFFFFF81000000, "exact", TAKES_INT, ""),
+    ("twice", 0xFFFFFFFF81000010, "exact", TAKES_INT, ""),
+    ("twice", 0xFFFFFFFF81000020, "exact", TAKES_INT, ""),
+    ("twice", 0xFFFFFFFF81000030, "suffix", TAKES_INT, ""),
+    ("cloned", 0xFFFFFFFF81000040, "suffix", TAKES_NODE, ""),
+    ("alias", 0xFFFFFFFF81000000, "exact", TAKES_NODE, ""),
+    ("torn", 0xFFFFFFFF81000050, "exact", TAKES_NODE, "inconsistent prototype"),
+    ("torn", 0xFFFFFFFF81000060, "exact", TAKES_INT, "inconsistent prototype"),
+    ("piece", 0xFFFFFFFF81000070, "part", TAKES_INT, "partial body"),
+    ("found", 0xFFFFFFFF81000080, "fallback", TAKES_INT, ""),
+]
+
+
+class Blob:
+    """Strings, each once."""
+
+    def __init__(self):
+        self.data, self.known = bytearray(b"\0"), {"": 0}
+
+    def __call__(self, text):
+        if text not in self.known:
+            self.known[text] = len(self.data)
+            self.data += text.encode() + b"\0"
+        return self.known[text]
+
+    def array(self):
+        return np.frombuffer(bytes(self.data), np.uint8)
+
+
+def rows(*words):
+    """A TypeTable of rows."""
+    start = np.concatenate([[0, 0], np.cumsum([len(w) for w in words])]).astype(np.int64)
+    return TypeTable(np.array([x for w in words for x in w], np.uint32), start)
+
+
+def base_types(s):
+    """int, a pointer to a struct node of two members, the struct, and two prototypes."""
+    return rows(
+        [s("int"), info_word(Kind.INT), 4, 1 << 24 | 32],
+        [0, info_word(Kind.PTR), NODE],
+        [s("node"), info_word(Kind.STRUCT, 2), 16, s("value"), INT, 0, s("next"), POINTER, 64],
+        [0, info_word(Kind.FUNC_PROTO, 1), 0, s("a"), INT],
+        [0, info_word(Kind.FUNC_PROTO, 1), INT, s("node"), POINTER],
+        [s("counter"), info_word(Kind.VAR), INT, 1],
+        [s(".data..percpu"), info_word(Kind.DATASEC, 1), 4, 6, 0, 4],
+    )
+
+
+def shipped_types(s):
+    """The same without the variable, with `torn` and without `cloned`, `alias` and `found`."""
+    base = base_types(s)
+    without = TypeTable(base.words[: base.start[6]], base.start[:7])
+    funcs = rows(*([s(name), info_word(Kind.FUNC), proto]
+                   for name, proto in (("alone", TAKES_INT), ("torn", TAKES_NODE), ("twice", TAKES_INT))))
+    return concatenate([without, funcs])
+
+
+def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="tiny-1.0"):
+    """Write a result folder and return it."""
+    folder.mkdir(parents=True, exist_ok=True)
+    s = Blob()
+    base, extra = base_types(s), shipped_types(s)
+    kept = [i for i in instances if not i[4]]
+    offsets = np.array([s(i[0]) for i in kept], np.uint32)
+    pairs, pair_of = enc.make_pairs(
+        offsets, np.array([i[3] for i in kept], np.uint32), np.array([i[1] for i in kept], np.uint64),
+        np.ones(len(kept), bool),
+        lambda names: np.array([bytes(s.data[n : s.data.index(0, n)]) for n in names.tolist()], dtype=bytes), [])
+    encodings, func = {}, {}
+    for name in enc.default_names():
+        e = enc.encoding(name)
+        made = e.rows(pairs, base.n_types + 1, len(s.data))
+        blob = np.concatenate([s.array(), made.strings])
+        data = btf.encode(concatenate([base, made.types]), StringTable(blob))
+        (folder / f"{name}.btf").write_bytes(data)
+        encodings[name] = {"file": f"{name}.btf", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
+                           "predicted_growth": int(e.growth(pairs))}
+        func[name] = made.func
+    if shipped:
+        (folder / "shipped.btf").write_bytes(btf.encode(extra, StringTable(s.array())))
+    plain = func["plain"][pair_of].tolist()
+    lines = ["name,address,symbol,match,unit,external,elf_addresses,proto,func,reason"]
+    for name, address, match, proto, reason in instances:
+        f = 0 if reason else plain.pop(0)
+        lines.append(f"{name},{address:#018x},{name},{match},a.c,0,1,{0 if reason else proto},{f},{reason}")
+    (folder / "functions.csv").write_text("\n".join(lines) + "\n")
+    skipped = {}
+    for i in instances:
+        if i[4]:
+            skipped[i[4]] = skipped.get(i[4], 0) + 1
+    fallback = sum(i[2] == "fallback" for i in instances)
+    manifest = {
+        "schema": 1,
+        "harness": "0.1.0",
+        "kernel": {"label": label, "build_id": "00ff", "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
+                   "provenance": {"package": "tiny|dbg", "version": "1.0"}},
+        "policy": policy,
+        "fallback": True,
+        "encodings": encodings,
+        "shipped": "shipped.btf" if shipped else None,
+        "functions": {"instances": len(instances), "encoded": len(kept), "skipped": skipped, "pairs": len(kept),
+                      "addresses": len({i[1] for i in kept}), "names": len({i[0] for i in kept}),
+                      "funcs": len({(i[0], i[3]) for i in kept})},
+        "funnel": {"dies_with_code": len(instances) - fallback, "fallback": fallback},
+    }
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder
+
+
+def edit(folder, change):
+    """Apply `change` to the manifest of a folder."""
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    change(manifest)
+    path.write_text(json.dumps(manifest))

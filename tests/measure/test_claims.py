@@ -1,0 +1,97 @@
+"""Verdicts on the thread's estimates."""
+
+import pytest
+
+from harness import measure
+from harness.errors import MeasureError
+from harness.measure import claims as module
+from tests.measure.folders import make
+
+
+class Fake:
+    """A result of which only a quantity matters."""
+
+    encodings = ("plain", "btf_func")
+
+    def __init__(self, policy, value):
+        self.policy, self.value = policy, value
+
+
+ENTRY = {"id": "it", "claim": "so many", "quantity": "thing", "arguments": {"encoding": "btf_func"}, "unit": "things",
+         "predicted": 1000, "rule": "because"}
+
+
+def verdict(monkeypatch, values, **entry):
+    monkeypatch.setitem(module.QUANTITIES, "thing", lambda result, encoding: result.value)
+    results = [Fake(policy, value) for policy, value in values.items()]
+    return measure.judge_claims(results, [{**ENTRY, **entry}]).iloc[0]
+
+
+@pytest.mark.parametrize(("rule", "value", "expected"), [
+    ({"compare": "equal"}, 1000, "holds"),
+    ({"compare": "equal"}, 1001, "does not hold"),
+    ({"compare": "within_factor", "tolerance": 2}, 500, "holds"),
+    ({"compare": "within_factor", "tolerance": 2}, 2000, "holds"),
+    ({"compare": "within_factor", "tolerance": 2}, 499, "does not hold"),
+    ({"compare": "within_factor", "tolerance": 2}, 2001, "does not hold"),
+    ({"compare": "within_factor", "tolerance": 2}, 0, "does not hold"),
+    ({"compare": "within_percent", "tolerance": 25}, 750, "holds"),
+    ({"compare": "within_percent", "tolerance": 25}, 1251, "does not hold"),
+    ({"compare": "less_than"}, 999, "holds"),
+    ({"compare": "less_than"}, 1000, "does not hold"),
+])
+def test_claims__verdict_follows_the_rule(monkeypatch, rule, value, expected):
+    row = verdict(monkeypatch, {"consistent": value}, **rule)
+    assert row.verdict == expected
+    assert f"{value:,} things" in row.reason and row.reason.endswith("; because")
+
+
+def test_claims__name_the_policies_under_which_they_hold(monkeypatch):
+    row = verdict(monkeypatch, {"consistent": 1000, "all": 1000, "current": 0}, compare="equal")
+    assert row.verdict == "holds under consistent, all"
+    assert row.measured == "consistent 1,000, all 1,000, current 0"
+
+
+def test_claims__say_when_the_encoding_was_not_made(monkeypatch):
+    row = verdict(monkeypatch, {"consistent": 1}, compare="equal", arguments={"encoding": "other"})
+    assert row.verdict == "not measured" and row.measured == "-" and "other" in row.reason
+
+
+def test_claims__measure_a_real_folder(tmp_path):
+    result = measure.load(make(tmp_path / "tiny"))
+    table = measure.judge_claims([result]).set_index("id")
+    assert list(table.index) == ["cpumask_weight", "extra_funcs", "payload", "whole_growth", "func_protos"]
+    assert table.measured["extra_funcs"] == "2"
+    assert table.measured["payload"] == str(8 * 7)
+    assert table.measured["whole_growth"] == str(8 * 7 + 12 * 2)
+    assert table.verdict["whole_growth"] == table.verdict["func_protos"] == "holds"
+    assert "twice with 3" in table.reason["cpumask_weight"]
+
+
+@pytest.mark.parametrize(("text", "words"), [
+    ("=", "expected TOML"),
+    ("schema = 2", "expected claims of schema 1, found 2"),
+    ("schema = 1\n[[claim]]\nid = 'x'", "claim 1: expected claim, quote"),
+])
+def test_read_claims__refuses_what_it_cannot_use(tmp_path, text, words):
+    path = tmp_path / "claims.toml"
+    path.write_text(text)
+    with pytest.raises(MeasureError, match=words):
+        measure.read_claims(path)
+
+
+@pytest.mark.parametrize(("old", "new", "words"), [
+    ('compare = "less_than"', 'compare = "about"', "expected a compare of"),
+    ('quantity = "growth_bytes"', 'quantity = "luck"', "expected a quantity of"),
+    ("tolerance = 25\n", "", "expected a tolerance for within_percent"),
+])
+def test_read_claims__names_the_claim_at_fault(tmp_path, old, new, words):
+    path = tmp_path / "claims.toml"
+    path.write_text(module.CLAIMS.read_text().replace(old, new))
+    with pytest.raises(MeasureError, match=words):
+        measure.read_claims(path)
+
+
+def test_read_claims__every_claim_says_who_said_it_and_where():
+    for entry in measure.read_claims():
+        assert "@" in entry["message_id"] and entry["date"].year == 2023 and entry["quote"] and entry["author"]

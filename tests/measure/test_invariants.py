@@ -1,0 +1,80 @@
+"""Each invariant holds on a sound result and fails when its fact is broken."""
+
+import pytest
+
+from harness import measure
+from tests.measure.folders import edit, make
+
+
+@pytest.fixture
+def folder(tmp_path):
+    return make(tmp_path / "tiny")
+
+
+def broken(result, table, again=None):
+    checks = measure.check_invariants(result, table, again)
+    return set(checks.invariant[~checks.holds])
+
+
+def test_invariants__all_hold_on_a_sound_result(folder, tmp_path):
+    result = measure.load(folder)
+    again = measure.load(make(tmp_path / "again"))
+    checks = measure.check_invariants(result, measure.measurements(result, False), again)
+    assert measure.all_hold(checks), checks[~checks.holds].to_string()
+    assert set(checks.invariant.str[0]) == set("12345")
+
+
+@pytest.mark.parametrize(("change", "name"), [
+    (lambda m: m["functions"].update(encoded=8), "1 functions"),
+    (lambda m: m["functions"]["skipped"].update({"partial body": 2}), "1 functions"),
+    (lambda m: m["functions"]["skipped"].update({"partial body": 0, "moon": 1}), "1 functions"),
+    (lambda m: m["funnel"].update(fallback=5), "1 functions"),
+    (lambda m: m["functions"].update(funcs=9), "1 functions"),
+    (lambda m: m["encodings"]["btf_func"].update(predicted_growth=1), "3 formula"),
+])
+def test_invariants__a_false_manifest_breaks(folder, change, name):
+    edit(folder, change)
+    result = measure.load(folder)
+    assert broken(result, measure.measurements(result, False)) == {name}
+
+
+def test_bytes__an_unlabelled_byte_breaks(folder):
+    result = measure.load(folder)
+    table = measure.measurements(result, False)
+    table.loc[(table.encoding == "decl_tag") & (table.part == "strings"), "bytes"] -= 1
+    assert broken(result, table) == {"2 bytes"}
+
+
+def test_neutrality__another_struct_breaks(folder):
+    result = measure.load(folder)
+    table = measure.measurements(result, False)
+    table.loc[(table.encoding == "btf_func") & (table.kind == "STRUCT"), "count"] += 1
+    checks = measure.check_invariants(result, table)
+    wrong = checks[~checks.holds]
+    assert wrong.invariant.tolist() == ["4 neutrality"] and wrong.detail.item() == "STRUCT 2 for 1"
+    missing = measure.measurements(result, False).query("not (encoding == 'btf_func' and kind == 'STRUCT')")
+    assert "4 neutrality" in broken(result, missing)
+
+
+def test_neutrality__ignores_functions_and_the_shipped_file(folder):
+    result = measure.load(folder)
+    table = measure.measurements(result, False)
+    table.loc[(table.encoding == "shipped") & (table.kind == "STRUCT"), "count"] += 1
+    table.loc[(table.encoding == "btf_func") & (table.kind == "FUNC"), "count"] += 1
+    assert broken(result, table) == set()
+
+
+def test_determinism__a_file_that_changed_later_breaks(folder):
+    result = measure.load(folder)
+    table = measure.measurements(result, False)
+    path = folder / "plain.btf"
+    data = bytearray(path.read_bytes())
+    data[-2] ^= 1
+    path.write_bytes(data)
+    assert broken(result, table) == {"5 determinism"}
+
+
+def test_determinism__another_run_with_other_bytes_breaks(folder, tmp_path):
+    result = measure.load(folder)
+    other = measure.load(make(tmp_path / "other", instances=[("alone", 16, "exact", 4, "")]))
+    assert broken(result, measure.measurements(result, False), other) == {"5 determinism"}

@@ -1,0 +1,142 @@
+"""What the kernel's own BTF, bpftool and the running kernel say."""
+
+import errno
+
+import pytest
+
+from harness import measure
+from harness.errors import MeasureError
+from harness.measure import consumers, witnesses
+from tests.measure.folders import make
+
+needs_bpftool = pytest.mark.skipif(consumers.find_bpftool() is None, reason="bpftool is not installed")
+
+
+@pytest.fixture
+def result(tmp_path):
+    return measure.load(make(tmp_path / "tiny"))
+
+
+def test_shipped_kinds__tell_allowed_differences_from_others(result):
+    kinds = measure.shipped_kinds(result).set_index("kind")
+    assert kinds.loc["STRUCT"].tolist() == [1, 1, 0, "equal"]
+    assert kinds.loc["FUNC"].tolist() == [5, 3, 2, "differs"]
+    assert kinds.loc["VAR"].tolist() == [1, 0, 1, "differs"]
+    result.accounts["shipped"].kinds["STRUCT"] = (2, 48)
+    assert measure.shipped_kinds(result).set_index("kind").verdict["STRUCT"] == "UNEXPLAINED"
+
+
+def test_shipped_names__give_the_reason_of_each(result):
+    names = measure.shipped_names(result).set_index(["kind", "name"])
+    assert names.loc[("FUNC", "torn")].tolist() == ["shipped", 1, "left out here: inconsistent prototype"]
+    assert names.loc[("FUNC", "cloned"), "reason"].endswith("of such names the shipped file has 0")
+    assert names.loc[("FUNC", "found"), "reason"] == "its address is that of its only symbol, no DIE has it"
+    assert names.loc[("FUNC", "alias"), "reason"] == "left out of the shipped file: matched exact"
+    assert names.loc[("VAR", "counter"), "reason"].startswith("at offset 0 of its section")
+    assert ("DATASEC", ".data..percpu: 1 variables") in names.index
+    assert not any(kind == "FUNC_PROTO" for kind, _ in names.index)
+
+
+HEADER = """\
+#ifndef __VMLINUX_H__
+#pragma clang attribute push (x)
+
+typedef int s32;
+
+struct a {
+\tstruct {
+\t\tint x;
+\t};
+\tstruct b___2 *next;
+};
+
+struct empty {};
+
+typedef struct {
+\tint v;
+} t;
+
+#endif /* __VMLINUX_H__ */
+"""
+
+
+def test_split__finds_whole_declarations():
+    found = witnesses.split(HEADER)
+    assert [d.splitlines()[0] for d in found] == ["typedef int s32;", "struct a {", "struct empty {};",
+                                                  "typedef struct {"]
+    assert found[1].endswith("\n};") and found[3].endswith("} t;")
+    with pytest.raises(MeasureError, match="found the end of the header"):
+        witnesses.split("struct a {\n\tint x;\n")
+
+
+def test_compare__sees_through_clash_numbers():
+    ours = witnesses.split(HEADER)
+    same = witnesses.compare(ours, list(reversed(ours)))
+    assert same.verdict == "equal" and len(same.differences) == 0
+    renumbered = witnesses.compare(ours, witnesses.split(HEADER.replace("b___2", "b___3")))
+    assert renumbered.verdict == "equal but for the numbers of name clashes"
+    assert "2 are in one only, without clash numbers 0" in renumbered.words
+    forward = witnesses.compare(ours, [*ours, "struct empty;"])
+    assert forward.verdict == "equal but for forward declarations" and len(forward.differences) == 0
+    assert witnesses.compare(ours, [*ours, "struct unknown;"]).verdict == "differ"
+    other = witnesses.compare(ours, witnesses.split(HEADER.replace("int x", "long x").replace("s32", "s64")))
+    assert other.verdict == "differ" and len(other.differences) == 4
+    assert "1 with one head and another body: struct a" in other.reason
+    assert "1 only in ours: typedef int s32" in other.reason
+
+
+def test_consumers__say_when_bpftool_is_missing(result, monkeypatch):
+    monkeypatch.setattr(consumers, "find_bpftool", lambda: None)
+    monkeypatch.setattr(witnesses, "find_bpftool", lambda: None)
+    rows = list(consumers.ask_bpftool(result))
+    assert rows == [("bpftool", "-", "not asked", "bpftool is not installed")]
+    found = measure.declarations(result)
+    assert (found.verdict, found.words) == ("not compared", "bpftool is not installed")
+
+
+def test_consumers__say_when_bpftool_cannot_run(result, tmp_path):
+    rows = list(consumers.ask_bpftool(result, str(tmp_path / "nothing")))
+    assert {row[2] for row in rows} == {"refused"} and "cannot be run" in rows[0][3]
+    assert measure.declarations(result, str(tmp_path / "nothing")).verdict == "not compared"
+
+
+@needs_bpftool
+def test_bpftool__reads_all_but_btf_func(result):
+    verdicts = {encoding: verdict for _, encoding, verdict, _ in consumers.ask_bpftool(result)}
+    assert verdicts == {"plain": "loaded", "decl_tag": "loaded", "btf_func": "refused", "shipped": "loaded"}
+
+
+@needs_bpftool
+def test_bpftool__writes_the_same_declarations(result):
+    assert measure.declarations(result).verdict == "equal"
+
+
+@pytest.mark.parametrize(("answers", "expected"), [
+    ([(-1, errno.EPERM, b"")], ("not permitted", "EPERM: loading BTF needs root or CAP_BPF")),
+    ([(-1, errno.ENOSYS, b"")], ("not asked", "this kernel has no bpf(2)")),
+    ([(-1, errno.EINVAL, b""), (-1, errno.EINVAL, b"[1] INT\n[2] FUNC f Invalid btf_info kind_flag\n")],
+     ("refused", "EINVAL: [2] FUNC f Invalid btf_info kind_flag")),
+    ([(-1, errno.EINVAL, b"")] * 3, ("refused", "EINVAL")),
+])
+def test_kernel__refusals_come_with_words(monkeypatch, answers, expected):
+    left = list(answers)
+
+    def answer(data, number, log):
+        fd, code, text = left.pop(0)
+        if log is not None:
+            log.value = text
+        return fd, code
+
+    monkeypatch.setattr(consumers, "_btf_load", answer)
+    monkeypatch.setattr(consumers, "LOG_NBYTES", 4096)
+    assert consumers.load_into_kernel(b"", 321) == expected
+    assert not left
+
+
+def test_kernel__is_not_asked_about_foreign_bytes(result, monkeypatch):
+    monkeypatch.setattr(consumers.sys, "byteorder", "big")
+    monkeypatch.setattr(consumers.platform, "machine", lambda: "x86_64")
+    assert {row[2] for row in consumers.ask_kernel(result)} == {"not asked"}
+    monkeypatch.setattr(consumers.platform, "machine", lambda: "vax")
+    ((_, encoding, verdict, words),) = consumers.ask_kernel(result)
+    assert (encoding, verdict) == ("-", "not asked") and "vax" in words

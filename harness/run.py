@@ -285,6 +285,8 @@ def write_result(folder, prepared, encoded):
                              "predicted_growth": encoded.predicted[name]}
                       for name, data in encoded.files.items()},
         "shipped": "shipped.btf" if prepared.shipped is not None else None,
+        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in outputs.items()
+                   if name in ("functions.csv", "shipped.btf")},
         "functions": _function_counts(prepared, encoded),
         "funnel": prepared.table.counts,
         "variables_skipped": dict(sorted(prepared.skipped_variables.items())),

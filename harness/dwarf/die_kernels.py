@@ -204,7 +204,7 @@ SKELETON = 2
 #   die    uint64  attributes of the DIE read last: value of slot s at die[s], its form at die[AUX + s]; of a block the
 #                  index of its first byte in info, and BLOCK_FLAG | its length
 #   text, slots    pool of the strings that stand in .debug_info itself: bytes, and an open hash of offset + 1
-#   seen   uint8   1 at the offset of each string that is some name
+#   seen   uint8   NAME at the offset of each string that is some name, EMPTY where such a string is empty
 G_INFO_BASE = U_COLUMNS  # section offset of info[0]
 G_ABBREV = U_COLUMNS + 1  # in side; and so on
 G_N_ABBREV = U_COLUMNS + 2
@@ -242,7 +242,8 @@ A_FLAGS = 4  # F_*; of code 0: of any abbreviation in the table
 A_SPECS = 5  # first specification, also first skip operation
 A_SPECS_STOP = 6
 A_SKIPS_STOP = 7
-A_COLUMNS = 8
+A_FIXED = 8  # bytes of the attributes if all have a fixed size, else -1
+A_COLUMNS = 16  # one cache line
 
 X_SLOT = 0
 X_FORM = 1
@@ -250,6 +251,9 @@ X_CONST = 2  # of DW_FORM_implicit_const
 X_SIZE = 3  # what skip_of says
 X_SKIP = 4  # a skip operation of the abbreviation; runs of fixed sizes are one operation
 X_COLUMNS = 5
+
+NAME = np.uint8(1)  # marks in `seen`
+EMPTY = np.uint8(2)
 
 AUX = 32
 DIE_WORDS = 64
@@ -557,10 +561,17 @@ def parse_abbrevs(side, geo, codes, specs):
                 geo[G_DETAIL] = np.int64(form & np.uint64(0x7FFFFFFF))
                 return BAD_ABBREV_FORM
             x = X_COLUMNS * n_specs
+            if slot == 0 and size >= 0 and n_specs > codes[a + A_SPECS] and (
+                    specs[x - X_COLUMNS + X_SLOT] == 0 and specs[x - X_COLUMNS + X_SIZE] >= 0):
+                # a run of attributes that nobody reads (decl_file, decl_line, decl_column) is one step
+                specs[x - X_COLUMNS + X_SIZE] += size
+                x -= X_COLUMNS
+                n_specs -= 1
+            else:
+                specs[x + X_SIZE] = size
             specs[x + X_SLOT] = slot
             specs[x + X_FORM] = np.int64(form)
             specs[x + X_CONST] = np.int64(const)
-            specs[x + X_SIZE] = size
             n_specs += 1
             if slot == S_DECLARATION:
                 flags |= F_DECLARATION
@@ -583,6 +594,13 @@ def parse_abbrevs(side, geo, codes, specs):
         codes[A_FLAGS] |= flags
         codes[a + A_SPECS_STOP] = n_specs
         codes[a + A_SKIPS_STOP] = n_skips
+        first = np.int64(codes[a + A_SPECS])
+        fixed = np.int64(-1)
+        if n_skips == first:
+            fixed = np.int64(0)
+        elif n_skips == first + 1 and specs[X_COLUMNS * first + X_SKIP] >= 0:
+            fixed = specs[X_COLUMNS * first + X_SKIP]
+        codes[a + A_FIXED] = np.int32(fixed)
 
 
 @inline
@@ -634,6 +652,9 @@ def skip_variable(buf, geo, pos, stop, op):
 def skip_die(info, geo, codes, specs, code, pos, stop):
     """Position behind a DIE's attributes, or -1 if they leave the unit."""
     a = A_COLUMNS * code
+    fixed = np.int64(codes[a + A_FIXED])
+    if fixed >= 0:
+        return pos + fixed if pos + fixed <= stop else np.int64(-1)
     for k in range(codes[a + A_SPECS], codes[a + A_SKIPS_STOP]):
         op = specs[X_COLUMNS * k + X_SKIP]
         if pos > stop:
@@ -724,10 +745,12 @@ def string_name(side, geo, form, value, seen):
         off = indexed_string(side, geo, value)
     if off < 0:
         return off
-    if side[geo[G_STRS] + off] == 0:
-        return np.int64(0)
-    seen[off] = 1
-    return off + 1
+    known = seen[off]
+    if known == 0:
+        # looked at once: most names recur thousands of times, and `side` is no longer in the cache by then
+        known = EMPTY if side[geo[G_STRS] + off] == 0 else NAME
+        seen[off] = known
+    return off + 1 if known == NAME else np.int64(0)
 
 
 @inline

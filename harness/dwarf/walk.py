@@ -158,17 +158,19 @@ class InfoBytes:
         self._types_bytes = image.read(self._types) if self._types is not None else np.zeros(0, np.uint8)
         self.nbytes = self.n_info + len(self._types_bytes)
 
-    def read(self, start, stop, pad=0):
-        """Bytes [start, stop) and `pad` zeros behind them, uint8."""
-        out = np.zeros(stop - start + pad, np.uint8)
+    def read(self, start, stop, pad=0, out=None):
+        """Bytes [start, stop) and `pad` zeros behind them, uint8; a view of `out` if given, which must be as long."""
+        n = stop - start
+        out = np.empty(n + pad, np.uint8) if out is None else out[: n + pad]
+        out[n:] = 0
         split = min(max(start, self.n_info), stop)
         if start < split:
             if self._plain:
-                out[: split - start] = self._image.pread(self._info, start, split)
+                self._image.pread(self._info, start, split, out[: split - start])
             else:
                 out[: split - start] = self._bytes[start:split]
         if split < stop:
-            out[split - start : stop - start] = self._types_bytes[split - self.n_info : stop - self.n_info]
+            out[split - start : n] = self._types_bytes[split - self.n_info : stop - self.n_info]
         return out
 
     def head(self, at, nbytes):
@@ -269,7 +271,23 @@ class _Scratch(threading.local):
             self.die2 = np.zeros(dk.DIE_WORDS, np.uint64)
             self.stack = (np.zeros(wk.MAX_DEPTH + 1, np.uint8), np.zeros(wk.MAX_DEPTH + 1, np.int64))
             self.found = np.zeros(wk.MAX_CHAIN, np.int64)
+            self._info = np.empty(0, np.uint8)
+            self._index = None
         return self
+
+    def info(self, nbytes):
+        """A buffer for .debug_info: fresh pages for every batch would cost more than reading into them."""
+        if len(self._info) < nbytes:
+            self._info = np.empty(nbytes, np.uint8)
+        return self._info
+
+    def index(self, n):
+        """A wk.Index for up to `n` DIEs of each sort; untouched pages cost nothing."""
+        if self._index is None or len(self._index.row_off) < n:
+            u1, u4 = np.uint8, np.uint32
+            self._index = wk.Index(*(np.empty(n, t) for t in (u4, u1, u4, u4, u4, u4, u4, u1, np.int64, np.int32)),
+                                   np.zeros(4, np.int64))
+        return self._index
 
 
 class _Pool(NamedTuple):
@@ -367,15 +385,12 @@ def walk(image, threads=1, progress=None):
         first, last = batch
         s = scratch.get()
         start, stop = int(units[first, dk.U_START]), int(units[last - 1, dk.U_STOP])
-        data = info.read(start, stop, dk.PAD)
+        data = info.read(start, stop, dk.PAD, s.info(stop - start + dk.PAD))
         n = stop - start + 1
         pool_nbytes = 1 << 16
         while True:
             pool = _pool(pool_nbytes)
-            out = wk.Index(np.empty(n, np.uint32), np.empty(n, np.uint8), np.empty(n, np.uint32),
-                           np.empty(n, np.uint32), np.empty(n, np.uint32), np.empty(n, np.uint32),
-                           np.empty(n, np.uint32), np.empty(n, np.uint8), np.empty(n, np.int64),
-                           np.empty(n, np.int32), np.zeros(4, np.int64))
+            out = s.index(n)
             status = np.zeros(4, np.int64)
             geo = geometry(start)
             wk.index_units(data, side.side, geo, s.codes, s.specs, units, first, last, s.die, pool.text,
@@ -388,7 +403,7 @@ def walk(image, threads=1, progress=None):
         r, f, v, t = (int(x) for x in out.used)
         ends = (r, r, r, f, f, v, t, t, t, t)
         advance(stop - start)
-        return wk.Index(*(a[:e].copy() for a, e in zip(out[:10], ends, strict=True)), out.used), pool_nbytes
+        return wk.Index(*(a[:e].copy() for a, e in zip(out[:10], ends, strict=True)), out.used.copy()), pool_nbytes
 
     with ThreadPoolExecutor(max(1, threads)) as executor:
         indexed = []
@@ -424,7 +439,7 @@ def walk(image, threads=1, progress=None):
             (first, last), (index, pool_nbytes) = item
             s = scratch.get()
             a, b = int(units[first, dk.U_START]), int(units[last - 1, dk.U_STOP])
-            data = info.read(a, b, dk.PAD)
+            data = info.read(a, b, dk.PAD, s.info(b - a + dk.PAD))
             longest = int((units[first:last, dk.U_STOP] - units[first:last, dk.U_START]).max())
             slot = np.empty(longest, np.uint32)
             tag_name = np.zeros(len(index.tag_off), np.uint32)
@@ -507,7 +522,7 @@ def _unify_names(path, blob, seen, pools):
     used = sum(p.nbytes for p in pools)
     out = np.zeros(len(blob) + used + dk.PAD, np.uint8)
     out[: len(blob)] = blob
-    offsets = np.flatnonzero(seen) + 1
+    offsets = np.flatnonzero(seen == dk.NAME) + 1
     n_strings = len(offsets) + sum(p.n_strings for p in pools)
     slots = np.zeros(1 << max(10, (2 * n_strings).bit_length()), np.uint32)
     canon = np.zeros(len(blob), np.uint32)

@@ -199,9 +199,10 @@ class ElfImage:
         """Section `.debug_<name>`, or its old compressed form `.zdebug_<name>`, or None."""
         return self._by_name.get(".debug_" + name) or self._by_name.get(".zdebug_" + name)
 
-    def pread(self, section, start, stop):
-        """Bytes [start, stop) of an uncompressed section, uint8 (stop - start,); one copy, nothing cached."""
-        out = np.empty(stop - start, np.uint8)
+    def pread(self, section, start, stop, out=None):
+        """Bytes [start, stop) of an uncompressed section, uint8 (stop - start,), read into `out` if given."""
+        if out is None:
+            out = np.empty(stop - start, np.uint8)
         view = memoryview(out)
         done = 0
         while done < len(out):

@@ -57,8 +57,13 @@ def shipped_names(result):
         mine, other = Counter(names(ours)), Counter(names(theirs))
         rows += [(kind, where, name, times, "lists other variables" if kind == "DATASEC" else "")
                  for where, name, times in _differences(mine, other)]
-    funcs = [("FUNC", where, name, times, _func_reason(where, name, known.get(name), n_ours, n_theirs, n_suffixed))
-             for where, name, times in _differences(n_ours, n_theirs)]
+    alike = {OURS: ours.alike_but_for_names(), SHIPPED: theirs.alike_but_for_names()}
+    funcs = []
+    for where, name, times in _differences(n_ours, n_theirs):
+        reason = _func_reason(where, name, known.get(name), n_ours, n_theirs, n_suffixed)
+        if n_ours[name] and n_theirs[name] and name in alike[where]:
+            reason += "; they differ in parameter names only"
+        funcs.append(("FUNC", where, name, times, reason))
     rows += sorted(funcs, key=lambda row: row[1] != SHIPPED)
     rows += _proto_rows(ours, theirs, n_ours, n_theirs)
     return frame(rows, ("kind", "only in", "name", "times", "reason"))
@@ -159,6 +164,14 @@ class _Named:
             count, names = out.get(signature, (0, ()))
             out[signature] = (count + 1, sorted({*names, *users.get(i, ())}))
         return out
+
+    def alike_but_for_names(self):
+        """Names of several FUNCs whose prototypes differ in nothing but their parameters' names, set of str."""
+        found = {}
+        for i in self.ids(Kind.FUNC):
+            found.setdefault(self.name(i), []).append(self.size_type[i])
+        return {name for name, protos in found.items()
+                if len(protos) > 1 and len({self.signature(p) for p in protos}) == 1}
 
     def variables(self):
         """Offset of each VAR in its DATASEC by name, None for one that is in none."""

@@ -1,0 +1,109 @@
+"""Every registered encoding: its rows, its formula, its neutrality."""
+
+import re
+
+import numpy as np
+import pytest
+
+from harness import btf, encodings, run
+from harness.encodings import make_pairs
+from harness.model import Kind
+from tests.fixtures.build import KEPT, program
+
+
+@pytest.fixture(scope="module")
+def prepared():
+    return run.prepare(program("several_units").path, threads=1)
+
+
+def encoded(prepared, policy="all"):
+    return run.encode(prepared, policy, encodings.names())
+
+
+def funcs(data):
+    parsed = btf.parse(data)
+    kinds = parsed.types.kind()
+    return [parsed.types.row(i + 1) for i in np.flatnonzero(kinds == Kind.FUNC)], parsed
+
+
+def test_registry__finds_each_file_and_puts_the_baseline_first():
+    assert encodings.names()[0] == "plain"
+    assert set(encodings.default_names()) == {"plain", "decl_tag", "btf_func"}
+
+
+@pytest.mark.parametrize("policy", ["all", "consistent", "current"])
+def test_encodings__grow_as_their_formula_says_to_the_byte(prepared, policy):
+    result = encoded(prepared, policy)
+    base = len(result.files["plain"])
+    for name, data in result.files.items():
+        assert len(data) - base == result.predicted[name], name
+
+
+def test_encodings__pass_the_structural_check(prepared):
+    for data in encoded(prepared).files.values():
+        btf.check(btf.parse(data))
+
+
+def test_plain__has_one_func_per_name_and_prototype(prepared):
+    rows, _ = funcs(encoded(prepared).files["plain"])
+    keys = [(int(r[0]), int(r[2])) for r in rows]
+    assert len(keys) == len(set(keys))
+
+
+def test_btf_func__has_one_func_per_address_and_carries_it(prepared):
+    result = encoded(prepared)
+    rows, _ = funcs(result.files["btf_func"])
+    addresses = sorted(int(r[3]) | int(r[4]) << 32 for r in rows)
+    assert addresses == sorted(result.pairs.address.tolist())
+    assert len(rows) > len(funcs(result.files["plain"])[0])
+
+
+@pytest.mark.parametrize("name, form", [("decl_tag", rb"address=0x[0-9a-f]{16}\Z"),
+                                        ("decl_tag_short", rb"addr=0x[1-9a-f][0-9a-f]*\Z")])
+def test_decl_tag__names_every_address_of_its_func(prepared, name, form):
+    result = encoded(prepared)
+    parsed = btf.parse(result.files[name])
+    tags = [parsed.types.row(i + 1) for i in np.flatnonzero(parsed.types.kind() == Kind.DECL_TAG)]
+    found = {(int(t[2]), parsed.strings.get(int(t[0]))) for t in tags}
+    assert len(found) == len(tags) == len(result.pairs.address)
+    assert all(re.match(form, text) for _, text in found)
+    assert {int(text.partition(b"0x")[2], 16) for _, text in found} == set(result.pairs.address.tolist())
+    assert {int(t[3]) for t in tags} == {0xFFFFFFFF}
+
+
+def test_pairs__two_names_at_one_address_share_the_string_but_not_the_tag():
+    names, protos = np.array([1, 5], np.uint32), np.array([7, 7], np.uint32)
+    address, known = np.array([0x1000, 0x1000], np.uint64), np.ones(2, bool)
+    pairs, _ = make_pairs(names, protos, address, known, lambda n: np.array([b"a", b"b"])[: len(n)], [])
+    growth = {n: encodings.encoding(n).growth(pairs) for n in encodings.names()}
+    assert growth == {"plain": 0, "decl_tag": 2 * 16 + 27, "decl_tag_short": 2 * 16 + 12, "btf_func": 2 * 8}
+
+
+def test_btf_func__a_function_without_an_address_stays_as_it_was():
+    names, protos = np.array([1], np.uint32), np.array([7], np.uint32)
+    pairs, _ = make_pairs(names, protos, np.zeros(1, np.uint64), np.zeros(1, bool), lambda n: np.array([b"a"]), [])
+    assert encodings.encoding("btf_func").growth(pairs) == 0
+    assert encodings.encoding("btf_func").rows(pairs, 1, 0).types.kind_flag().tolist() == [False]
+    assert encodings.encoding("decl_tag").growth(pairs) == 0
+
+
+def test_annotations__of_functions_members_and_variables_become_decl_tags():
+    with_tags = run.prepare(program("btf_tags", compiler="clang").path, threads=1)
+    data = run.encode(with_tags, "all", ["plain"]).files["plain"]
+    parsed = btf.parse(data)
+    btf.check(parsed)
+    kinds = parsed.types.kind()
+    targets = {Kind(int(kinds[int(parsed.types.row(i + 1)[2]) - 1])).name
+               for i in np.flatnonzero(kinds == Kind.DECL_TAG)}
+    assert "STRUCT" in targets
+    assert "FUNC" in targets
+
+
+@pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.name)
+def test_encodings__committed_objects_keep_their_byte_order(kept):
+    other = run.prepare(kept.path, threads=1)
+    assert other.kernel["byteorder"] == ("big" if "s390x" in kept.name else "little")
+    for data in run.encode(other, "all").files.values():
+        parsed = btf.parse(data)
+        btf.check(parsed)
+        assert parsed.byteorder == other.kernel["byteorder"]

@@ -53,7 +53,8 @@ class Prepared(NamedTuple):
     strings : uint8
         The blob that all names are offsets into.
     table : FunctionTable
-    symbols : SymbolTable
+    texts : (list of str, list of str, list of str)
+        CSV fields of each instance's name, ELF symbol ('' if none) and unit.
     shipped : bytes or None
         The .BTF section of the file.
     skipped_variables : dict of str to int
@@ -66,7 +67,7 @@ class Prepared(NamedTuple):
     base: TypeTable
     strings: np.ndarray
     table: object
-    symbols: object
+    texts: tuple
     shipped: bytes | None
     skipped_variables: dict
 
@@ -129,12 +130,17 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
         warm.start()
     with ElfImage(path) as image:
         walked = walk(image, threads, progress.stage("walk over units"))
-        types, id_map = dedup_types(walked.types, walked.strings, in_place=True, threads=threads,
-                                    progress=progress.stage("dedup"))
-        walked = walked._replace(types=None)
+        with ThreadPoolExecutor(1) as executor:
+            # dedup needs one core and no Python; the functions are joined on the other meanwhile
+            deduplicated = executor.submit(dedup_types, walked.types, walked.strings, in_place=True, threads=threads,
+                                           progress=progress.stage("dedup"))
+            walked = walked._replace(types=None)
+            symbols = image.symbols()
+            table = join(walked, symbols, fallback=fallback)
+            texts = _texts(walked, table, symbols)
+            types, id_map = deduplicated.result()
+            del deduplicated
         progress.stage("functions")(0, 1)
-        symbols = image.symbols()
-        table = join(walked, symbols, fallback=fallback)
         variables = per_cpu_variables(walked, image, symbols, types, id_map, len(walked.strings.blob))
         base = concatenate([types, variables.types]) if len(variables.types.words) else types
         tags = _type_tags(walked.decl_tags, id_map, variables.type_id)
@@ -152,7 +158,19 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
         }
     progress.done()
     blob = np.concatenate([walked.strings.blob, variables.strings])
-    return Prepared(about, walked, id_map, types, base, blob, table, symbols, shipped, variables.skipped)
+    return Prepared(about, walked, id_map, types, base, blob, table, texts, shipped, variables.skipped)
+
+
+def _texts(walked, table, symbols):
+    """CSV fields of each instance's name, symbol and unit: three lists of str."""
+    strings = _Strings(walked.strings.blob)
+    matched = [""] * len(table.symbol)
+    if len(symbols.name):
+        matched = _Strings(symbols.strtab).fields(symbols.name[np.maximum(table.symbol, 0)])
+        for i in np.flatnonzero(table.symbol < 0).tolist():
+            matched[i] = ""
+    units = strings.fields(walked.unit_name)
+    return strings.fields(table.name), matched, [units[u] for u in walked.functions.unit[table.die].tolist()]
 
 
 def _provenance(kernel):
@@ -325,21 +343,12 @@ def functions_csv(prepared, encoded):
     name); proto and func (type_ids in every file and in plain.btf, 0 if not encoded); reason (why not, or empty).
     """
     table, walked = prepared.table, prepared.walk
-    strings = _Strings(prepared.strings)
-    symbol = np.where(table.symbol >= 0, table.symbol, 0)
-    n_symbols = len(prepared.symbols.name)
-    symbols = [""] * len(symbol)
-    if n_symbols:
-        symbols = _Strings(prepared.symbols.strtab).fields(prepared.symbols.name[symbol])
-    for i in np.flatnonzero(table.symbol < 0).tolist():
-        symbols[i] = ""
-    unit_names = strings.fields(walked.unit_name)
-    units = [unit_names[u] for u in walked.functions.unit[table.die].tolist()]
+    names, symbols, units = prepared.texts
     external = ((walked.functions.flags[table.die] & wk.FN_EXTERNAL) != 0).astype(int).tolist()
     match = [m.name.lower() for m in Match]
     reasons = [REASON_TEXT[r] for r in Reason]
     row = f"%s,0x%0{prepared.kernel['bits'] // 4}x,%s,%s,%s,%d,%d,%d,%d,%s".__mod__
-    lines = map(row, zip(strings.fields(table.name), table.address.tolist(), symbols,
+    lines = map(row, zip(names, table.address.tolist(), symbols,
                          map(match.__getitem__, table.match.tolist()), units, external, table.n_addresses.tolist(),
                          encoded.proto.tolist(), encoded.func.tolist(),
                          map(reasons.__getitem__, encoded.selection.reason.tolist()), strict=True))

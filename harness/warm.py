@@ -1,7 +1,8 @@
-"""Compiles what comes after the walk, in a process of its own, while the first run compiles the walk.
+"""Gets kernels ready while something else is going on, by calling each on next to nothing.
 
-numba compiles one function at a time in a process, and the walk's kernels take most of it; on two cores this takes a
-third off the first run. It calls the stages on a table of two types, so that the signatures are the real ones.
+numba compiles and loads one function at a time in a process. On a first run a second process compiles what comes
+after the walk while the first compiles the walk. On later runs a thread loads from the cache what comes next while
+the stages before it run; loading when first called would leave the other core idle for half a second in all.
 """
 
 from __future__ import annotations
@@ -9,19 +10,32 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import threading
 
 
 def start():
-    """Start that process if nothing is compiled yet; returns a Popen or None."""
+    """Begin getting kernels ready; returns at once with a Popen, a Thread or None."""
     from harness import accelerate
 
-    if not accelerate.first_run() or (os.cpu_count() or 1) < 2:
+    if (os.cpu_count() or 1) < 2:
         return None
+    if not accelerate.first_run():
+        thread = threading.Thread(target=load, daemon=True)
+        thread.start()
+        return thread
     try:
         return subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.DEVNULL,
                                 stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
         return None  # then this process compiles all by itself
+
+
+def load():
+    """Call every kernel of an encode, in the order in which they are needed."""
+    from harness.dwarf.walk import call_kernels
+
+    call_kernels()
+    main()
 
 
 def main():

@@ -513,6 +513,26 @@ def walk(image, threads=1, progress=None):
                 units[:, dk.U_LANGUAGE].copy(), counts)
 
 
+def call_kernels():
+    """Call the compiled functions of the walk on no units at all, which loads them from numba's cache."""
+    u1, u4, i8 = np.uint8, np.uint32, np.int64
+    s = _Scratch().get()
+    nothing, side, seen, pool = np.zeros(dk.PAD, u1), np.zeros(dk.PAD, u1), np.zeros(1, u1), _pool(64)
+    units, geo = np.zeros((0, dk.U_COLUMNS), i8), np.zeros(dk.G_COLUMNS, i8)
+    status, slot = np.zeros(4, i8), np.zeros(1, u4)
+    wk.index_units(nothing, side, geo, s.codes, s.specs, units, 0, 0, s.die, pool.text, pool.slots, seen, s.index(1),
+                   *s.stack, s.found, status)
+    dtypes = (u4, i8, i8, np.int32, u4, np.uint64, np.uint16, u4, i8, u4, u4, u1, u4, u4, np.uint64, u1, np.int32, u4)
+    fill = wk.Fill(*(np.zeros(0, t) for t in dtypes))
+    wk.fill_units(nothing, side, geo, s.codes, s.specs, units, 0, 0, s.die, s.die2, pool.text, pool.slots, seen, slot,
+                  np.zeros(0, np.uint64), s.index(1), fill, np.zeros((1, 6), i8), u4(0), u4(1), status)
+    empty, start = np.zeros(0, u4), np.zeros(2, i8)
+    nk.intern_offsets(side, np.zeros(0, i8), np.zeros(1024, u4), empty)
+    nk.intern_pool(side, np.zeros(1, i8), np.zeros(1024, u4), side, 0, empty)
+    nk.rename_rows(empty, start, np.int64(1), np.int64(1), empty, empty)
+    nk.rename(empty, empty, empty)
+
+
 def _unify_names(path, blob, seen, pools):
     """Give equal strings equal names: (blob with the pools' strings added, canon, remap of each pool).
 

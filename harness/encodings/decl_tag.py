@@ -12,26 +12,41 @@ from harness.model import Kind, TypeTable, concatenate, info_word
 WHOLE = 0xFFFFFFFF  # component_idx -1: the tag means the function, not a parameter
 
 
-def padded(address):
-    """`address=0x%016x`, the form of the thread's example."""
-    return b"address=0x%016x" % address
+def padded(addresses):
+    """`address=0x%016x` of each address, the form of the thread's example: list of bytes."""
+    shifts = np.arange(60, -1, -4, dtype=np.uint64)
+    digits = ((addresses[:, None] >> shifts) & np.uint64(15)).astype(np.uint8)
+    text = np.empty((len(addresses), 26), np.uint8)
+    text[:, :10] = np.frombuffer(b"address=0x", np.uint8)
+    text[:, 10:] = digits + np.where(digits < 10, ord("0"), ord("a") - 10).astype(np.uint8)
+    return text.view("S26").ravel().tolist()
 
 
-def short(address):
-    """`addr=0x%x`, the form of the thread's patch."""
-    return b"addr=0x%x" % address
+def padded_nbytes(addresses):
+    """Bytes of those strings with their NULs."""
+    return 27 * len(addresses)
 
 
-def tagged(text):
-    """The `rows` of an encoding whose tags are named by `text`."""
+def short(addresses):
+    """`addr=0x%x` of each address, the form of the thread's patch: list of bytes."""
+    return [b"addr=0x%x" % a for a in addresses.tolist()]
+
+
+def short_nbytes(addresses):
+    """Bytes of those strings with their NULs."""
+    return sum(8 + len(f"{a:x}") for a in addresses.tolist())
+
+
+def tagged(texts):
+    """The `rows` of an encoding whose tags are named by `texts`."""
 
     def rows(pairs, first_id, n_blob):
         table, func = func_rows(pairs, first_id, "proto")
         target, address = addressed(pairs, func)
         distinct, which = np.unique(address, return_inverse=True)
-        strings = [text(a) + b"\0" for a in distinct.tolist()]
-        ends = np.cumsum([len(s) for s in strings]) if strings else np.zeros(0, np.int64)
-        name = n_blob + np.concatenate([[0], ends[:-1]]) if strings else np.zeros(0, np.int64)
+        strings = texts(distinct)
+        ends = np.cumsum([len(s) + 1 for s in strings], dtype=np.int64)
+        name = n_blob + np.concatenate([[0], ends])[:-1]
         words = np.empty((len(target), 4), np.uint32)
         words[:, 0] = name[which]
         words[:, 1] = info_word(Kind.DECL_TAG)
@@ -39,18 +54,19 @@ def tagged(text):
         words[:, 3] = WHOLE
         starts = np.concatenate([[0], 4 * np.arange(len(target) + 1, dtype=np.int64)])
         tags = TypeTable(words.ravel(), starts)
-        return FunctionRows(concatenate([table, tags]), np.frombuffer(b"".join(strings), np.uint8), func)
+        blob = np.frombuffer(b"\0".join([*strings, b""]), np.uint8)
+        return FunctionRows(concatenate([table, tags]), blob, func)
 
     return rows
 
 
-def cost(text):
-    """The `growth` of an encoding whose tags are named by `text`: 16 per pair, and each distinct address's string."""
+def cost(nbytes):
+    """The `growth` of an encoding: 16 per pair, and the strings of the distinct addresses."""
 
     def growth(pairs):
         func, _ = distinct_funcs(pairs, "proto")
         target, address = addressed(pairs, func)
-        return 16 * len(target) + sum(len(text(a)) + 1 for a in set(address.tolist()))
+        return 16 * len(target) + nbytes(np.unique(address))
 
     return growth
 
@@ -61,7 +77,7 @@ ENCODINGS = [
         summary="one DECL_TAG 'address=0x<16 digits>' per address of a FUNC",
         identity="proto",
         rows=tagged(padded),
-        growth=cost(padded),
+        growth=cost(padded_nbytes),
         formula="16 per (FUNC, address) pair + 27 per distinct address",
         rank=1,
     ),
@@ -70,7 +86,7 @@ ENCODINGS = [
         summary="one DECL_TAG 'addr=0x<digits>' per address of a FUNC, as the patch of 2023 wrote them",
         identity="proto",
         rows=tagged(short),
-        growth=cost(short),
+        growth=cost(short_nbytes),
         formula="16 per (FUNC, address) pair + 8 and the digits per distinct address",
         rank=2,
         default=False,

@@ -18,7 +18,8 @@ from pathlib import Path
 from harness import kernels
 
 FEATURES = "encode_force,var,float,decl_tag,type_tag,enum64,optimized_func,consistent_func"
-OLD_FLAGS = ["--btf_encode_force", "--btf_gen_floats", "--btf_gen_optimized", "--skip_encoding_btf_inconsistent_proto"]
+OLD_FLAGS = ["--btf_encode_force", "--btf_gen_floats"]
+FLAGS_SINCE_25 = ["--btf_gen_optimized", "--skip_encoding_btf_inconsistent_proto"]
 
 
 def timed(command):
@@ -35,7 +36,9 @@ def timed(command):
 def pahole_command(pahole, path, out):
     version = subprocess.run([pahole, "--version"], capture_output=True, text=True, check=True).stdout.strip()
     minor = int(version.lstrip("v").split(".")[1])
-    options = [f"--btf_features={FEATURES}", "--lang_exclude=rust"] if minor >= 26 else OLD_FLAGS
+    options = [f"--btf_features={FEATURES}", "--lang_exclude=rust"]
+    if minor < 26:
+        options = OLD_FLAGS + (FLAGS_SINCE_25 if minor >= 25 else [])
     return version, [pahole, "-J", "-j2", *options, f"--btf_encode_detached={out}", str(path)]
 
 

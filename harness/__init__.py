@@ -1,3 +1,25 @@
-"""Encode one Linux kernel's BTF several ways, and measure every type and every byte."""
+"""Encode one Linux kernel's BTF several ways, and measure every type and every byte.
+
+The parts, in the order in which data goes through them; imports point that way only::
+
+    kernels -> elf -> dwarf -> model -> functions -> dedup -> encodings -> btf -> measure -> report
+
+From Python the verbs of the command line are::
+
+    from harness import btf, kernels, measure, report, run
+
+    kernel = kernels.resolve("debian-6.12-cloud-amd64")      # or a path: harness.kernels.Kernel
+    prepared = run.prepare(kernel, threads=2)                # walk, dedup, join: shared by what follows
+    encoded = run.encode(prepared, policy="consistent")      # encoded.files["plain"]: bytes of a .btf file
+    run.write_result("out", prepared, encoded)               # *.btf, shipped.btf, functions.csv, manifest.json
+    frame = measure.measure("out")                           # and out/measurements.csv
+    report.render(["out"], "reports/mine")                   # report.md, *.csv, *.png, *.svg
+
+    parsed = btf.read("out/btf_func.btf")                    # BtfFile: types, strings
+    btf.check(parsed)                                        # raises for the first fault
+    btf.stat(parsed)                                         # types and bytes by kind; every byte has one label
+
+Whatever cannot be used raises one `harness.errors.HarnessError` that says file, section, offset, expected and found.
+"""
 
 __version__ = "0.1.0"

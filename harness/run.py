@@ -20,7 +20,7 @@ from harness import __version__, btf, warm
 from harness import encodings as enc
 from harness.dedup import dedup_types
 from harness.dwarf import walk
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.elf import ElfImage
 from harness.errors import EncodeError
 from harness.functions import POLICIES, Match, build_prototypes, join, select
@@ -182,9 +182,9 @@ def _type_tags(tags, id_map, var_ids):
     """DECL_TAG rows for annotations on types and variables, each once; None when there are none."""
     found = set()
     for name, space, target, component in zip(*(c.tolist() for c in tags), strict=True):
-        if space == wk.T_TYPE:
+        if space == wt.T_TYPE:
             found.add((int(id_map[target]), component, name))
-        elif space == wk.T_VAR and target in var_ids:
+        elif space == wt.T_VAR and target in var_ids:
             found.add((var_ids[target], component, name))
     if not found:
         return None
@@ -226,7 +226,7 @@ def encode(prepared, policy="consistent", encodings=None):
     has_address = table.address[kept] != 0
     tags_by_die = {}
     for name, space, target, component in zip(*(c.tolist() for c in walked.decl_tags), strict=True):
-        if space == wk.T_FUNC:
+        if space == wt.T_FUNC:
             tags_by_die.setdefault(target, []).append((name, component))
     tags = [(i, name, component) for i, die in enumerate(table.die[kept].tolist())
             for name, component in tags_by_die.get(die, ())] if tags_by_die else []
@@ -344,7 +344,7 @@ def functions_csv(prepared, encoded):
     """
     table, walked = prepared.table, prepared.walk
     names, symbols, units = prepared.texts
-    external = ((walked.functions.flags[table.die] & wk.FN_EXTERNAL) != 0).astype(int).tolist()
+    external = ((walked.functions.flags[table.die] & wt.FN_EXTERNAL) != 0).astype(int).tolist()
     match = [m.name.lower() for m in Match]
     reasons = [REASON_TEXT[r] for r in Reason]
     row = f"%s,0x%0{prepared.kernel['bits'] // 4}x,%s,%s,%s,%d,%d,%d,%d,%s".__mod__

@@ -1,4 +1,4 @@
-"""Plans the walk: reads sections, shares units among threads, checks, raises; the loops are in walk_kernels."""
+"""Plans the walk: reads sections, shares units among threads, checks, raises; the loops are in index_kernels and fill_kernels."""
 
 from __future__ import annotations
 
@@ -9,8 +9,10 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.dwarf import die_kernels as dk
+from harness.dwarf import fill_kernels as fk
+from harness.dwarf import index_kernels as ik
 from harness.dwarf import names_kernels as nk
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.dwarf.units import unit_headers
 from harness.errors import DwarfError
 from harness.model import Kind, StringTable, TypeTable, info_word
@@ -57,7 +59,7 @@ class Functions(NamedTuple):
     entry : uint64 (funcs,)
         DW_AT_low_pc, else the first address of DW_AT_ranges; meaningful where `flags` has LOW_PC or RANGES.
     flags : uint16 (funcs,)
-        FN_* of walk_kernels.
+        FN_* of walk_tables.
     type : uint32 (funcs,)
         type_id of what it returns.
     param : int64 (funcs + 1,)
@@ -269,8 +271,8 @@ class _Scratch(threading.local):
             self.specs = np.empty(dk.MAX_SPECS * dk.X_COLUMNS, np.int64)
             self.die = np.zeros(dk.DIE_WORDS, np.uint64)
             self.die2 = np.zeros(dk.DIE_WORDS, np.uint64)
-            self.stack = (np.zeros(wk.MAX_DEPTH + 1, np.uint8), np.zeros(wk.MAX_DEPTH + 1, np.int64))
-            self.found = np.zeros(wk.MAX_CHAIN, np.int64)
+            self.stack = (np.zeros(wt.MAX_DEPTH + 1, np.uint8), np.zeros(wt.MAX_DEPTH + 1, np.int64))
+            self.found = np.zeros(wt.MAX_CHAIN, np.int64)
             self._info = np.empty(0, np.uint8)
             self._index = None
         return self
@@ -282,10 +284,10 @@ class _Scratch(threading.local):
         return self._info
 
     def index(self, n):
-        """A wk.Index for up to `n` DIEs of each sort; untouched pages cost nothing."""
+        """A wt.Index for up to `n` DIEs of each sort; untouched pages cost nothing."""
         if self._index is None or len(self._index.row_off) < n:
             u1, u4 = np.uint8, np.uint32
-            self._index = wk.Index(*(np.empty(n, t) for t in (u4, u1, u4, u4, u4, u4, u4, u1, np.int64, np.int32)),
+            self._index = wt.Index(*(np.empty(n, t) for t in (u4, u1, u4, u4, u4, u4, u4, u1, np.int64, np.int32)),
                                    np.zeros(4, np.int64))
         return self._index
 
@@ -393,7 +395,7 @@ def walk(image, threads=1, progress=None):
             out = s.index(n)
             status = np.zeros(4, np.int64)
             geo = geometry(start)
-            wk.index_units(data, side.side, geo, s.codes, s.specs, units, first, last, s.die, pool.text,
+            ik.index_units(data, side.side, geo, s.codes, s.specs, units, first, last, s.die, pool.text,
                            pool.slots, seen, out, *s.stack, s.found, status)
             if status[0] != dk.POOL_FULL:
                 break
@@ -403,7 +405,7 @@ def walk(image, threads=1, progress=None):
         r, f, v, t = (int(x) for x in out.used)
         ends = (r, r, r, f, f, v, t, t, t, t)
         advance(stop - start)
-        return wk.Index(*(a[:e].copy() for a, e in zip(out[:10], ends, strict=True)), out.used.copy()), pool_nbytes
+        return wt.Index(*(a[:e].copy() for a, e in zip(out[:10], ends, strict=True)), out.used.copy()), pool_nbytes
 
     with ThreadPoolExecutor(max(1, threads)) as executor:
         indexed = []
@@ -426,7 +428,7 @@ def walk(image, threads=1, progress=None):
         if n_arrays:
             words[:4] = int_name, info_word(Kind.INT), 4, (1 << 24) | 32
         u1, u4, i8 = np.uint8, np.uint32, np.int64
-        fill = wk.Fill(
+        fill = wt.Fill(
             words, start, np.empty(n_funcs, i8), np.empty(n_funcs, np.int32), np.empty(n_funcs, u4),
             np.empty(n_funcs, np.uint64), np.empty(n_funcs, np.uint16), np.empty(n_funcs, u4),
             np.empty(n_funcs + 1, i8), np.empty(n_params, u4), np.empty(n_params, u4), np.empty(n_params, u1),
@@ -448,7 +450,7 @@ def walk(image, threads=1, progress=None):
                 pool = _pool(pool_nbytes)
                 geo = geometry(a)
                 status = np.zeros(4, np.int64)
-                wk.fill_units(data, side.side, geo, s.codes, s.specs, units, first, last, s.die, s.die2, pool.text,
+                fk.fill_units(data, side.side, geo, s.codes, s.specs, units, first, last, s.die, s.die2, pool.text,
                               pool.slots, seen, slot, xrefs, index, mine, offsets, np.uint32(fake_int), np.uint32(1),
                               status)
                 if status[0] != dk.POOL_FULL:
@@ -520,11 +522,11 @@ def call_kernels():
     nothing, side, seen, pool = np.zeros(dk.PAD, u1), np.zeros(dk.PAD, u1), np.zeros(1, u1), _pool(64)
     units, geo = np.zeros((0, dk.U_COLUMNS), i8), np.zeros(dk.G_COLUMNS, i8)
     status, slot = np.zeros(4, i8), np.zeros(1, u4)
-    wk.index_units(nothing, side, geo, s.codes, s.specs, units, 0, 0, s.die, pool.text, pool.slots, seen, s.index(1),
+    ik.index_units(nothing, side, geo, s.codes, s.specs, units, 0, 0, s.die, pool.text, pool.slots, seen, s.index(1),
                    *s.stack, s.found, status)
     dtypes = (u4, i8, i8, np.int32, u4, np.uint64, np.uint16, u4, i8, u4, u4, u1, u4, u4, np.uint64, u1, np.int32, u4)
-    fill = wk.Fill(*(np.zeros(0, t) for t in dtypes))
-    wk.fill_units(nothing, side, geo, s.codes, s.specs, units, 0, 0, s.die, s.die2, pool.text, pool.slots, seen, slot,
+    fill = wt.Fill(*(np.zeros(0, t) for t in dtypes))
+    fk.fill_units(nothing, side, geo, s.codes, s.specs, units, 0, 0, s.die, s.die2, pool.text, pool.slots, seen, slot,
                   np.zeros(0, np.uint64), s.index(1), fill, np.zeros((1, 6), i8), u4(0), u4(1), status)
     empty, start = np.zeros(0, u4), np.zeros(2, i8)
     nk.intern_offsets(side, np.zeros(0, i8), np.zeros(1024, u4), empty)
@@ -567,13 +569,13 @@ def _resolve_xrefs(image, info, units, offsets, indexed, batches, fill, xrefs):
         for (first, last), (index, _) in zip(batches, indexed, strict=True)])
     kinds = np.concatenate([index.row_kind for index, _ in indexed])
     used = units[:, dk.U_XREFS]  # by now what each unit noted, not what it might have
-    own = np.flatnonzero(kinds != wk.K_GNU_TYPE_TAG)
+    own = np.flatnonzero(kinds != wt.K_GNU_TYPE_TAG)
     die, first_id = row_die[own], int(offsets[0, 0])
     type_units = units[:, dk.U_TYPE] == 2
     by_signature = dict(zip(units[type_units, dk.U_SIGNATURE].view(np.uint64).tolist(),
                             units[type_units, dk.U_TYPE_DIE].tolist(), strict=True))
-    spaces = {int(wk.X_WORDS): fill.words, int(wk.X_FUNC): fill.func_type, int(wk.X_PARAM): fill.param_type,
-              int(wk.X_VAR): fill.var_type}
+    spaces = {int(wt.X_WORDS): fill.words, int(wt.X_FUNC): fill.func_type, int(wt.X_PARAM): fill.param_type,
+              int(wt.X_VAR): fill.var_type}
     for u in np.flatnonzero(used):
         lo = int(offsets[u, 5])
         for space, at, target, is_signature in xrefs[lo : lo + int(used[u])].tolist():

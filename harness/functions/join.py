@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.elf.image import STT_FUNC
 from harness.functions import join_kernels as jk
 
@@ -84,7 +84,7 @@ def join(walk, symbols, *, fallback=True):
     """
     f = walk.functions
     blob = walk.strings.blob
-    has_code = (f.flags & (wk.FN_LOW_PC | wk.FN_RANGES)) != 0
+    has_code = (f.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0
     named = f.name != 0
     names, name_of_die = np.unique(f.name, return_inverse=True)
     slots = np.zeros(1 << max(8, (2 * len(names)).bit_length()), np.uint32)
@@ -126,7 +126,7 @@ def join(walk, symbols, *, fallback=True):
     by_name = np.argsort(name_of_die, kind="stable")
     name_start = np.searchsorted(name_of_die[by_name], np.arange(len(names) + 1))
 
-    unnamed_die = (f.flags & wk.FN_UNNAMED_PARAM) != 0
+    unnamed_die = (f.flags & wt.FN_UNNAMED_PARAM) != 0
     name_matched = np.zeros(len(names), bool)
     good = (match == Match.EXACT) | (match == Match.SUFFIX)
     name_matched[name_of_die[dies[good & ~unnamed_die[dies]]]] = True

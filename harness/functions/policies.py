@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.functions import join_kernels as jk
 from harness.functions.join import Match
 from harness.model import Kind
@@ -100,8 +100,8 @@ def inconsistent_names(table, walk, types, id_map):
     name = np.repeat(np.arange(n_names), np.diff(table.name_start))
     # a clone with reordered parameters has another prototype by design; pahole judges it as reordered instead
     reordered = np.zeros(n_names, bool)
-    reordered[name[(f.flags[dies] & wk.FN_REORDERED) != 0]] = True
-    usable = ((f.flags[dies] & wk.FN_UNNAMED_PARAM) == 0) & ~reordered[name]
+    reordered[name[(f.flags[dies] & wt.FN_REORDERED) != 0]] = True
+    usable = ((f.flags[dies] & wt.FN_UNNAMED_PARAM) == 0) & ~reordered[name]
     name, dies = name[usable], dies[usable]
     differs = np.zeros(n_names, bool)
     same_name = name[1:] == name[:-1]

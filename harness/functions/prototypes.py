@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.functions import join_kernels as jk
 from harness.model import TypeTable
 
@@ -42,9 +42,9 @@ def build_prototypes(dies, walk, base, id_map):
     f = walk.functions
     # a clone whose parameters gcc has reordered lists the optimized-out ones too, behind the others and without a
     # location: they are not passed, so they are not in its prototype (pahole does the same since dwarves 1.25)
-    reordered = np.repeat((f.flags & wk.FN_REORDERED) != 0, np.diff(f.param))
-    place = np.where(reordered & ((f.param_flags & wk.PF_LOCATION) == 0), jk.DROPPED, jk.PLACED).astype(np.uint8)
-    place[(f.param_flags & wk.PF_ELLIPSIS) != 0] = jk.ELLIPSIS
+    reordered = np.repeat((f.flags & wt.FN_REORDERED) != 0, np.diff(f.param))
+    place = np.where(reordered & ((f.param_flags & wt.PF_LOCATION) == 0), jk.DROPPED, jk.PLACED).astype(np.uint8)
+    place[(f.param_flags & wt.PF_ELLIPSIS) != 0] = jk.ELLIPSIS
     n_params = f.param[dies + 1] - f.param[dies]
     words = np.empty(int(3 * len(dies) + 2 * n_params.sum()), np.uint32)
     start = np.empty(len(dies) + 1, np.int64)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.elf.image import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_OBJECT
 from harness.model import Kind, StringTable, TypeTable, info_word
 
@@ -58,7 +58,7 @@ def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
     section = image.section(PER_CPU)
     if section is None or section.nbytes == 0:
         return nothing
-    inside = ((v.flags & wk.VF_ADDRESS) != 0) & (v.addr >= np.uint64(section.addr))
+    inside = ((v.flags & wt.VF_ADDRESS) != 0) & (v.addr >= np.uint64(section.addr))
     inside &= (v.addr - np.uint64(section.addr)) < np.uint64(section.nbytes)
     for other in image.sections[: section.index]:
         # sections may overlap at address 0, where x86 links per-CPU data: the first one has the variable
@@ -76,7 +76,7 @@ def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
         type_id = int(id_map[v.type[i]])
         size = _byte_size(types, type_id, image.bits // 8)
         reason = None
-        if v.flags[i] & wk.VF_ARTIFICIAL:
+        if v.flags[i] & wt.VF_ARTIFICIAL:
             reason = "artificial"
         elif not name or not IDENTIFIER.match(name):
             reason = "no valid name"
@@ -95,7 +95,7 @@ def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
         if reason:
             skipped[reason] = skipped.get(reason, 0) + 1
         else:
-            rows.append((i, int(v.name[i]), type_id, offset, size, GLOBAL if v.flags[i] & wk.VF_EXTERNAL else STATIC))
+            rows.append((i, int(v.name[i]), type_id, offset, size, GLOBAL if v.flags[i] & wt.VF_EXTERNAL else STATIC))
     if not rows:
         return nothing._replace(skipped=skipped)
     first_id = types.n_types + 1

@@ -5,7 +5,7 @@ import pytest
 import walk_rows as rows
 from dwarf_trees import AT_GNU_ANNOTATION, base, gnu, llvm
 
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from tests.writers.dwarf import (
     CU,
     DIE,
@@ -240,8 +240,8 @@ def test_forms__variables_have_addresses(tmp_path, byteorder, bits, format, offs
     v = found.variables
     assert [rows.text(found, n) for n in v.name] == ["a", "b", "c", "d"]
     assert v.addr.tolist() == [high + (offset or 0), high + 64 + (offset or 0), 0, 0]
-    assert [bool(f & wk.VF_ADDRESS) for f in v.flags] == [True, True, False, False]
-    assert [bool(f & wk.VF_EXTERNAL) for f in v.flags] == [True, False, False, False]
+    assert [bool(f & wt.VF_ADDRESS) for f in v.flags] == [True, True, False, False]
+    assert [bool(f & wt.VF_EXTERNAL) for f in v.flags] == [True, False, False, False]
 
 
 # Addresses and ranges
@@ -255,7 +255,7 @@ def test_forms__addresses(tmp_path, byteorder, bits, format, form):
     units = [CU(dies[:3], format=format), CU(dies[3:], format=format)]
     found = found_in(tmp_path, *units, byteorder=byteorder, bits=bits)
     assert found.functions.entry.tolist() == [first + 16 * n for n in range(5)]
-    assert all(f & wk.FN_LOW_PC for f in found.functions.flags)
+    assert all(f & wt.FN_LOW_PC for f in found.functions.flags)
 
 
 @layouts
@@ -280,8 +280,8 @@ def test_forms__range_lists(tmp_path, byteorder, bits, format, form, entries, ex
     units = [other, *(CU([fresh()], format=format, low_pc=0x1000) for _ in range(2))]
     found = found_in(tmp_path, *units, byteorder=byteorder, bits=bits)
     assert found.functions.entry.tolist() == [0x9000, expected, expected]
-    assert [int(f) & (wk.FN_LOW_PC | wk.FN_RANGES) for f in found.functions.flags] == [
-        wk.FN_LOW_PC, wk.FN_RANGES, wk.FN_RANGES]  # fmt: skip
+    assert [int(f) & (wt.FN_LOW_PC | wt.FN_RANGES) for f in found.functions.flags] == [
+        wt.FN_LOW_PC, wt.FN_RANGES, wt.FN_RANGES]  # fmt: skip
 
 
 @layouts
@@ -427,9 +427,9 @@ def test_forms__declaration_tags(tmp_path, form, kind):
     variable = tagged(DIE("variable", name="v", type=int_, location=Expr(("addr", 8))), "variable")
     found = found_in(tmp_path, CU([base("unit before")]), CU([int_, struct, union, alias, function, variable, *loose]))
     assert rows.tags(found) == sorted([
-        (wk.T_TYPE, 3, -1, "one"), (wk.T_TYPE, 3, -1, "two"), (wk.T_TYPE, 3, 1, "m"), (wk.T_TYPE, 4, -1, "w"),
-        (wk.T_TYPE, 4, 0, "u"), (wk.T_TYPE, 5, -1, "typedef"), (wk.T_FUNC, 0, -1, "function"), (wk.T_FUNC, 0, 0, "p"),
-        (wk.T_VAR, 0, -1, "variable")])  # fmt: skip
+        (wt.T_TYPE, 3, -1, "one"), (wt.T_TYPE, 3, -1, "two"), (wt.T_TYPE, 3, 1, "m"), (wt.T_TYPE, 4, -1, "w"),
+        (wt.T_TYPE, 4, 0, "u"), (wt.T_TYPE, 5, -1, "typedef"), (wt.T_FUNC, 0, -1, "function"), (wt.T_FUNC, 0, 0, "p"),
+        (wt.T_VAR, 0, -1, "variable")])  # fmt: skip
 
 
 # Units

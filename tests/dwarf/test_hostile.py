@@ -13,7 +13,7 @@ import pytest
 import walk_rows as rows
 from dwarf_trees import AT_GNU_ANNOTATION, base
 
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.errors import DwarfError, HarnessError
 from tests.fixtures.build import OBJECTS
 from tests.writers.dwarf import CU, DIE, Address, Attr, Dwarf, Expr, Ranges, Raw, uleb
@@ -467,7 +467,7 @@ def test_hostile__annotations_whose_text_is_a_number_have_none(tmp_path, value):
     struct = trees.annotated(DIE("structure_type", byte_size=4), decl)
     found = timed(one(gnu, decl, user, clang, struct), tmp_path)
     assert [row.name for row in rows.rows(found) if row.kind == "TYPE_TAG"] == ["", ""]
-    assert rows.tags(found) == [(wk.T_TYPE, 5, -1, "")]
+    assert rows.tags(found) == [(wt.T_TYPE, 5, -1, "")]
 
 
 def test_hostile__more_annotations_than_bytes(tmp_path):

@@ -5,7 +5,7 @@ import sys
 import pytest
 import walk_rows as rows
 
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.errors import DwarfError
 from tests.fixtures.build import KEPT, program
 from tests.reference import dwarf_twin as twin
@@ -58,12 +58,12 @@ def agree_on_tags(found, path, ids, function_offsets):
     for unit in twin.decl_tags(path):
         for target, component, text in unit:
             if target in ids:
-                expected.append((wk.T_TYPE, ids[target], component, text))
+                expected.append((wt.T_TYPE, ids[target], component, text))
             elif target in row_of:
-                expected.append((wk.T_FUNC, row_of[target], component, text))
+                expected.append((wt.T_FUNC, row_of[target], component, text))
             else:
-                expected.append((wk.T_VAR, 0, component, text))
-    got = [(space, 0 if space == wk.T_VAR else target, component, text)
+                expected.append((wt.T_VAR, 0, component, text))
+    got = [(space, 0 if space == wt.T_VAR else target, component, text)
            for space, target, component, text in rows.tags(found)]  # fmt: skip
     assert sorted(got) == sorted(expected)
 

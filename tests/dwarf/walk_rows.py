@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.dwarf import walk
-from harness.dwarf import walk_kernels as wk
+from harness.dwarf import walk_tables as wt
 from harness.elf import ElfImage
 from harness.model import Kind
 
@@ -108,9 +108,9 @@ def funcs(found):
     for i in range(len(f.off)):
         at = range(int(f.param[i]), int(f.param[i + 1]))
         params = tuple((text(found, f.param_name[p]), int(f.param_type[p])) for p in at)
-        coded = f.flags[i] & (wk.FN_LOW_PC | wk.FN_RANGES)
+        coded = f.flags[i] & (wt.FN_LOW_PC | wt.FN_RANGES)
         made.append(Func(text(found, f.name[i]), int(f.entry[i]) if coded else None,
-                         bool(f.flags[i] & wk.FN_EXTERNAL), params, int(f.type[i])))  # fmt: skip
+                         bool(f.flags[i] & wt.FN_EXTERNAL), params, int(f.type[i])))  # fmt: skip
     return made
 
 

@@ -16,26 +16,21 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import inline, njit
+from harness.model.kinds import Kind
 
-INT = 1
-PTR = 2
-ARRAY = 3
-STRUCT = 4
-UNION = 5
-ENUM = 6
-FWD = 7
-TYPEDEF = 8
-VOLATILE = 9
-CONST = 10
-RESTRICT = 11
-FUNC = 12
-FUNC_PROTO = 13
-VAR = 14
-DATASEC = 15
-FLOAT = 16
-DECL_TAG = 17
-TYPE_TAG = 18
-ENUM64 = 19
+INT = int(Kind.INT)
+ARRAY = int(Kind.ARRAY)
+STRUCT = int(Kind.STRUCT)
+UNION = int(Kind.UNION)
+ENUM = int(Kind.ENUM)
+FWD = int(Kind.FWD)
+TYPEDEF = int(Kind.TYPEDEF)
+FUNC_PROTO = int(Kind.FUNC_PROTO)
+VAR = int(Kind.VAR)
+DATASEC = int(Kind.DATASEC)
+FLOAT = int(Kind.FLOAT)
+DECL_TAG = int(Kind.DECL_TAG)
+ENUM64 = int(Kind.ENUM64)
 
 IN_PROGRESS = np.uint32(0xFFFFFFFF)
 
@@ -369,9 +364,7 @@ def equivalent(words, start, canon, hypot, trail, stack, work, candidate, canoni
                 declared = UNION if words[w + 1] >> np.uint32(31) else STRUCT
                 if declared == kind:
                     continue
-            elif (kind == ENUM or kind == ENUM64) and (kind_j == ENUM or kind_j == ENUM64):
-                # libbpf compares kinds before enums, so a forward enum meets an enum64 only as a primitive
-                pass
+            # libbpf compares kinds before enums, so a forward enum meets an enum64 only as a primitive
             ok = False
             break
         info = words[v + 1]

@@ -1,4 +1,4 @@
-"""Plans the walk: reads sections, shares units among threads, checks, raises; the loops are in index_kernels and fill_kernels."""
+"""Plans the walk: reads sections, shares units among threads, checks, raises. The loops are in the *_kernels files."""
 
 from __future__ import annotations
 

@@ -14,8 +14,6 @@ ZSTD_LEVEL, XZ_PRESET = 19, 9
 COMPRESSORS = (f"zstd-{ZSTD_LEVEL}", f"xz-{XZ_PRESET}")
 """Parts that are the size of the whole file, compressed."""
 
-PARTS = ("header", "types", "strings", "layout", "padding", "file", *COMPRESSORS)
-
 
 def measure(folder, compressed=True, threads=2):
     """Measure a result folder and write its measurements.csv.
@@ -79,7 +77,7 @@ def compressed_sizes(result, threads=2):
 def _sizes(path, digest):
     import zstandard
 
-    from harness.accelerate import cache_home
+    from harness.paths import cache_home
 
     # another release of zstd may compress better; liblzma's encoder has not changed its output since 5.2
     version = ".".join(map(str, zstandard.ZSTD_VERSION))
@@ -109,11 +107,6 @@ def _cached(place):
     except (OSError, ValueError):
         return {}
     return {k: v for k, v in known.items() if type(v) is int} if isinstance(known, dict) else {}
-
-
-def file_rows(table):
-    """The rows of part 'file' with bytes and number of types: DataFrame indexed by (policy, encoding)."""
-    return table[table.part == "file"].set_index(["policy", "encoding"])[["bytes", "count"]]
 
 
 def kind_counts(table, value="count"):

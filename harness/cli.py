@@ -42,6 +42,12 @@ def parser():
         p.add_argument("-v", "--verbose", action="store_true", help="tracebacks of faults that are ours")
         return p
 
+    def selection(p):
+        p.add_argument("--rules", metavar="VERSION",
+                       help="follow the selection rules of pahole 1.24, 1.25, 1.31 or 2026-07 (default, 1436daf)")
+        p.add_argument("--quirk", action="append", default=[], metavar="NAME",
+                       help="repeat a fault of pahole: part-flags or no-ranges; may be repeated")
+
     kernel = dict(metavar="KERNEL", help="path of an ELF file with DWARF, a catalogue name, or a package name")
     verb("kernels", "list the catalogue and what is cached", run_kernels)
     p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
@@ -59,6 +65,8 @@ def parser():
                    help="which functions: all, consistent (default) or current")
     p.add_argument("--no-fallback", action="store_true",
                    help="leave functions whose DIEs have no matched address without one")
+    selection(p)
+    p.add_argument("--no-kfunc-tags", action="store_true", help="leave out the bpf_kfunc DECL_TAGs")
     p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N",
                    help="threads for the walk; the result does not depend on it")
 
@@ -169,15 +177,18 @@ def run_encode(args):
     """`encode`."""
     from harness import encodings, kernels, run
     from harness.errors import EncodeError
-    from harness.functions.policies import POLICIES
+    from harness.functions import DEFAULT, POLICIES, check_quirks, rules_of
 
     if args.policy not in POLICIES:
         raise EncodeError(f"expected a policy of {', '.join(POLICIES)}, found {args.policy!r}")
+    rules_of(args.rules or DEFAULT)
+    check_quirks(args.quirk)
     for name in args.encoding or ():
         encodings.encoding(name)
     kernel = kernels.resolve(args.kernel, progress=not args.quiet)
     prepared = _prepare(args, kernel, not args.no_fallback)
-    encoded = run.encode(prepared, args.policy, args.encoding)
+    encoded = run.encode(prepared, args.policy, args.encoding, args.rules or DEFAULT, args.quirk,
+                         not args.no_kfunc_tags)
     folder = run.write_result(args.output, prepared, encoded)
     if not args.quiet:
         base = len(encoded.files["plain"])

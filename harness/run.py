@@ -9,7 +9,6 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-import re
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
@@ -21,18 +20,29 @@ from harness import encodings as enc
 from harness.dedup import dedup_types
 from harness.dwarf import walk
 from harness.dwarf import walk_tables as wt
+from harness.dwarf.lines import source_files
 from harness.elf import ElfImage
 from harness.errors import EncodeError
-from harness.functions import POLICIES, Match, build_prototypes, join, select
+from harness.functions import (
+    DEFAULT,
+    POLICIES,
+    Match,
+    build_prototypes,
+    check_quirks,
+    join,
+    read_faults,
+    rules_of,
+    select,
+)
+from harness.functions.ftrace import ftrace_sites
+from harness.functions.kfuncs import kfuncs, tags
+from harness.functions.listing import Strings, describe, functions_csv
 from harness.functions.policies import REASON_TEXT, Reason
 from harness.functions.variables import per_cpu_variables
 from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
 
-SCHEMA = 1
-"""Version of manifest.json and functions.csv. History: 1, first."""
-
-FUNCTION_COLUMNS = ("name", "address", "symbol", "match", "unit", "external", "elf_addresses", "proto", "func",
-                    "reason")
+SCHEMA = 2
+"""Version of manifest.json and functions.csv. History: 1, first; 2, rules and quirks, columns of functions.csv."""
 
 
 class Prepared(NamedTuple):
@@ -53,8 +63,10 @@ class Prepared(NamedTuple):
     strings : uint8
         The blob that all names are offsets into.
     table : FunctionTable
-    texts : (list of str, list of str, list of str)
-        CSV fields of each instance's name, ELF symbol ('' if none) and unit.
+    described : list of str
+        What functions.csv says of each instance under any policy, as harness.functions.listing.describe gives it.
+    kfuncs : dict of bytes to list of int
+        Names (offsets in `strings`) of the DECL_TAGs of each function that BPF programs may call.
     shipped : bytes or None
         The .BTF section of the file.
     skipped_variables : dict of str to int
@@ -67,7 +79,8 @@ class Prepared(NamedTuple):
     base: TypeTable
     strings: np.ndarray
     table: object
-    texts: tuple
+    described: list
+    kfuncs: dict
     shipped: bytes | None
     skipped_variables: dict
 
@@ -84,8 +97,14 @@ class Encoded(NamedTuple):
         Bytes each encoding's formula says it grows over `plain`.
     selection : Selection
     pairs : Pairs
+    faults : Faults
+    signature : int64 (instances,)
+        Equal for instances with equal FUNC_PROTOs; counts from 1.
     proto, func : uint32 (instances,)
         FUNC_PROTO and FUNC in `plain` of each instance, 0 if it is not encoded.
+    rules : str
+        Version of pahole whose rules the policy followed.
+    quirks : tuple of str
     """
 
     policy: str
@@ -93,8 +112,12 @@ class Encoded(NamedTuple):
     predicted: dict
     selection: object
     pairs: object
+    faults: object
+    signature: np.ndarray
     proto: np.ndarray
     func: np.ndarray
+    rules: str
+    quirks: tuple
 
 
 class Silent:
@@ -137,15 +160,18 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
             walked = walked._replace(types=None)
             symbols = image.symbols()
             table = join(walked, symbols, fallback=fallback)
-            texts = _texts(walked, table, symbols)
+            sources = source_files(image, walked.unit_line, walked.functions.unit[table.die],
+                                   walked.functions.file[table.die])
+            described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
+            tagged = {k.name: tags(k) for k in kfuncs(image, symbols)}
             types, id_map = deduplicated.result()
             del deduplicated
         progress.stage("functions")(0, 1)
         variables = per_cpu_variables(walked, image, symbols, types, id_map, len(walked.strings.blob))
         base = concatenate([types, variables.types]) if len(variables.types.words) else types
-        tags = _type_tags(walked.decl_tags, id_map, variables.type_id)
-        if tags is not None:
-            base = concatenate([base, tags])
+        type_tags = _type_tags(walked.decl_tags, id_map, variables.type_id)
+        if type_tags is not None:
+            base = concatenate([base, type_tags])
         section = image.section(".BTF")
         shipped = image.read(section).tobytes() if section is not None and section.nbytes else None
         about = {
@@ -157,20 +183,19 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
             "provenance": _provenance(kernel),
         }
     progress.done()
-    blob = np.concatenate([walked.strings.blob, variables.strings])
-    return Prepared(about, walked, id_map, types, base, blob, table, texts, shipped, variables.skipped)
+    tail, tagged = _kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
+    blob = np.concatenate([walked.strings.blob, variables.strings, tail])
+    return Prepared(about, walked, id_map, types, base, blob, table, described,
+                    tagged, shipped, variables.skipped)
 
 
-def _texts(walked, table, symbols):
-    """CSV fields of each instance's name, symbol and unit: three lists of str."""
-    strings = _Strings(walked.strings.blob)
-    matched = [""] * len(table.symbol)
-    if len(symbols.name):
-        matched = _Strings(symbols.strtab).fields(symbols.name[np.maximum(table.symbol, 0)])
-        for i in np.flatnonzero(table.symbol < 0).tolist():
-            matched[i] = ""
-    units = strings.fields(walked.unit_name)
-    return strings.fields(table.name), matched, [units[u] for u in walked.functions.unit[table.die].tolist()]
+def _kfunc_tag_names(tagged, at):
+    """Bytes to append to a blob of length `at`, and for each kfunc the offsets of its tags' names in them."""
+    where, tail = {}, b""
+    for name in dict.fromkeys(name for names in tagged.values() for name in names):
+        where[name] = at + len(tail)
+        tail += name + b"\0"
+    return np.frombuffer(tail, np.uint8), {func: [where[n] for n in names] for func, names in tagged.items()}
 
 
 def _provenance(kernel):
@@ -194,7 +219,7 @@ def _type_tags(tags, id_map, var_ids):
     return TypeTable(words.ravel(), starts)
 
 
-def encode(prepared, policy="consistent", encodings=None):
+def encode(prepared, policy="consistent", encodings=None, rules=DEFAULT, quirks=(), kfunc_tags=True):
     """Encode a prepared kernel under one policy.
 
     Parameters
@@ -204,6 +229,12 @@ def encode(prepared, policy="consistent", encodings=None):
         all, consistent or current.
     encodings : list of str, optional
         Names in the registry; the default ones when None. `plain` is always made: the others are measured against it.
+    rules : str
+        Version of pahole whose selection rules to follow, one of harness.functions.RULES.
+    quirks : iterable of str
+        Faults of pahole to repeat, of harness.functions.QUIRKS.
+    kfunc_tags : bool
+        Write a bpf_kfunc DECL_TAG for each kfunc (pahole's decl_tag_kfuncs).
 
     Returns
     -------
@@ -215,13 +246,16 @@ def encode(prepared, policy="consistent", encodings=None):
     if all(e.name != "plain" for e in chosen):
         chosen.insert(0, enc.encoding("plain"))
     table, walked = prepared.table, prepared.walk
-    selection = select(policy, table, walked, prepared.types, prepared.id_map)
+    rules, quirks = rules_of(rules), check_quirks(quirks)
+    faults = read_faults(walked, prepared.types, prepared.id_map, prepared.kernel["machine"], prepared.kernel["bits"],
+                         rules)
+    selection = select(policy, table, walked, prepared.types, prepared.id_map, faults, rules, quirks)
     kept = np.flatnonzero(selection.reason == Reason.ENCODED)
-    strings = _Strings(prepared.strings)
+    strings = Strings(prepared.strings)
     # prototypes are numbered in the order of the functions, so sort those first
     rank = strings.rank(table.name[kept])
     kept = kept[np.lexsort((table.address[kept], rank))]
-    prototypes = build_prototypes(table.die[kept], walked, prepared.base, prepared.id_map)
+    prototypes = build_prototypes(table.die[kept], walked, prepared.base, prepared.id_map, faults.dropped)
     common = concatenate([prepared.base, prototypes.types])
     has_address = table.address[kept] != 0
     tags_by_die = {}
@@ -230,6 +264,10 @@ def encode(prepared, policy="consistent", encodings=None):
             tags_by_die.setdefault(target, []).append((name, component))
     tags = [(i, name, component) for i, die in enumerate(table.die[kept].tolist())
             for name, component in tags_by_die.get(die, ())] if tags_by_die else []
+    names = strings.array(table.name[kept])
+    if kfunc_tags and prepared.kfuncs:
+        for i in np.flatnonzero(np.isin(names, np.array(list(prepared.kfuncs)))).tolist():
+            tags += [(i, name, -1) for name in prepared.kfuncs[names[i]]]
     pairs, pair_of = enc.make_pairs(table.name[kept], prototypes.type_id, table.address[kept], has_address,
                                     strings.array, tags)
 
@@ -247,36 +285,11 @@ def encode(prepared, policy="consistent", encodings=None):
     func[kept] = made["plain"][1][pair_of]
     proto = np.zeros(len(table.die), np.uint32)
     proto[kept] = prototypes.type_id
-    return Encoded(policy, files, predicted, selection, pairs, proto, func)
-
-
-UNSAFE = re.compile(r'[,"\r\n]').search
-
-
-class _Strings:
-    """Strings of a blob as Python bytes, many at a time."""
-
-    def __init__(self, blob):
-        self._text = blob.tobytes()
-
-    def list(self, offsets):
-        text = self._text
-        return [text[o : text.index(b"\0", o)] for o in offsets.tolist()]
-
-    def array(self, offsets):
-        return np.array(self.list(offsets) or [b""], dtype=bytes)[: len(offsets)]
-
-    def fields(self, offsets):
-        """The strings as CSV fields (RFC 4180)."""
-        out = [s.decode("utf-8", "surrogateescape") for s in self.list(offsets)]
-        return ['"' + s.replace('"', '""') + '"' if UNSAFE(s) else s for s in out]
-
-    def rank(self, offsets):
-        """Rank of each string among them, by content."""
-        distinct, inverse = np.unique(offsets, return_inverse=True)
-        rank = np.empty(len(distinct), np.int64)
-        rank[np.argsort(self.array(distinct), kind="stable")] = np.arange(len(distinct))
-        return rank[inverse]
+    every = build_prototypes(table.die, walked, prepared.base, prepared.id_map, faults.dropped).type_id
+    _, first, signature = np.unique(every, return_index=True, return_inverse=True)
+    signature = np.argsort(np.argsort(first))[signature] + 1
+    return Encoded(policy, files, predicted, selection, pairs, faults, signature, proto, func, rules.version,
+                   tuple(sorted(quirks)))
 
 
 def write_result(folder, prepared, encoded):
@@ -291,12 +304,17 @@ def write_result(folder, prepared, encoded):
     outputs = {f"{name}.btf": data for name, data in encoded.files.items()}
     if prepared.shipped is not None:
         outputs["shipped.btf"] = prepared.shipped
-    outputs["functions.csv"] = functions_csv(prepared, encoded)
+    outputs["functions.csv"] = functions_csv(prepared.described, prepared.table, encoded.faults, encoded.signature,
+                                             encoded.proto, encoded.func, encoded.selection)
     manifest = {
         "schema": SCHEMA,
         "harness": __version__,
         "kernel": prepared.kernel,
         "policy": encoded.policy,
+        "rules": encoded.rules,
+        "quirks": list(encoded.quirks),
+        "registers": "numbered" if encoded.faults.convention.numbered else
+                     "counted" if encoded.faults.convention.registers else "unsupported",
         "fallback": bool((prepared.table.match == Match.FALLBACK).any()),
         "encodings": {name: {"file": f"{name}.btf", "bytes": len(data),
                              "sha256": hashlib.sha256(data).hexdigest(),
@@ -333,23 +351,3 @@ def _function_counts(prepared, encoded):
         "names": len(np.unique(pairs.name)),
         "funcs": int(enc.encoding("plain").rows(pairs, 1, 0).func.max(initial=0)),
     }
-
-
-def functions_csv(prepared, encoded):
-    """functions.csv as bytes: one row per function instance, FUNCTION_COLUMNS.
-
-    name; address (hex, of its entry); symbol (matched ELF symbol); match (exact, suffix, part, fallback, none); unit
-    (source file of its compile unit); external (1 or 0); elf_addresses (distinct addresses of symbols with this base
-    name); proto and func (type_ids in every file and in plain.btf, 0 if not encoded); reason (why not, or empty).
-    """
-    table, walked = prepared.table, prepared.walk
-    names, symbols, units = prepared.texts
-    external = ((walked.functions.flags[table.die] & wt.FN_EXTERNAL) != 0).astype(int).tolist()
-    match = [m.name.lower() for m in Match]
-    reasons = [REASON_TEXT[r] for r in Reason]
-    row = f"%s,0x%0{prepared.kernel['bits'] // 4}x,%s,%s,%s,%d,%d,%d,%d,%s".__mod__
-    lines = map(row, zip(names, table.address.tolist(), symbols,
-                         map(match.__getitem__, table.match.tolist()), units, external, table.n_addresses.tolist(),
-                         encoded.proto.tolist(), encoded.func.tolist(),
-                         map(reasons.__getitem__, encoded.selection.reason.tolist()), strict=True))
-    return "\n".join([",".join(FUNCTION_COLUMNS), *lines, ""]).encode("utf-8", "surrogateescape")

@@ -45,6 +45,7 @@ def main():
     from harness import btf
     from harness.dedup import dedup_types
     from harness.functions import join_kernels as jk
+    from harness.functions import register_kernels as rk
     from harness.model import Kind, StringTable, TypeTable, info_word
 
     words = np.array([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], np.uint32)
@@ -55,12 +56,18 @@ def main():
     u1, u4, i8 = np.uint8, np.uint32, np.int64
     names, slots = np.array([1], u4), np.zeros(256, u4)
     jk.enter_names(strings.blob, names, slots)
-    jk.match_symbols(strings.blob, names, slots, strings.blob, names, np.empty(1, i8), np.empty(1, u1))
+    jk.match_symbols(strings.blob, names, slots, strings.blob, names, np.empty(1, i8), np.empty(1, u1),
+                     np.empty(1, np.uint64))
     types_of, param, none = np.zeros(1, u4), np.zeros(2, i8), np.zeros(0, u4)
     jk.signature_hashes(types_of, param, none, id_map, np.empty(1, np.uint64))
     rows, out, start = np.zeros(1, i8), np.empty(8, u4), np.empty(2, i8)
     jk.prototype_rows(rows, types_of, param, none, none, np.zeros(0, u1), id_map, out, start)
     jk.unify_prototypes(types.words, types.start, out, start, np.zeros(256, i8), np.empty(1, i8))
+    i1, bits = np.zeros(1, np.int8), np.zeros(1, u1)
+    rk.type_sizes(types.words, types.start, i8(8), np.zeros(types.n_types + 1, u4), np.zeros(types.n_types + 1, u1))
+    rk.share(np.full(1, -1, i8), bits, i1)
+    rk.by_slot(param, i1, u1(1), i8(8), types_of, i1, bits, bits, bits)
+    rk.judge(param, bits, bits, bits, bits)
     jk.gather_rows(out, start, rows, np.empty(8, u4), np.empty(3, i8)[1:])
 
 

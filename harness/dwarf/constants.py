@@ -64,6 +64,7 @@ DW_AT_bit_offset = 0x0C
 DW_AT_bit_size = 0x0D
 DW_AT_low_pc = 0x11
 DW_AT_high_pc = 0x12
+DW_AT_stmt_list = 0x10
 DW_AT_language = 0x13
 DW_AT_const_value = 0x1C
 DW_AT_inline = 0x20
@@ -72,8 +73,11 @@ DW_AT_prototyped = 0x27
 DW_AT_upper_bound = 0x2F
 DW_AT_abstract_origin = 0x31
 DW_AT_artificial = 0x34
+DW_AT_calling_convention = 0x36
 DW_AT_count = 0x37
 DW_AT_data_member_location = 0x38
+DW_AT_decl_file = 0x3A
+DW_AT_decl_line = 0x3B
 DW_AT_declaration = 0x3C
 DW_AT_encoding = 0x3E
 DW_AT_external = 0x3F
@@ -149,9 +153,21 @@ DW_ATE_imaginary_float = 0x09
 
 # Expression operations (7.7.1)
 DW_OP_addr = 0x03
-DW_OP_plus_uconst = 0x23
 DW_OP_constu = 0x10
+DW_OP_consts = 0x11
+DW_OP_plus_uconst = 0x23
+DW_OP_lit0 = 0x30
+DW_OP_lit31 = 0x4F
+DW_OP_reg0 = 0x50
+DW_OP_reg31 = 0x6F
+DW_OP_breg0 = 0x70
+DW_OP_breg31 = 0x8F
+DW_OP_fbreg = 0x91
+DW_OP_piece = 0x93
+DW_OP_stack_value = 0x9F
 DW_OP_addrx = 0xA1
+DW_OP_entry_value = 0xA3
+DW_OP_GNU_entry_value = 0xF3
 DW_OP_GNU_addr_index = 0xFB
 
 # Range list entries (7.25)
@@ -163,6 +179,23 @@ DW_RLE_offset_pair = 0x04
 DW_RLE_base_address = 0x05
 DW_RLE_start_end = 0x06
 DW_RLE_start_length = 0x07
+
+# Location list entries (7.7.3)
+DW_LLE_end_of_list = 0x00
+DW_LLE_base_addressx = 0x01
+DW_LLE_startx_endx = 0x02
+DW_LLE_startx_length = 0x03
+DW_LLE_offset_pair = 0x04
+DW_LLE_default_location = 0x05
+DW_LLE_base_address = 0x06
+DW_LLE_start_end = 0x07
+DW_LLE_start_length = 0x08
+
+# Calling conventions (7.15)
+DW_CC_nocall = 0x03
+
+# Whether a subprogram was declared inline (7.14)
+DW_INL_declared_not_inlined = 0x02
 
 # Source languages (7.12) that are encoded: the C family and assembler. Everything else is left out and counted.
 DW_LANG_C89 = 0x0001

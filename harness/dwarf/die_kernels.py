@@ -71,7 +71,13 @@ S_ARTIFICIAL = 25
 S_ANNOTATION = 26
 S_SIGNATURE = 27
 S_PROTOTYPED = 28
-N_SLOTS = 29
+S_LOCLISTS_BASE = 29
+S_CALLING_CONVENTION = 30
+S_PRODUCER = 31
+S_STMT_LIST = 32
+S_DECL_FILE = 33
+S_DECL_LINE = 34
+N_SLOTS = 35
 
 # The bit of each slot in the mask that read_die returns. Numpy scalars, here and below: numba would compile a kernel
 # anew for every Python constant it is called with
@@ -103,6 +109,12 @@ M_ARTIFICIAL = np.uint64(1 << S_ARTIFICIAL)
 M_ANNOTATION = np.uint64(1 << S_ANNOTATION)
 M_SIGNATURE = np.uint64(1 << S_SIGNATURE)
 M_PROTOTYPED = np.uint64(1 << S_PROTOTYPED)
+M_LOCLISTS_BASE = np.uint64(1 << S_LOCLISTS_BASE)
+M_CALLING_CONVENTION = np.uint64(1 << S_CALLING_CONVENTION)
+M_PRODUCER = np.uint64(1 << S_PRODUCER)
+M_STMT_LIST = np.uint64(1 << S_STMT_LIST)
+M_DECL_FILE = np.uint64(1 << S_DECL_FILE)
+M_DECL_LINE = np.uint64(1 << S_DECL_LINE)
 
 # What a DIE means to the walk
 C_OTHER = 0
@@ -183,7 +195,10 @@ U_UNSUPPORTED = 22  # type DIEs without BTF form
 U_TAGS = 23  # btf_decl_tag annotations
 U_SIGNATURE = 24  # of a type unit
 U_TYPE_DIE = 25  # of a type unit: offset of its type's DIE
-U_COLUMNS = 26
+U_LOC_BASE = 26
+U_LINE = 27  # offset of its line number program in .debug_line, -1 if it has none
+U_PRODUCER = 28  # a name, like U_NAME
+U_COLUMNS = 29
 
 RESOLVE = np.uint8(1)
 AS_IS = np.uint8(0)
@@ -255,8 +270,8 @@ X_COLUMNS = 5
 NAME = np.uint8(1)  # marks in `seen`
 EMPTY = np.uint8(2)
 
-AUX = 32
-DIE_WORDS = 64
+AUX = 40
+DIE_WORDS = 80
 
 
 @inline
@@ -396,6 +411,18 @@ def slot_of(at):
         return S_SIGNATURE
     if at == dw.DW_AT_prototyped:
         return S_PROTOTYPED
+    if at == dw.DW_AT_loclists_base:
+        return S_LOCLISTS_BASE
+    if at == dw.DW_AT_calling_convention:
+        return S_CALLING_CONVENTION
+    if at == dw.DW_AT_producer:
+        return S_PRODUCER
+    if at == dw.DW_AT_stmt_list:
+        return S_STMT_LIST
+    if at == dw.DW_AT_decl_file:
+        return S_DECL_FILE
+    if at == dw.DW_AT_decl_line:
+        return S_DECL_LINE
     return 0
 
 
@@ -554,6 +581,8 @@ def parse_abbrevs(side, geo, codes, specs):
                 geo[G_DETAIL] = n_specs
                 return ABBREV_LIMIT
             slot = slot_of(np.int64(at)) if at < 0x10000 else 0
+            if (slot == S_DECL_FILE or slot == S_DECL_LINE) and codes[a + A_CLASS] != C_SUBPROGRAM:
+                slot = 0  # nearly every DIE has them, and only a function's are asked for
             size = np.int64(SKIP_UNKNOWN)
             if form <= 0xFFFF:
                 size = np.int64(skip_of(np.int64(form), address_size, offset_size, version))
@@ -563,7 +592,7 @@ def parse_abbrevs(side, geo, codes, specs):
             x = X_COLUMNS * n_specs
             if slot == 0 and size >= 0 and n_specs > codes[a + A_SPECS] and (
                     specs[x - X_COLUMNS + X_SLOT] == 0 and specs[x - X_COLUMNS + X_SIZE] >= 0):
-                # a run of attributes that nobody reads (decl_file, decl_line, decl_column) is one step
+                # a run of attributes that nobody reads (mostly decl_file, decl_line, decl_column) is one step
                 specs[x - X_COLUMNS + X_SIZE] += size
                 x -= X_COLUMNS
                 n_specs -= 1
@@ -860,14 +889,14 @@ def read_die(info, side, geo, codes, specs, code, pos, die, text, slots, seen, r
                 length = BLOCK_FLAG | np.uint64(pos - at)
         if slot == 0:
             continue
-        if slot == S_NAME or slot == S_CONST_VALUE:
+        if slot == S_NAME or slot == S_CONST_VALUE or slot == S_PRODUCER:
             if form == dw.DW_FORM_string:
                 if resolve and pos - 1 > at:
                     off = intern_inline(text, slots, geo, info, at, pos - 1)
                     if off < 0:
                         return mask, pos, POOL_FULL
                     value = np.uint64(POOL_FLAG) | np.uint64(off)
-            elif resolve and (slot == S_NAME or form == dw.DW_FORM_strp or form == dw.DW_FORM_line_strp
+            elif resolve and (slot != S_CONST_VALUE or form == dw.DW_FORM_strp or form == dw.DW_FORM_line_strp
                               or is_string_index(form)):
                 name = string_name(side, geo, form, value, seen)
                 if name < 0:

@@ -17,6 +17,7 @@ from harness.dwarf.die_kernels import (
     BAD_ABBREV_CODE,
     BAD_INDEX,
     BAD_REFERENCE,
+    BLOCK_FLAG,
     C_ELLIPSIS,
     C_ENUMERATOR,
     C_MEMBER,
@@ -33,8 +34,11 @@ from harness.dwarf.die_kernels import (
     G_XREF_STOP,
     M_ARTIFICIAL,
     M_BYTE_SIZE,
+    M_CALLING_CONVENTION,
     M_CONST_VALUE,
     M_COUNT,
+    M_DECL_FILE,
+    M_DECL_LINE,
     M_ENCODING,
     M_EXTERNAL,
     M_INLINE,
@@ -55,7 +59,10 @@ from harness.dwarf.die_kernels import (
     RESOLVE,
     ROW_MISMATCH,
     S_BYTE_SIZE,
+    S_CALLING_CONVENTION,
     S_COUNT,
+    S_DECL_FILE,
+    S_DECL_LINE,
     S_ENCODING,
     S_EXTERNAL,
     S_INLINE,
@@ -71,7 +78,10 @@ from harness.dwarf.die_kernels import (
     U_ADDRESS_SIZE,
     U_DIES,
     U_FUNCS,
+    U_LOC_BASE,
     U_NAME,
+    U_OFFSET_SIZE,
+    U_PRODUCER,
     U_ROWS,
     U_START,
     U_STATE,
@@ -90,6 +100,8 @@ from harness.dwarf.index_kernels import (
     open_unit,
     row_words,
 )
+from harness.dwarf.line_kernels import NO_FILE
+from harness.dwarf.location_kernels import NO_REG, read_expression
 from harness.dwarf.reference_kernels import (
     block_of,
     constant_form,
@@ -104,10 +116,12 @@ from harness.dwarf.reference_kernels import (
     text_value,
 )
 from harness.dwarf.walk_tables import (
+    FN_DECLARED_INLINE,
     FN_EXTERNAL,
     FN_INLINE,
     FN_LOW_PC,
     FN_NO_NAME,
+    FN_NOCALL,
     FN_ORIGIN,
     FN_PROTOTYPED,
     FN_RANGES,
@@ -131,7 +145,9 @@ from harness.dwarf.walk_tables import (
     K_VOLATILE,
     PF_CONST_VALUE,
     PF_ELLIPSIS,
+    PF_LIST_INDEX,
     PF_LOCATION,
+    PF_UNREAD,
     VF_ADDRESS,
     VF_ARTIFICIAL,
     VF_EXTERNAL,
@@ -551,6 +567,12 @@ def next_parameter(info, geo, codes, specs, pos):
 
 
 @inline
+def file_number(die):
+    """DW_AT_decl_file; one that no table can have if it does not fit, so that it is reported and not cut."""
+    return np.uint32(die[S_DECL_FILE]) if die[S_DECL_FILE] < NO_FILE else NO_FILE - np.uint32(1)
+
+
+@inline
 def fill_functions(
     info,
     side,
@@ -607,6 +629,13 @@ def fill_functions(
             flags |= FN_INLINE
         if mask & M_PROTOTYPED and die[S_PROTOTYPED] != 0:
             flags |= FN_PROTOTYPED
+        if not mask & M_ORIGIN and mask & M_CALLING_CONVENTION and die[S_CALLING_CONVENTION] == dw.DW_CC_nocall:
+            flags |= FN_NOCALL
+        if mask & M_INLINE and die[S_INLINE] >= dw.DW_INL_declared_not_inlined:
+            flags |= FN_DECLARED_INLINE
+        fill.func_file[g] = file_number(die) if mask & M_DECL_FILE else NO_FILE
+        fill.func_line[g] = np.uint32(die[S_DECL_LINE]) if mask & M_DECL_LINE else np.uint32(0)
+        placed = mask & M_DECL_FILE
         name = np.uint32(die[S_NAME]) if mask & M_NAME else np.uint32(0)
         have_type = mask & M_TYPE
         ret, found = near_reference(geo, die, slot, row_off, mask)
@@ -643,11 +672,19 @@ def fill_functions(
                 return st
             if hops == 1 and which == S_ORIGIN:
                 flags |= FN_ORIGIN
+                if up & M_CALLING_CONVENTION and die[S_CALLING_CONVENTION] == dw.DW_CC_nocall:
+                    flags |= FN_NOCALL
                 origin_pos = pos2 if codes[A_COLUMNS * c2 + A_CHILDREN] else np.int64(-1)
             if name == 0 and up & M_NAME:
                 name = np.uint32(die[S_NAME])
             if up & M_EXTERNAL and die[S_EXTERNAL] != 0:
                 flags |= FN_EXTERNAL
+            if up & M_INLINE and die[S_INLINE] >= dw.DW_INL_declared_not_inlined:
+                flags |= FN_DECLARED_INLINE
+            if not placed and up & M_DECL_FILE:
+                placed = up & M_DECL_FILE
+                fill.func_file[g] = file_number(die)
+                fill.func_line[g] = np.uint32(die[S_DECL_LINE]) if up & M_DECL_LINE else np.uint32(0)
             if not have_type and up & M_TYPE:
                 have_type = True
                 ret, found = near_reference(geo, die, slot, row_off, up)
@@ -667,7 +704,8 @@ def fill_functions(
             child, pos, where = next_parameter(info, geo, codes, specs, pos)
             if child <= 0:
                 return ROW_MISMATCH
-            geo[G_FAULT] = geo[G_INFO_BASE] + where
+            here = geo[G_INFO_BASE] + where
+            geo[G_FAULT] = here
             up, behind, st = read_die(info, side, geo, codes, specs, child, pos, die, text, slots, seen, RESOLVE)
             if st != OK:
                 return st
@@ -690,8 +728,42 @@ def fill_functions(
                 if codes[A_COLUMNS * c2 + A_CLASS] != C_ELLIPSIS:
                     break
             pflags = 0
+            reg, reg_pieces, first, heard = NO_REG, NO_REG, NO_REG, np.uint64(0)
+            place = np.int64(-1)
             if up & M_LOCATION:
                 pflags |= PF_LOCATION
+                if die[AUX + S_LOCATION] & BLOCK_FLAG:
+                    a, n = block_of(die, S_LOCATION)
+                    reg, reg_pieces, first, heard, understood = read_expression(
+                        info,
+                        a,
+                        a + n,
+                        geo[U_ADDRESS_SIZE],
+                        geo[U_OFFSET_SIZE],
+                        np.int64(0),
+                        reg,
+                        reg_pieces,
+                        first,
+                        heard,
+                    )
+                    if not understood:
+                        pflags |= PF_UNREAD
+                elif die[S_LOCATION] < np.uint64(1 << 62):
+                    place = np.int64(die[S_LOCATION])
+                    if die[AUX + S_LOCATION] == dw.DW_FORM_loclistx:
+                        pflags |= PF_LIST_INDEX
+                        place = geo[U_LOC_BASE] + min(place, np.int64(1 << 40)) * geo[U_OFFSET_SIZE]
+            fill.param_off[p] = here
+            fill.param_list[p] = place
+            fill.param_reg[p] = reg
+            fill.param_reg_pieces[p] = reg_pieces
+            fill.param_first[p] = first
+            fill.param_seen[p] = heard
+            source = np.int64(-1)
+            if up & M_ORIGIN and not up & M_TYPE and np.int64(die[S_ORIGIN]) >= geo[U_DIES] and (
+                    die[S_ORIGIN] < np.uint64(geo[U_STOP])):
+                source = np.int64(die[S_ORIGIN])
+            fill.param_origin[p] = source
             if up & M_CONST_VALUE:
                 pflags |= PF_CONST_VALUE
             pname = np.uint32(die[S_NAME]) if up & M_NAME else np.uint32(0)
@@ -754,6 +826,13 @@ def fill_functions(
             fill.param_name[p] = 0
             fill.param_type[p] = 0
             fill.param_flags[p] = PF_ELLIPSIS
+            fill.param_off[p] = -1
+            fill.param_origin[p] = -1
+            fill.param_list[p] = -1
+            fill.param_reg[p] = -1
+            fill.param_reg_pieces[p] = -1
+            fill.param_first[p] = -1
+            fill.param_seen[p] = 0
             p += 1
         fill.func_flags[g] = flags
     return OK
@@ -904,10 +983,11 @@ def fill_units(
     for u in range(first, last):
         unit = units[u]
         status[3] = u
-        if unit[U_STATE] == WALKED or unit[U_NAME] >= POOL_FLAG:
+        if unit[U_STATE] == WALKED or unit[U_NAME] >= POOL_FLAG or unit[U_PRODUCER] >= POOL_FLAG:
             copy_columns(geo, unit)
             _, _, st = open_unit(info, side, geo, codes, specs, die, text, slots, seen)
             unit[U_NAME] = geo[U_NAME]  # its pool is this pass's
+            unit[U_PRODUCER] = geo[U_PRODUCER]
             if st == OK:
                 n_rows = unit[U_ROWS]
                 row_off = index.row_off[row_first : row_first + n_rows]

@@ -53,10 +53,13 @@ from harness.dwarf.die_kernels import (
     M_DECLARATION,
     M_ENCODING,
     M_LANGUAGE,
+    M_LOCLISTS_BASE,
     M_LOW_PC,
     M_NAME,
+    M_PRODUCER,
     M_RNGLISTS_BASE,
     M_SIGNATURE,
+    M_STMT_LIST,
     M_STR_OFFSETS_BASE,
     MAX_CODE,
     OK,
@@ -70,9 +73,12 @@ from harness.dwarf.die_kernels import (
     S_DECLARATION,
     S_ENCODING,
     S_LANGUAGE,
+    S_LOCLISTS_BASE,
     S_LOW_PC,
     S_NAME,
+    S_PRODUCER,
     S_RNGLISTS_BASE,
+    S_STMT_LIST,
     S_STR_OFFSETS_BASE,
     SKELETON,
     TOO_DEEP,
@@ -82,10 +88,13 @@ from harness.dwarf.die_kernels import (
     U_DIES,
     U_FUNCS,
     U_LANGUAGE,
+    U_LINE,
+    U_LOC_BASE,
     U_LOW_PC,
     U_NAME,
     U_OFFSET_SIZE,
     U_PARAMS,
+    U_PRODUCER,
     U_RNG_BASE,
     U_ROWS,
     U_START,
@@ -221,6 +230,7 @@ def open_unit(info, side, geo, codes, specs, die, text, slots, seen):
     geo[U_STR_BASE] = 0 if geo[U_VERSION] < 5 else (16 if wide else 8)
     geo[U_ADDR_BASE] = 0 if geo[U_VERSION] < 5 else (16 if wide else 8)
     geo[U_RNG_BASE] = 20 if wide else 12
+    geo[U_LOC_BASE] = 20 if wide else 12
     limit = np.uint64(1 << 62)
     if mask & M_STR_OFFSETS_BASE and die[S_STR_OFFSETS_BASE] < limit:
         geo[U_STR_BASE] = np.int64(die[S_STR_OFFSETS_BASE])
@@ -228,11 +238,15 @@ def open_unit(info, side, geo, codes, specs, die, text, slots, seen):
         geo[U_ADDR_BASE] = np.int64(die[S_ADDR_BASE])
     if mask & M_RNGLISTS_BASE and die[S_RNGLISTS_BASE] < limit:
         geo[U_RNG_BASE] = np.int64(die[S_RNGLISTS_BASE])
+    if mask & M_LOCLISTS_BASE and die[S_LOCLISTS_BASE] < limit:
+        geo[U_LOC_BASE] = np.int64(die[S_LOCLISTS_BASE])
+    geo[U_LINE] = np.int64(die[S_STMT_LIST]) if mask & M_STMT_LIST and die[S_STMT_LIST] < limit else -1
     geo[U_LANGUAGE] = np.int64(die[S_LANGUAGE] & np.uint64(0xFFFFFF)) if mask & M_LANGUAGE else 0
     mask, pos, status = read_die(info, side, geo, codes, specs, c, pos, die, text, slots, seen, RESOLVE)
     if status != OK:
         return np.int64(0), pos, status
     geo[U_NAME] = np.int64(die[S_NAME]) if mask & M_NAME else 0
+    geo[U_PRODUCER] = np.int64(die[S_PRODUCER]) if mask & M_PRODUCER else 0
     geo[U_LOW_PC] = np.int64(die[S_LOW_PC]) if mask & M_LOW_PC else 0
     geo[U_STATE] = WALKED
     if tag == dw.DW_TAG_skeleton_unit:

@@ -11,6 +11,8 @@ import numpy as np
 from harness.dwarf import die_kernels as dk
 from harness.dwarf import fill_kernels as fk
 from harness.dwarf import index_kernels as ik
+from harness.dwarf import lines
+from harness.dwarf import location_kernels as lk
 from harness.dwarf import names_kernels as nk
 from harness.dwarf import walk_tables as wt
 from harness.dwarf.units import unit_headers
@@ -64,8 +66,16 @@ class Functions(NamedTuple):
         type_id of what it returns.
     param : int64 (funcs + 1,)
         Function f has the parameters param[f] to param[f + 1], half-open.
+    file, line : uint32 (funcs,)
+        DW_AT_decl_file (a number in the unit's line table), NO_FILE of line_kernels if unknown; and DW_AT_decl_line, 0
+        if unknown.
     param_name, param_type, param_flags : uint32, uint32, uint8 (params,)
         Name, type_id and PF_* flags; an ellipsis has neither name nor type.
+    param_origin : int64 (params,)
+        The parameter whose type and name it takes (DW_AT_abstract_origin), -1 if it has its own.
+    param_reg, param_reg_pieces, param_first : int8 (params,)
+    param_seen : uint64 (params,)
+        What its location says, as harness.dwarf.location_kernels explains.
     """
 
     off: np.ndarray
@@ -74,10 +84,17 @@ class Functions(NamedTuple):
     entry: np.ndarray
     flags: np.ndarray
     type: np.ndarray
+    file: np.ndarray
+    line: np.ndarray
     param: np.ndarray
     param_name: np.ndarray
     param_type: np.ndarray
     param_flags: np.ndarray
+    param_origin: np.ndarray
+    param_reg: np.ndarray
+    param_reg_pieces: np.ndarray
+    param_first: np.ndarray
+    param_seen: np.ndarray
 
 
 class Variables(NamedTuple):
@@ -115,6 +132,10 @@ class Walk(NamedTuple):
         Name of each unit (path of its source file).
     unit_language : int64 (units,)
         DW_LANG_*.
+    unit_line : int64 (units,)
+        Offset of each unit's line number program in .debug_line, -1 if it has none.
+    unit_clang : bool (units,)
+        Whether DW_AT_producer names clang.
     counts : dict of str to int
         DIEs seen, by what became of them: the DWARF side of the funnel.
     """
@@ -126,6 +147,8 @@ class Walk(NamedTuple):
     decl_tags: DeclTags
     unit_name: np.ndarray
     unit_language: np.ndarray
+    unit_line: np.ndarray
+    unit_clang: np.ndarray
     counts: dict
 
 
@@ -431,7 +454,10 @@ def walk(image, threads=1, progress=None):
         fill = wt.Fill(
             words, start, np.empty(n_funcs, i8), np.empty(n_funcs, np.int32), np.empty(n_funcs, u4),
             np.empty(n_funcs, np.uint64), np.empty(n_funcs, np.uint16), np.empty(n_funcs, u4),
+            np.empty(n_funcs, u4), np.empty(n_funcs, u4),
             np.empty(n_funcs + 1, i8), np.empty(n_params, u4), np.empty(n_params, u4), np.empty(n_params, u1),
+            np.empty(n_params, i8), np.empty(n_params, i8), np.empty(n_params, i8), np.empty(n_params, np.int8),
+            np.empty(n_params, np.int8), np.empty(n_params, np.int8), np.empty(n_params, np.uint64),
             np.empty(n_vars, u4), np.empty(n_vars, u4), np.empty(n_vars, np.uint64), np.empty(n_vars, u1),
             np.empty(n_vars, np.int32), np.zeros(0, u4))
         xrefs = np.empty(4 * n_xrefs, np.uint64)
@@ -481,10 +507,13 @@ def walk(image, threads=1, progress=None):
         list(executor.map(rename_batch, zip(batches, remaps, strict=True)))
 
     unit_name = np.zeros(len(units), np.uint32)
+    unit_producer = np.zeros(len(units), np.uint32)
     tags = []
     for (first, last), (index, _), (_, tag_name), remap in zip(batches, indexed, filled, remaps, strict=True):
         unit_name[first:last] = units[first:last, dk.U_NAME]
         nk.rename(unit_name[first:last], canon, remap)
+        unit_producer[first:last] = units[first:last, dk.U_PRODUCER]
+        nk.rename(unit_producer[first:last], canon, remap)
         nk.rename(tag_name, canon, remap)
         base = np.array([offsets[first, 0], offsets[first, 2], offsets[first, 4]])[index.tag_space]
         tags.append(DeclTags(tag_name, index.tag_space, base + index.tag_target, index.tag_component))
@@ -507,12 +536,60 @@ def walk(image, threads=1, progress=None):
         "type_dies_unsupported": int(units[:, dk.U_UNSUPPORTED].sum()),
         "subprogram_dies": int(units[:, dk.U_SUBPROGRAMS].sum()),
         "variable_dies_located": n_vars,
+        "locations_unread": _read_location_lists(image, units, fill),
     }
     functions = Functions(fill.func_off, fill.func_unit, fill.func_name, fill.func_entry, fill.func_flags,
-                          fill.func_type, fill.func_param, fill.param_name, fill.param_type, fill.param_flags)
+                          fill.func_type, fill.func_file, fill.func_line, fill.func_param, fill.param_name,
+                          fill.param_type, fill.param_flags, _origins(fill), fill.param_reg, fill.param_reg_pieces,
+                          fill.param_first, fill.param_seen)
+    strings = StringTable(blob)
+    clang = {int(p): b"clang" in strings.get(int(p)) for p in np.unique(unit_producer)}
     variables = Variables(fill.var_name, fill.var_type, fill.var_addr, fill.var_flags, fill.var_unit)
-    return Walk(TypeTable(words, start), StringTable(blob), functions, variables, decl_tags, unit_name,
-                units[:, dk.U_LANGUAGE].copy(), counts)
+    return Walk(TypeTable(words, start), strings, functions, variables, decl_tags, unit_name,
+                units[:, dk.U_LANGUAGE].copy(), units[:, dk.U_LINE].copy(),
+                np.array([clang[p] for p in unit_producer.tolist()], bool), counts)
+
+
+def _origins(fill):
+    """Rows of the parameters that each takes its type from, int64 (params,); -1 of none that we have."""
+    own = np.flatnonzero(fill.param_off >= 0)
+    own = own[np.argsort(fill.param_off[own], kind="stable")]
+    out = np.full(len(fill.param_off), -1, np.int64)
+    taking = np.flatnonzero(fill.param_origin >= 0)
+    if len(taking):
+        target = fill.param_origin[taking]
+        at = np.minimum(np.searchsorted(fill.param_off[own], target), len(own) - 1)
+        out[taking] = np.where(fill.param_off[own[at]] == target, own[at], -1)
+    return out
+
+
+def _read_location_lists(image, units, fill):
+    """Read the parameters' location lists into `fill`; how many locations have an operation that we do not know."""
+    n_unread = int(np.count_nonzero(fill.param_flags & wt.PF_UNREAD))
+    rows = np.flatnonzero(fill.param_list >= 0)
+    if not len(rows):
+        return n_unread
+    func = np.searchsorted(fill.func_param, rows, side="right") - 1
+    geometry = units[fill.func_unit[func]]
+    by_index = (fill.param_flags[rows] & wt.PF_LIST_INDEX) != 0
+    wanted = np.empty((len(rows), lk.L_COLUMNS), np.int64)
+    wanted[:, lk.L_OFFSET] = fill.param_list[rows]
+    wanted[:, lk.L_VERSION] = geometry[:, dk.U_VERSION]
+    wanted[:, lk.L_ADDRESS_SIZE] = geometry[:, dk.U_ADDRESS_SIZE]
+    wanted[:, lk.L_OFFSET_SIZE] = geometry[:, dk.U_OFFSET_SIZE]
+    wanted[:, lk.L_BASE] = np.where(by_index, geometry[:, dk.U_LOC_BASE], -1)
+    pad = np.zeros(dk.PAD, np.uint8)
+    loc, lists = _contents(image, "loc"), _contents(image, "loclists")
+    status = np.zeros(4, np.int64)
+    lk.read_lists(np.concatenate([loc, pad]), np.int64(len(loc)), np.concatenate([lists, pad]), np.int64(len(lists)),
+                  wanted, rows, np.int64(not image.little_endian), fill.param_reg, fill.param_reg_pieces,
+                  fill.param_first, fill.param_seen, status)
+    if status[0] != dk.OK:
+        section = ".debug_loc" if status[2] < 5 else ".debug_loclists"
+        what = ("lists that overlap little, found many that share their entries" if status[0] == dk.TOO_MUCH_WORK
+                else "a location list within its section, found its end or an unknown entry")
+        raise DwarfError(f"expected {what}", image.path, section, int(status[1]))
+    return n_unread + int(status[3])
 
 
 def call_kernels():
@@ -524,15 +601,20 @@ def call_kernels():
     status, slot = np.zeros(4, i8), np.zeros(1, u4)
     ik.index_units(nothing, side, geo, s.codes, s.specs, units, 0, 0, s.die, pool.text, pool.slots, seen, s.index(1),
                    *s.stack, s.found, status)
-    dtypes = (u4, i8, i8, np.int32, u4, np.uint64, np.uint16, u4, i8, u4, u4, u1, u4, u4, np.uint64, u1, np.int32, u4)
+    i1 = np.int8
+    dtypes = (u4, i8, i8, np.int32, u4, np.uint64, np.uint16, u4, u4, u4, i8, u4, u4, u1, i8, i8, i8, i1, i1, i1,
+              np.uint64, u4, u4, np.uint64, u1, np.int32, u4)
     fill = wt.Fill(*(np.zeros(0, t) for t in dtypes))
     fk.fill_units(nothing, side, geo, s.codes, s.specs, units, 0, 0, s.die, s.die2, pool.text, pool.slots, seen, slot,
                   np.zeros(0, np.uint64), s.index(1), fill, np.zeros((1, 6), i8), u4(0), u4(1), status)
     empty, start = np.zeros(0, u4), np.zeros(2, i8)
+    lk.read_lists(nothing, i8(0), nothing, i8(0), np.zeros((0, lk.L_COLUMNS), i8), np.zeros(0, i8), i8(0),
+                  np.zeros(0, i1), np.zeros(0, i1), np.zeros(0, i1), np.zeros(0, np.uint64), status)
     nk.intern_offsets(side, np.zeros(0, i8), np.zeros(1024, u4), empty)
     nk.intern_pool(side, np.zeros(1, i8), np.zeros(1024, u4), side, 0, empty)
     nk.rename_rows(empty, start, np.int64(1), np.int64(1), empty, empty)
     nk.rename(empty, empty, empty)
+    lines.call_kernels()
 
 
 def _unify_names(path, blob, seen, pools):

@@ -59,11 +59,15 @@ FN_ORIGIN = 32
 FN_UNNAMED_PARAM = 64
 FN_PROTOTYPED = 128
 FN_NO_NAME = 256
+FN_NOCALL = 512  # DW_CC_nocall: clang changed the signature
+FN_DECLARED_INLINE = 1024  # the keyword `inline`, on itself or its origin
 
 # Flags of a parameter
 PF_LOCATION = 1
 PF_CONST_VALUE = 2
 PF_ELLIPSIS = 4
+PF_LIST_INDEX = 8  # its location list is one of the unit's table (DW_FORM_loclistx)
+PF_UNREAD = 16  # its location has an operation that we do not know
 
 # Flags of a variable
 VF_EXTERNAL = 1
@@ -109,10 +113,19 @@ class Fill(NamedTuple):
     func_entry: np.ndarray  # uint64
     func_flags: np.ndarray  # uint16, FN_*
     func_type: np.ndarray  # uint32: return type
+    func_file: np.ndarray  # uint32: DW_AT_decl_file
+    func_line: np.ndarray  # uint32: DW_AT_decl_line
     func_param: np.ndarray  # int64 (funcs + 1,): first parameter
     param_name: np.ndarray  # uint32
     param_type: np.ndarray  # uint32
     param_flags: np.ndarray  # uint8, PF_*
+    param_off: np.ndarray  # int64: section offset of the DIE, -1 of an ellipsis
+    param_origin: np.ndarray  # int64: of the DIE that it takes its type from, -1 if it has its own
+    param_list: np.ndarray  # int64: offset of its location list or of that offset, -1 if it has none
+    param_reg: np.ndarray  # int8; this and the next three as read_expression of location_kernels says
+    param_reg_pieces: np.ndarray  # int8
+    param_first: np.ndarray  # int8
+    param_seen: np.ndarray  # uint64
     var_name: np.ndarray  # uint32
     var_type: np.ndarray  # uint32
     var_addr: np.ndarray  # uint64

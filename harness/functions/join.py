@@ -12,6 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.dwarf import constants as dw
 from harness.dwarf import walk_tables as wt
 from harness.elf.image import STT_FUNC
 from harness.functions import join_kernels as jk
@@ -21,7 +22,7 @@ class Match(IntEnum):
     """How a function instance is matched with an ELF symbol."""
 
     NONE = 0
-    """No function symbol of that name at its address: overridden or discarded at link time."""
+    """No function symbol at its address, and none of its name: discarded at link time."""
     EXACT = 1
     """A symbol of exactly the DIE's name."""
     SUFFIX = 2
@@ -30,6 +31,42 @@ class Match(IntEnum):
     """A .part or .cold symbol: a piece of the function."""
     FALLBACK = 4
     """No DIE of that name has a matched address; it takes the address of the name's only symbol."""
+    ALIAS = 5
+    """Only symbols of other names are at its address."""
+    OVERRIDDEN = 6
+    """No function symbol at its address, but its name's is elsewhere: a weak definition that lost at link time."""
+
+
+UNMATCHED = (Match.NONE, Match.ALIAS, Match.OVERRIDDEN)
+"""Matches that give an instance no symbol of its own."""
+
+
+class SymbolClass(IntEnum):
+    """What a function symbol of the ELF file is to the DIEs."""
+
+    BODY = 0
+    """The entry of some DIE's code, under its name, with a suffix or without."""
+    PIECE = 1
+    """.part or .cold: a piece of a function."""
+    ALIAS = 2
+    """Another name at the entry of some DIE's code."""
+    FALLBACK = 3
+    """The only symbol of a name none of whose DIEs has a matched address."""
+    PADDING = 4
+    """__pfx_: bytes before a function (x86)."""
+    STATIC_CALL = 5
+    """__SCT__: a static call's trampoline."""
+    CFI = 6
+    """__cfi_: the type hash before a function (clang)."""
+    NO_DIE = 7
+    """Code that DWARF does not describe: assembler without debug information, asm in C."""
+    ELSEWHERE = 8
+    """A DIE has this name, but its code is elsewhere, nowhere, or one of several of that name."""
+
+
+ASSEMBLER = (dw.DW_LANG_Mips_Assembler, dw.DW_LANG_Assembly)
+
+PREFIXES = ((b"__pfx_", SymbolClass.PADDING), (b"__SCT__", SymbolClass.STATIC_CALL), (b"__cfi_", SymbolClass.CFI))
 
 
 class FunctionTable(NamedTuple):
@@ -49,12 +86,18 @@ class FunctionTable(NamedTuple):
         Row of the symbol table, -1 if none.
     n_addresses : int32 (instances,)
         Distinct addresses of function symbols (.part and .cold left aside) with this base name.
+    symbol_addresses : int32 (instances,)
+        Distinct addresses of function symbols with exactly the matched symbol's name: what kallsyms finds by name.
+    clone : bool (instances,)
+        A .constprop or .isra symbol of its name is at its address.
     unnamed : bool (instances,)
         A parameter has no name, so BTF's FUNC cannot refer to the prototype.
     name_index : int64 (instances,)
         Index of the instance's name among all names of subprograms.
     name_start, name_dies : int64 (names + 1,), int64
         The DIEs of each name, with code or without (ragged): the states that must agree on the prototype.
+    elf_symbol, elf_class : int64, uint8 (function symbols,)
+        Rows of the symbol table that are functions at an address, and the SymbolClass of each.
     counts : dict of str to int
         The funnel's figures on both sides.
     """
@@ -65,10 +108,14 @@ class FunctionTable(NamedTuple):
     match: np.ndarray
     symbol: np.ndarray
     n_addresses: np.ndarray
+    symbol_addresses: np.ndarray
+    clone: np.ndarray
     unnamed: np.ndarray
     name_index: np.ndarray
     name_start: np.ndarray
     name_dies: np.ndarray
+    elf_symbol: np.ndarray
+    elf_class: np.ndarray
     counts: dict
 
 
@@ -93,8 +140,12 @@ def join(walk, symbols, *, fallback=True):
     func_symbols = np.flatnonzero((symbols.type == STT_FUNC) & (symbols.value != 0))
     sym_name = np.empty(len(func_symbols), np.int64)
     sym_flags = np.empty(len(func_symbols), np.uint8)
-    jk.match_symbols(blob, names, slots, symbols.strtab, symbols.name[func_symbols], sym_name, sym_flags)
+    whole_name = np.empty(len(func_symbols), np.uint64)
+    jk.match_symbols(blob, names, slots, symbols.strtab, symbols.name[func_symbols], sym_name, sym_flags, whole_name)
+    same_name = _distinct_addresses(whole_name, symbols.value[func_symbols])
     known = sym_name >= 0
+    known_rows = np.flatnonzero(known)
+    every_flag = sym_flags
     sym, sym_name, sym_flags = func_symbols[known], sym_name[known], sym_flags[known]
     sym_addr = symbols.value[sym]
     part = (sym_flags & jk.NON_FUNCTION) != 0
@@ -117,6 +168,13 @@ def join(walk, symbols, *, fallback=True):
     match[found] = np.where(part[chosen[found]], Match.PART,
                             np.where(suffixed[chosen[found]], Match.SUFFIX, Match.EXACT))
     symbol = np.where(found, sym[chosen] if len(sym) else -1, -1)
+    clone_keys = np.unique(sym_key[~part & ((sym_flags & jk.CLONE) != 0)])
+    clone = np.isin(die_key, clone_keys)
+    name_has_symbol = np.zeros(len(names), bool)
+    name_has_symbol[sym_name[~part]] = True
+    lost = match == Match.NONE
+    match[lost & name_has_symbol[name_of_die[dies]]] = Match.OVERRIDDEN
+    match[lost & np.isin(f.entry[dies], symbols.value[func_symbols])] = Match.ALIAS
 
     # distinct addresses of each name
     whole = np.unique(sym_key[~part])
@@ -154,36 +212,56 @@ def join(walk, symbols, *, fallback=True):
     die = np.concatenate([dies, fallback_dies])
     name_index = name_of_die[die]
     counts = dict(walk.counts)
-    text = symbols.name[func_symbols]
-    prefix = _prefix_counts(symbols.strtab, text)
+    elf_class = np.where(known, SymbolClass.ELSEWHERE, SymbolClass.NO_DIE).astype(np.uint8)
+    elf_class[np.isin(symbols.value[func_symbols], f.entry[dies[match != Match.OVERRIDDEN]])] = SymbolClass.ALIAS
+    elf_class[known_rows[np.isin(sym_key, die_key)]] = SymbolClass.BODY
+    elf_class[(every_flag & jk.NON_FUNCTION) != 0] = SymbolClass.PIECE
+    elf_class[np.isin(func_symbols, fallback_symbols)] = SymbolClass.FALLBACK
+    for prefix, what in PREFIXES:
+        elf_class[_begins(symbols.strtab, symbols.name[func_symbols], prefix)] = what
+    inline = (f.flags & wt.FN_INLINE) != 0
+    assembler = np.isin(walk.unit_language[f.unit[dies]], ASSEMBLER)
     counts.update(
-        dies_without_name=int((~named).sum()),
         dies_declared=counts["subprogram_dies"] - len(f.name),
-        dies_without_code=int((named & ~has_code).sum()),
+        dies_without_name=int((~named).sum()),
+        dies_abstract=int((named & ~has_code & inline).sum()),
+        dies_without_code=int((named & ~has_code & ~inline).sum()),
         dies_with_code=len(dies),
-        matched_exact=int((match == Match.EXACT).sum()),
-        matched_suffix=int((match == Match.SUFFIX).sum()),
-        matched_part=int((match == Match.PART).sum()),
-        unmatched=int((match == Match.NONE).sum()),
+        **{f"dies_{m.name.lower()}": int((match == m).sum()) for m in Match if m != Match.FALLBACK},
+        dies_assembler=int(assembler.sum()),
         fallback=n_fallback,
         elf_function_symbols=len(func_symbols),
-        elf_symbols_without_die=int((~known).sum()),
-        **prefix,
+        **{f"elf_{c.name.lower()}": int((elf_class == c).sum()) for c in SymbolClass},
     )
+    symbol = np.concatenate([symbol, fallback_symbols])
+    by_symbol = np.zeros(len(symbols.name) + 1, np.int32)  # the last one is that of no symbol, row -1
+    by_symbol[func_symbols] = same_name
     return FunctionTable(
         die, f.name[die], np.concatenate([f.entry[dies], fallback_address]),
-        np.concatenate([match, np.full(n_fallback, Match.FALLBACK, np.uint8)]),
-        np.concatenate([symbol, fallback_symbols]), n_addresses[name_index], unnamed_die[die], name_index, name_start,
-        by_name, counts)
+        np.concatenate([match, np.full(n_fallback, Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
+        by_symbol[symbol],
+        np.concatenate([clone, np.zeros(n_fallback, bool)]), unnamed_die[die], name_index, name_start, by_name,
+        func_symbols, elf_class, counts)
 
 
-def _prefix_counts(strtab, names):
-    """How many function symbols are compiler or linker padding rather than functions (x86: __pfx_, __SCT__)."""
-    out = {}
-    for label, prefix in (("elf_symbols_pfx", b"__pfx_"), ("elf_symbols_sct", b"__SCT__")):
-        hit = np.ones(len(names), bool)
-        at = names.astype(np.int64)
-        for k, byte in enumerate(prefix):
-            hit &= strtab[np.minimum(at + k, len(strtab) - 1)] == byte
-        out[label] = int(hit.sum())
+def _distinct_addresses(group, address):
+    """How many distinct addresses the group of each row has, int32 (rows,)."""
+    order = np.lexsort((address, group))
+    group, address = group[order], address[order]
+    new_group = np.ones(len(group), bool)
+    new_group[1:] = group[1:] != group[:-1]
+    new_address = new_group.copy()
+    new_address[1:] |= address[1:] != address[:-1]
+    number = np.cumsum(new_group) - 1
+    out = np.empty(len(group), np.int32)
+    out[order] = np.bincount(number[new_address], minlength=1)[number] if len(group) else 0
     return out
+
+
+def _begins(strtab, names, prefix):
+    """Which names begin with `prefix`, bool (names,)."""
+    hit = np.ones(len(names), bool)
+    at = names.astype(np.int64)
+    for k, byte in enumerate(prefix):
+        hit &= strtab[np.minimum(at + k, len(strtab) - 1)] == byte
+    return hit

@@ -8,6 +8,7 @@ from harness.accelerate import inline, njit
 
 NON_FUNCTION = 1  # the suffix says .part or .cold: a piece of a function, not a function
 SUFFIXED = 2
+CLONE = 4  # the suffix says .constprop or .isra: parameters may be missing
 
 FUNC_PROTO = 13
 
@@ -45,15 +46,20 @@ def enter_names(blob, names, slots):
 
 
 @njit
-def match_symbols(blob, names, slots, strtab, symbols, out, flags):
+def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
     """For each symbol the index of its base name (the part before the first '.') in `names`, or -1.
 
-    flags gets SUFFIXED and NON_FUNCTION as the rest of the symbol's name says.
+    whole, uint64 (symbols,), gets a hash of the whole name; flags gets SUFFIXED, NON_FUNCTION and CLONE as the rest of
+    the symbol's name says.
     """
     mask = np.uint32(len(slots) - 1)
     for s in range(len(symbols)):
         start = np.int64(symbols[s])
         n = string_length(strtab, start)
+        h = np.uint64(0xCBF29CE484222325)
+        for i in range(start, start + n):
+            h = (h ^ np.uint64(strtab[i])) * np.uint64(0x100000001B3)
+        whole[s] = h
         base = np.int64(0)
         while base < n and strtab[start + base] != 46:
             base += 1
@@ -66,6 +72,9 @@ def match_symbols(blob, names, slots, strtab, symbols, out, flags):
                     if (a == 99 and b == 111 and c == 108 and d == 100) or (
                             a == 112 and b == 97 and c == 114 and d == 116):
                         f |= NON_FUNCTION
+                    elif (a == 99 and b == 111 and c == 110 and d == 115) or (
+                            a == 105 and b == 115 and c == 114 and d == 97):
+                        f |= CLONE
         flags[s] = f
         out[s] = -1
         at = range_hash(strtab, start, start + base) & mask

@@ -1,8 +1,8 @@
 """Which function instances a BTF file describes, and why the others are left out.
 
-`all` keeps every instance that BTF could describe; `consistent` drops names whose instances disagree on types;
-`current` also drops names with several addresses, as pahole 1.31 does. pahole's register rules (unexpected registers,
-reordered and optimized-out parameters, uncertain locations) are not applied yet: see the README's limits.
+`all` keeps every instance that BTF could describe; `consistent` drops names whose instances disagree, and clones whose
+parameters are not what their prototype says; `current` also drops names with several addresses, as pahole does. What
+counts as a fault follows one of pahole's versions: see harness.functions.rules.
 """
 
 from __future__ import annotations
@@ -15,29 +15,49 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.functions import join_kernels as jk
 from harness.functions.join import Match
+from harness.functions.registers import Fault
 from harness.model import Kind
 
 POLICIES = ("all", "consistent", "current")
 
 
 class Reason(IntEnum):
-    """Why an instance is not encoded; ENCODED is the reason of those that are."""
+    """Why an instance is not encoded; ENCODED is the reason of those that are.
+
+    Where several apply the last one is given, as pahole reports it.
+    """
 
     ENCODED = 0
-    NO_SYMBOL = 1
-    PARTIAL_BODY = 2
-    UNNAMED_PARAMETER = 3
-    INCONSISTENT_PROTOTYPE = 4
-    AMBIGUOUS_ADDRESS = 5
+    SHARED_NAME = 1
+    UNEXPECTED_REGISTER = 2
+    INCONSISTENT_PROTOTYPE = 3
+    UNCERTAIN_LOCATION = 4
+    REORDERED_PARAMETERS = 5
+    OPTIMIZED_PARAMETERS = 6
+    AMBIGUOUS_ADDRESS = 7
+    SUFFIXED_SYMBOL = 8
+    UNNAMED_PARAMETER = 9
+    PARTIAL_BODY = 10
+    ALIAS_ONLY = 11
+    OVERRIDDEN = 12
+    NO_SYMBOL = 13
 
 
 REASON_TEXT = {
     Reason.ENCODED: "",
-    Reason.NO_SYMBOL: "no symbol at its address",
-    Reason.PARTIAL_BODY: "partial body",
-    Reason.UNNAMED_PARAMETER: "unnamed parameter",
+    Reason.SHARED_NAME: "another instance of the name is encoded",
+    Reason.UNEXPECTED_REGISTER: "unexpected register",
     Reason.INCONSISTENT_PROTOTYPE: "inconsistent prototype",
+    Reason.UNCERTAIN_LOCATION: "uncertain parameter location",
+    Reason.REORDERED_PARAMETERS: "reordered parameters",
+    Reason.OPTIMIZED_PARAMETERS: "optimized parameters",
     Reason.AMBIGUOUS_ADDRESS: "ambiguous address",
+    Reason.SUFFIXED_SYMBOL: "symbol with a suffix",
+    Reason.UNNAMED_PARAMETER: "unnamed parameter",
+    Reason.PARTIAL_BODY: "partial body",
+    Reason.ALIAS_ONLY: "symbol of another name at its address",
+    Reason.OVERRIDDEN: "overridden: its name's symbol is elsewhere",
+    Reason.NO_SYMBOL: "no symbol of its name",
 }
 
 
@@ -55,7 +75,7 @@ class Selection(NamedTuple):
     reason: np.ndarray
 
 
-def select(policy, table, walk, types, id_map):
+def select(policy, table, walk, types, id_map, faults, rules, quirks=frozenset()):
     """Apply a policy.
 
     Parameters
@@ -68,41 +88,101 @@ def select(policy, table, walk, types, id_map):
         The deduplicated types.
     id_map : uint32 (n_types + 1,)
         From the walk's type_ids to theirs.
+    faults : harness.functions.registers.Faults
+    rules : harness.functions.rules.Rules
+    quirks : set of str
+        Of harness.functions.rules.QUIRKS.
 
     Returns
     -------
     Selection
     """
+    f = walk.functions
     reason = np.full(len(table.die), Reason.ENCODED, np.uint8)
-    reason[table.unnamed] = Reason.UNNAMED_PARAMETER
-    reason[table.match == Match.PART] = Reason.PARTIAL_BODY
-    reason[table.match == Match.NONE] = Reason.NO_SYMBOL
     if policy in ("consistent", "current"):
-        clash = inconsistent_names(table, walk, types, id_map)
-        reason[(reason == Reason.ENCODED) & clash[table.name_index]] = Reason.INCONSISTENT_PROTOTYPE
-    if policy == "current":
-        # pahole lets this reason win over the others of a name
-        named = (reason == Reason.ENCODED) | (reason == Reason.INCONSISTENT_PROTOTYPE)
-        reason[named & (table.n_addresses > 1)] = Reason.AMBIGUOUS_ADDRESS
+        states = usable_states(table, walk, quirks)
+        flags = faults.flags
+        unexpected = _any(table, states, flags & np.uint8(Fault.UNEXPECTED_REGISTER))
+        reordered = _any(table, states, flags & np.uint8(Fault.REORDERED_PARAMETERS))
+        clash = inconsistent_names(table, walk, types, id_map, faults, states, rules) if rules.consistent else None
+        by_name = [(Reason.UNEXPECTED_REGISTER, unexpected), (Reason.INCONSISTENT_PROTOTYPE, clash),
+                   (Reason.UNCERTAIN_LOCATION, _any(table, states, flags & np.uint8(Fault.UNCERTAIN_LOCATION))),
+                   (Reason.REORDERED_PARAMETERS, reordered)]
+        for why, names in by_name:
+            if names is not None:
+                reason[names[table.name_index]] = why
+        if rules.optimized:
+            changed = table.clone | ((f.flags[table.die] & wt.FN_NOCALL) != 0)
+            if "no-ranges" in quirks:
+                changed &= (f.flags[table.die] & wt.FN_LOW_PC) != 0
+            changed &= (flags[table.die] & Fault.OPTIMIZED_PARAMETER) != 0
+            reason[changed] = Reason.OPTIMIZED_PARAMETERS
+    if policy == "current" and rules.ambiguous:
+        reason[table.n_addresses > 1] = Reason.AMBIGUOUS_ADDRESS
+    if policy != "all" and not rules.suffixes:
+        reason[table.match == Match.SUFFIX] = Reason.SUFFIXED_SYMBOL
+    reason[table.unnamed] = Reason.UNNAMED_PARAMETER
+    if policy != "all" and rules.pieces:
+        whole = np.zeros(len(table.name_start) - 1, bool)
+        whole[table.name_index[(table.match == Match.EXACT) | (table.match == Match.SUFFIX)]] = True
+        pieces = (table.match == Match.PART) & whole[table.name_index]
+    else:
+        pieces = table.match == Match.PART
+    reason[pieces] = Reason.PARTIAL_BODY
+    for match, why in ((Match.ALIAS, Reason.ALIAS_ONLY),
+                       (Match.OVERRIDDEN, Reason.OVERRIDDEN), (Match.NONE, Reason.NO_SYMBOL)):
+        reason[table.match == match] = why
+    if policy == "current" and rules.once:
+        kept = np.flatnonzero(reason == Reason.ENCODED)
+        _, first = np.unique(table.name_index[kept], return_index=True)
+        others = np.ones(len(kept), bool)
+        others[first] = False
+        reason[kept[others]] = Reason.SHARED_NAME
     return Selection(policy, reason)
 
 
-def inconsistent_names(table, walk, types, id_map):
-    """Names whose DIEs, with code or without, disagree on a type: bool (names,).
+def usable_states(table, walk, quirks=frozenset()):
+    """Which DIEs have a say about their name, bool in the order of `table.name_dies`.
 
-    Compared as pahole compares them: parameter names do not count, nor const, nor what a named type contains.
+    Those with names for all parameters, with code or without. Not the bodies of .part symbols, which carry their
+    parent's name but have parameters of their own, unless the quirk says so.
+    """
+    f = walk.functions
+    usable = (f.flags & wt.FN_UNNAMED_PARAM) == 0
+    if "part-flags" not in quirks:
+        usable[table.die[table.match == Match.PART]] = False
+    return usable[table.name_dies]
+
+
+def _names(table):
+    """Index of the name of each of `table.name_dies`."""
+    return np.repeat(np.arange(len(table.name_start) - 1), np.diff(table.name_start))
+
+
+def _any(table, states, flags):
+    """Names one of whose states has a flag, bool (names,)."""
+    out = np.zeros(len(table.name_start) - 1, bool)
+    out[_names(table)[states & (flags[table.name_dies] != 0)]] = True
+    return out
+
+
+def inconsistent_names(table, walk, types, id_map, faults, states, rules):
+    """Names whose states disagree on a type: bool (names,).
+
+    Compared as pahole compares them: each with the first, in the order of the DIEs, until one has an unexpected
+    register or reordered parameters; parameter names do not count, nor const, nor what a named type contains.
     """
     f = walk.functions
     hashes = np.empty(len(f.type), np.uint64)
     jk.signature_hashes(f.type, f.param, f.param_type, id_map, hashes)
     n_names = len(table.name_start) - 1
-    dies = table.name_dies
-    name = np.repeat(np.arange(n_names), np.diff(table.name_start))
-    # a clone with reordered parameters has another prototype by design; pahole judges it as reordered instead
-    reordered = np.zeros(n_names, bool)
-    reordered[name[(f.flags[dies] & wt.FN_REORDERED) != 0]] = True
-    usable = ((f.flags[dies] & wt.FN_UNNAMED_PARAM) == 0) & ~reordered[name]
-    name, dies = name[usable], dies[usable]
+    name, dies = _names(table)[states], table.name_dies[states]
+    stop = (faults.flags[dies] & (Fault.UNEXPECTED_REGISTER | Fault.REORDERED_PARAMETERS)) != 0
+    # states of a name up to the first that stops the comparison
+    stops = np.cumsum(stop)
+    first = np.searchsorted(name, name)
+    before = stops - np.where(first > 0, stops[first - 1], 0)
+    name, dies = name[before == 0], dies[before == 0]
     differs = np.zeros(n_names, bool)
     same_name = name[1:] == name[:-1]
     differs[name[1:][same_name & (hashes[dies[1:]] != hashes[dies[:-1]])]] = True
@@ -112,8 +192,11 @@ def inconsistent_names(table, walk, types, id_map):
     for k in np.flatnonzero(differs & interesting):
         mine = dies[np.searchsorted(name, k) : np.searchsorted(name, k, side="right")]
         _, distinct = np.unique(hashes[mine], return_index=True)
-        shapes = [_signature(f, int(d), id_map) for d in mine[np.sort(distinct)]]
-        out[k] = any(not _same_signature(types, shapes[0], other) for other in shapes[1:])
+        if rules.hasty:
+            distinct = np.arange(len(mine))
+        one, *others = ((int(f.unit[d]), _signature(f, int(d), id_map)) for d in mine[np.sort(distinct)])
+        out[k] = any(not (rules.hasty and unit == one[0] and shape[0] == one[1][0] and len(shape) == len(one[1]))
+                     and not _same_signature(types, one[1], shape, rules.callbacks) for unit, shape in others)
     return out
 
 
@@ -122,11 +205,11 @@ def _signature(functions, die, id_map):
     return [int(id_map[functions.type[die]]), *id_map[functions.param_type[lo:hi]].tolist()]
 
 
-def _same_signature(types, a, b):
-    return len(a) == len(b) and all(_same_type(types, x, y) for x, y in zip(a, b, strict=True))
+def _same_signature(types, a, b, callbacks):
+    return len(a) == len(b) and all(_same_type(types, x, y, callbacks) for x, y in zip(a, b, strict=True))
 
 
-def _same_type(types, a, b, depth=0):
+def _same_type(types, a, b, callbacks, depth=0):
     """Loose equality of two types: const is ignored, named types equal by kind and name, FWD equals its struct."""
     while True:
         if a == b:
@@ -154,8 +237,9 @@ def _same_type(types, a, b, depth=0):
         elif ka == Kind.FUNC_PROTO:
             if v[1] != w[1] or depth > 64:
                 return False
-            return _same_type(types, int(v[2]), int(w[2]), depth + 1) and all(
-                _same_type(types, int(x), int(y), depth + 1) for x, y in zip(v[4::2], w[4::2], strict=True))
+            return _same_type(types, int(v[2]), int(w[2]), callbacks, depth + 1) and (not callbacks or all(
+                _same_type(types, int(x), int(y), callbacks, depth + 1)
+                for x, y in zip(v[4::2], w[4::2], strict=True)))
         elif ka in (Kind.PTR, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG):
             a, b = int(v[2]), int(w[2])
         else:

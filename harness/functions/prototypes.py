@@ -26,7 +26,7 @@ class Prototypes(NamedTuple):
     type_id: np.ndarray
 
 
-def build_prototypes(dies, walk, base, id_map):
+def build_prototypes(dies, walk, base, id_map, dropped):
     """FUNC_PROTOs for the functions of DIE rows `dies`.
 
     Parameters
@@ -38,12 +38,12 @@ def build_prototypes(dies, walk, base, id_map):
         The deduplicated types, and whatever stands between them and the prototypes.
     id_map : uint32 (n_types + 1,)
         From the walk's type_ids to the base table's.
+    dropped : bool (params,)
+        Parameters to leave out. A clone whose parameters gcc has reordered lists the optimized-out ones too, behind the
+        others and in no register: they are not passed, so they are not in its prototype.
     """
     f = walk.functions
-    # a clone whose parameters gcc has reordered lists the optimized-out ones too, behind the others and without a
-    # location: they are not passed, so they are not in its prototype (pahole does the same since dwarves 1.25)
-    reordered = np.repeat((f.flags & wt.FN_REORDERED) != 0, np.diff(f.param))
-    place = np.where(reordered & ((f.param_flags & wt.PF_LOCATION) == 0), jk.DROPPED, jk.PLACED).astype(np.uint8)
+    place = np.where(dropped, jk.DROPPED, jk.PLACED).astype(np.uint8)
     place[(f.param_flags & wt.PF_ELLIPSIS) != 0] = jk.ELLIPSIS
     n_params = f.param[dies + 1] - f.param[dies]
     words = np.empty(int(3 * len(dies) + 2 * n_params.sum()), np.uint32)

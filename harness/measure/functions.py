@@ -9,21 +9,31 @@ MATCHED = ("exact", "suffix")
 
 STAGES = (
     ("subprogram_dies", "subprogram DIEs"),
-    ("dies_declared", "declarations only"),
-    ("dies_without_code", "definitions without code: inlined everywhere, or abstract"),
-    ("dies_without_name", "without a name"),
-    ("dies_with_code", "with code"),
-    ("matched_exact", "symbol of the very name at the address"),
-    ("matched_suffix", "symbol with a suffix: .isra, .constprop"),
-    ("matched_part", "symbol of a partial body: .part, .cold"),
-    ("unmatched", "no symbol at the address"),
+    ("dies_declared", "- declarations"),
+    ("dies_without_name", "- without a name"),
+    ("dies_abstract", "- abstract: DW_AT_inline and no code of their own"),
+    ("dies_without_code", "- other definitions without code"),
+    ("dies_with_code", "- concrete instances, with code"),
+    ("dies_exact", "  - exact: a symbol of the very name at the address"),
+    ("dies_suffix", "  - suffix: a symbol .isra, .constprop"),
+    ("dies_part", "  - part: a symbol .part, .cold, a piece of the function"),
+    ("dies_alias", "  - alias: only symbols of other names at the address"),
+    ("dies_overridden", "  - overridden: no symbol there, its name's is elsewhere"),
+    ("dies_none", "  - none: no symbol there and none of its name"),
+    ("dies_assembler", "  (in units of assembler, whatever the match)"),
     ("fallback", "added: no DIE has a matched address, but one symbol has the name"),
     ("elf_function_symbols", "ELF symbols of functions"),
-    ("elf_symbols_without_die", "ELF symbols without DIE"),
-    ("elf_symbols_pfx", "of them __pfx_ (padding before functions)"),
-    ("elf_symbols_sct", "of them __SCT__ (static calls)"),
+    ("elf_body", "- entry of a DIE's code, under its name"),
+    ("elf_fallback", "- only symbol of a name none of whose DIEs is matched"),
+    ("elf_alias", "- another name at the entry of a DIE's code"),
+    ("elf_piece", "- pieces: .part, .cold"),
+    ("elf_padding", "- padding: __pfx_"),
+    ("elf_static_call", "- static call trampolines: __SCT__"),
+    ("elf_cfi", "- type hashes: __cfi_"),
+    ("elf_no_die", "- no DIE: asm without debug information"),
+    ("elf_elsewhere", "- a DIE has the name, but not the address"),
 )
-"""Counts of the manifest's funnel, in order, and what they are."""
+"""Counts of the manifest's funnel, in order, and what they are; each '-' group adds up to the line above it."""
 
 
 def funnel(result):

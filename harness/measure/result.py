@@ -11,15 +11,13 @@ from pathlib import Path
 from harness import btf
 from harness import encodings as enc
 from harness.errors import EncodeError, MeasureError
+from harness.functions.listing import FUNCTION_COLUMNS, NUMBER_COLUMNS
 
-SCHEMAS = (1,)
+SCHEMAS = (2,)
 """Versions of manifest.json that can be read."""
 
 SHIPPED = "shipped"
 """The kernel's own .BTF section, where an encoding's name is expected."""
-
-FUNCTION_COLUMNS = ("name", "address", "symbol", "match", "unit", "external", "elf_addresses", "proto", "func",
-                    "reason")
 
 BASELINE = enc.names()[0]
 """The encoding that the others are measured against: the first of the registry."""
@@ -83,7 +81,7 @@ class Result:
 
     @cached_property
     def functions(self):
-        """functions.csv as a DataFrame, all columns str but `elf_addresses`, `proto` and `func`.
+        """functions.csv as a DataFrame, all columns str but NUMBER_COLUMNS; see harness.functions.listing.
 
         Raises
         ------
@@ -98,7 +96,7 @@ class Result:
             found = tuple(table.columns)
             if found[: len(FUNCTION_COLUMNS)] != FUNCTION_COLUMNS:
                 raise MeasureError(f"expected the columns {','.join(FUNCTION_COLUMNS)}, found {','.join(found)}", path)
-            table = table.astype({"elf_addresses": "int64", "proto": "int64", "func": "int64"})
+            table = table.astype(dict.fromkeys(NUMBER_COLUMNS, "int64"))
         except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
             raise MeasureError(f"expected a table of functions, found: {error}", path) from error
         expected = self.manifest["functions"]["instances"]

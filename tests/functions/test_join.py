@@ -3,7 +3,8 @@
 import pytest
 
 from harness import run
-from harness.functions import Match, select
+from harness.functions import Match
+from harness.functions.listing import Strings
 from harness.functions.policies import REASON_TEXT, Reason
 from tests.fixtures.build import program
 
@@ -12,11 +13,11 @@ def prepared_program(name, **options):
     return run.prepare(program(name, **options).path, threads=1, fallback=True)
 
 
-def rows(prepared, policy="all"):
+def rows(prepared, policy="all", **options):
     """(name, address, match, reason) of every instance."""
     table = prepared.table
-    selection = select(policy, table, prepared.walk, prepared.types, prepared.id_map)
-    strings = run._Strings(prepared.strings)
+    selection = run.encode(prepared, policy, ["plain"], **options).selection
+    strings = Strings(prepared.strings)
     return [(n.decode(), int(a), Match(m).name, REASON_TEXT[Reason(r)])
             for n, a, m, r in zip(strings.list(table.name), table.address, table.match, selection.reason, strict=True)]
 

@@ -9,11 +9,12 @@ import numpy as np
 
 from harness import btf
 from harness import encodings as enc
+from harness.functions.listing import FUNCTION_COLUMNS
 from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
 
 INT, POINTER, NODE, TAKES_INT, TAKES_NODE = 1, 2, 3, 4, 5
 
-# name, address, match, prototype, reason
+# name, address, match, prototype, reason, and if need be columns of functions.csv that differ
 INSTANCES = [
     ("alone", 0xFFFFFFFF81000000, "exact", TAKES_INT, ""),
     ("twice", 0xFFFFFFFF81000010, "exact", TAKES_INT, ""),
@@ -72,6 +73,22 @@ def shipped_types(s):
     return concatenate([without, funcs])
 
 
+def columns(instances, instance, func, number):
+    """What functions.csv says of an instance, by column; a sixth field of the instance replaces some of it."""
+    name, address, match, proto, reason, *more = instance
+    symbol = {"suffix": f"{name}.isra.0", "part": f"{name}.part.0", "none": "", "overridden": ""}.get(match, name)
+    same = {i[1] for i in instances if i[0] == name and i[2] in ("exact", "suffix", "fallback")}
+    row = {
+        "name": name, "address": f"{address:#018x}", "symbol": symbol, "match": match, "binding": "local",
+        "section": ".text", "symbol_addresses": len({i[1] for i in instances if i[0] == name and i[2] == match}),
+        "elf_addresses": len(same), "ftrace": 1, "unit": "a.c", "file": "a.c", "line": 1, "inline": 0,
+        "die": hex(16 + number), "signature": proto, "faults": "", "proto": 0 if reason else proto, "func": func,
+        "reason": reason,
+    } | (more[0] if more else {})
+    assert tuple(row) == FUNCTION_COLUMNS
+    return row
+
+
 def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="tiny-1.0"):
     """Write a result folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
@@ -96,10 +113,10 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
     if shipped:
         (folder / "shipped.btf").write_bytes(btf.encode(extra, StringTable(s.array())))
     plain = func["plain"][pair_of].tolist()
-    lines = ["name,address,symbol,match,unit,external,elf_addresses,proto,func,reason"]
-    for name, address, match, proto, reason in instances:
-        f = 0 if reason else plain.pop(0)
-        lines.append(f"{name},{address:#018x},{name},{match},a.c,0,1,{0 if reason else proto},{f},{reason}")
+    lines = [",".join(FUNCTION_COLUMNS)]
+    for number, instance in enumerate(instances):
+        func_id = 0 if instance[4] else plain.pop(0)
+        lines.append(",".join(map(str, columns(instances, instance, func_id, number).values())))
     (folder / "functions.csv").write_text("\n".join(lines) + "\n")
     skipped = {}
     for i in instances:
@@ -107,11 +124,14 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
             skipped[i[4]] = skipped.get(i[4], 0) + 1
     fallback = sum(i[2] == "fallback" for i in instances)
     manifest = {
-        "schema": 1,
+        "schema": 2,
         "harness": "0.1.0",
         "kernel": {"label": label, "build_id": "00ff", "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
                    "provenance": {"package": "tiny|dbg", "version": "1.0"}},
         "policy": policy,
+        "rules": "2026-07",
+        "quirks": [],
+        "registers": "numbered",
         "fallback": True,
         "encodings": encodings,
         "shipped": "shipped.btf" if shipped else None,

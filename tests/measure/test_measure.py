@@ -98,7 +98,7 @@ def test_load__names_the_file_that_changed(folder):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (lambda m: m.update(schema=99), "expected a manifest of schema 1, found 99"),
+    (lambda m: m.update(schema=99), "expected a manifest of schema 2, found 99"),
     (lambda m: m.pop("policy"), "expected policy of type str, found None"),
     (lambda m: m["encodings"].pop("plain"), "expected the encoding plain"),
     (lambda m: m["encodings"]["plain"].pop("sha256"), "expected encodings.plain.sha256 of type str"),

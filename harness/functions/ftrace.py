@@ -1,0 +1,77 @@
+"""Where a kernel can be traced at all: the table of ftrace's call sites that the linker collects.
+
+fentry, fexit and kprobe.multi attach to a function through its ftrace site; a function without one (notrace, noinstr,
+assembler) cannot be reached by them whatever BTF says of it. The table lies between the symbols __start_mcount_loc
+and __stop_mcount_loc (include/asm-generic/vmlinux.lds.h), an address for each site; of a relocatable kernel (arm64)
+the addresses are the addends of RELATIVE relocations. Sites of overridden weak functions are 0 or left where no
+function is.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.elf.image import STT_FUNC
+from harness.errors import ElfError
+
+SHF_ALLOC = 2
+SHT_RELA, SHT_NOBITS = 4, 8
+
+RELATIVE = {"EM_AARCH64": 1027, "EM_S390": 12, "EM_RISCV": 3, "EM_PPC64": 22, "EM_X86_64": 8}
+"""Types of relocations that are load base + addend, by machine (each psABI)."""
+
+
+def ftrace_sites(image, symbols):
+    """Addresses of the ftrace call sites, uint64, ascending; None when the file has no such table.
+
+    Raises
+    ------
+    ElfError
+        The table's ends do not lie in one section.
+    """
+    start, stop = (_address(symbols, name) for name in (b"__start_mcount_loc", b"__stop_mcount_loc"))
+    if start is None or stop is None:
+        return None
+    nbytes = image.bits // 8
+    section = next((s for s in image.sections if s.flags & SHF_ALLOC and s.type != SHT_NOBITS
+                    and s.addr <= start < s.addr + s.nbytes), None)
+    if section is None:
+        return None
+    if not start <= stop <= section.addr + section.nbytes or (stop - start) % nbytes:
+        raise ElfError(f"expected __stop_mcount_loc behind __start_mcount_loc ({start:#x}) in its section, found "
+                       f"{stop:#x}", image.path, section.name, start - section.addr)
+    order = "<" if image.little_endian else ">"
+    data = image.read(section)[start - section.addr : stop - section.addr]
+    sites = data.view(f"{order}u{nbytes}").astype(np.uint64)
+    for rela in image.sections:
+        if rela.type == SHT_RELA and rela.flags & SHF_ALLOC and image.machine in RELATIVE and image.bits == 64:
+            entries = image.read(rela)
+            entries = entries[: len(entries) // 24 * 24].view(f"{order}u8").reshape(-1, 3).astype(np.uint64)
+            where, info, addend = entries.T
+            mine = (where >= start) & (where < stop) & ((info & np.uint64(0xFFFFFFFF)) == RELATIVE[image.machine])
+            sites[((where[mine] - np.uint64(start)) // np.uint64(nbytes)).astype(np.int64)] = addend[mine]
+    sites = np.unique(sites[sites != 0])
+    if image.machine == "EM_AARCH64":
+        # with CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS two words stand before the entry, and the table has their address
+        # (ftrace_call_adjust, arch/arm64/kernel/ftrace.c)
+        entries = np.unique(symbols.value[symbols.type == STT_FUNC])
+        before = np.uint64(8)
+        if np.isin(sites + before, entries).sum() > np.isin(sites, entries).sum():
+            sites += before
+    return sites
+
+
+def has_site(sites, address, size):
+    """Which functions have a site in their body, bool (functions,).
+
+    address, size : uint64 (functions,); a function of size 0 has its first byte.
+    """
+    stop = address + np.maximum(size, np.uint64(1))
+    return np.searchsorted(sites, address) < np.searchsorted(sites, stop)
+
+
+def _address(symbols, name):
+    text = symbols.strtab.tobytes()
+    at = text.find(b"\0" + name + b"\0") + 1
+    found = np.flatnonzero(symbols.name == at) if at else []
+    return int(symbols.value[found[0]]) if len(found) else None

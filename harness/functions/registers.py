@@ -1,0 +1,202 @@
+"""Whether a function's parameters are where a caller puts them: what pahole's register rules see in each DIE.
+
+A tracer reads arguments from the registers of the calling convention. Where the compiler changed a function's own
+convention (.constprop, .isra), a BTF prototype that says otherwise lies, so pahole looks at where DWARF says each
+parameter is on entry. How closely it looks has changed over its versions: see harness.functions.rules.
+"""
+
+from __future__ import annotations
+
+from enum import IntFlag
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.dwarf import walk_tables as wt
+from harness.functions import register_kernels as rk
+from harness.functions.conventions import convention
+from harness.model import Kind
+
+
+class Fault(IntFlag):
+    """What is found about a function's parameters."""
+
+    UNEXPECTED_REGISTER = 1
+    """A parameter is in another register than the convention says."""
+    OPTIMIZED_PARAMETER = 2
+    """A parameter has no location, or one that is no register where a register is due."""
+    REORDERED_PARAMETERS = 4
+    """The parameters stand in another order than their origin's."""
+    UNCERTAIN_LOCATION = 8
+    """A packed struct is passed by value behind the parameters in registers."""
+
+
+FAULT_WORDS = {Fault.UNEXPECTED_REGISTER: "unexpected", Fault.OPTIMIZED_PARAMETER: "optimized",
+               Fault.REORDERED_PARAMETERS: "reordered", Fault.UNCERTAIN_LOCATION: "uncertain"}
+
+
+class Faults(NamedTuple):
+    """What the register rules find.
+
+    Attributes
+    ----------
+    flags : uint8 (funcs,)
+        Fault of each row of the walk's Functions.
+    dropped : bool (params,)
+        Parameters that are not passed: a reordered clone lists them, without a register.
+    convention : Convention
+        NONE if the machine has no rule.
+    """
+
+    flags: np.ndarray
+    dropped: np.ndarray
+    convention: object
+
+
+def read_faults(walk, types, id_map, machine, bits, rules):
+    """Hold every function's parameters against the calling convention.
+
+    Parameters
+    ----------
+    walk : harness.dwarf.Walk
+    types : TypeTable
+        The deduplicated types.
+    id_map : uint32 (n_types + 1,)
+        From the walk's type_ids to theirs.
+    machine : str
+        ELF e_machine, as EM_X86_64.
+    bits : int
+        32 or 64: the size of an address.
+    rules : harness.functions.rules.Rules
+
+    Returns
+    -------
+    Faults
+    """
+    f = walk.functions
+    abi = convention(machine)
+    n_funcs, n_params = len(f.off), len(f.param_type)
+    address_size = bits // 8
+    size, struct = np.zeros(types.n_types + 1, np.uint32), np.zeros(types.n_types + 1, np.uint8)
+    rk.type_sizes(types.words, types.start, np.int64(address_size), size, struct)
+    param_type = id_map[f.param_type]
+    ellipsis = (f.param_flags & wt.PF_ELLIPSIS) != 0
+    found = np.zeros(n_params, np.uint8)
+    found[(f.param_flags & wt.PF_LOCATION) != 0] |= rk.HAS_LOCATION
+    found[(f.param_flags & wt.PF_CONST_VALUE) != 0] |= rk.HAS_CONST
+    # the ellipsis is no parameter: it stands last and takes no register
+    n_named = np.diff(f.param) - np.bincount(np.searchsorted(f.param, np.flatnonzero(ellipsis), side="right") - 1,
+                                             minlength=n_funcs)[:n_funcs]
+    named = np.flatnonzero(~ellipsis)
+    param = np.concatenate([[0], np.cumsum(n_named)])
+    row_of = np.full(n_params, -1, np.int64)
+    row_of[named] = np.arange(len(named))
+    origin = f.param_origin[named]
+    origin = np.where(origin >= 0, row_of[np.maximum(origin, 0)], -1)
+    sizes = size[param_type[named]]
+    found = found[named]
+    expected = np.array(abi.registers, np.int8)
+    reg = f.param_reg[named].copy()
+    if rules.locations == rk.BY_SLOT:
+        if abi.wide:
+            pieces = sizes > address_size
+            reg[pieces] = f.param_reg_pieces[named][pieces]
+        rk.share(origin, found, reg)
+        clang = walk.unit_clang[f.unit].astype(np.uint8)
+        nocall = ((f.flags & wt.FN_NOCALL) != 0).astype(np.uint8)
+        rk.by_slot(param, expected, np.uint8(abi.wide), np.int64(address_size), sizes, reg, clang, nocall, found)
+    elif rules.locations is not None:
+        rk.by_index(param, expected, f.param_seen[named], f.param_first[named], np.int64(rules.locations), found)
+        rk.share(origin, found, reg)
+    optimized, unexpected = np.zeros(n_funcs, np.uint8), np.zeros(n_funcs, np.uint8)
+    rk.judge(param, struct[param_type[named]], found, optimized, unexpected)
+    flags = np.zeros(n_funcs, np.uint8)
+    if rules.locations is not None:
+        flags |= (unexpected != 0) * np.uint8(Fault.UNEXPECTED_REGISTER)
+        flags |= (optimized != 0) * np.uint8(Fault.OPTIMIZED_PARAMETER)
+    dropped = np.zeros(n_params, bool)
+    if rules.reordered:
+        reordered = (f.flags & wt.FN_REORDERED) != 0
+        flags |= reordered * np.uint8(Fault.REORDERED_PARAMETERS)
+        absent = (found & rk.HAS_LOCATION == 0) | (found & rk.OPTIMIZED != 0)
+        dropped[named] = absent & np.repeat(reordered, n_named)
+    if rules.uncertain and abi.registers:
+        behind = np.flatnonzero(np.arange(len(named)) - np.repeat(param[:-1], n_named) >= len(abi.registers))
+        for p in behind[_is_named_struct(types, param_type[named[behind]])].tolist():
+            if looks_packed(types, int(param_type[named[p]]), address_size):
+                flags[np.searchsorted(param, p, side="right") - 1] |= np.uint8(Fault.UNCERTAIN_LOCATION)
+    return Faults(flags, dropped, abi)
+
+
+def _is_named_struct(types, ids):
+    start = types.start[ids]
+    kind = types.words[start + 1] >> np.uint32(24) & np.uint32(0x7F)
+    return (ids > 0) & (kind == Kind.STRUCT) & (types.words[start] != 0)
+
+
+def looks_packed(types, type_id, address_size):
+    """Whether a struct's layout is one that only __attribute__((packed)) gives, as pahole infers it.
+
+    Without holes or padding, a member stands where its type's natural alignment forbids it, or the size is no multiple
+    of the largest alignment. DW_AT_alignment is not looked at: BTF does not have it.
+    """
+    row = types.row(type_id)
+    end, largest = 0, 1
+    for _, member, bits in row[3:].reshape(-1, 3).tolist():
+        offset, width = (bits & 0xFFFFFF, bits >> 24) if int(row[1]) >> 31 else (bits, 0)
+        if offset // 8 > end // 8 and offset >= end + 8:
+            return False  # a hole
+        end = max(end, offset + (width or 8 * _size(types, member, address_size)))
+    if int(row[2]) * 8 - end >= 8:
+        return False  # padding
+    for _, member, bits in row[3:].reshape(-1, 3).tolist():
+        offset, width = (bits & 0xFFFFFF, bits >> 24) if int(row[1]) >> 31 else (bits, 0)
+        natural = natural_alignment(types, member, address_size)
+        largest = max(largest, natural)
+        if natural > 1 and not width and offset // 8 % natural:
+            return True
+    return int(row[2]) % largest != 0
+
+
+def natural_alignment(types, type_id, address_size, depth=0):
+    """Alignment that a type asks for by itself, bytes; at least 1."""
+    for _ in range(rk.MAX_HOPS):
+        if type_id == 0 or depth > rk.MAX_HOPS:
+            return 1
+        row = types.row(type_id)
+        kind = int(row[1]) >> 24 & 0x7F
+        if kind == Kind.PTR:
+            return address_size
+        if kind in (Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64):
+            return max(int(row[2]), 1)
+        if kind in (Kind.STRUCT, Kind.UNION):
+            members = row[3:].reshape(-1, 3)[:, 1].tolist()
+            return max((natural_alignment(types, m, address_size, depth + 1) for m in members), default=1)
+        if kind == Kind.ARRAY:
+            type_id = int(row[3])
+        elif kind in (Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG):
+            type_id = int(row[2])
+        else:
+            return 1
+    return 1
+
+
+def _size(types, type_id, address_size):
+    n = 1
+    for _ in range(rk.MAX_HOPS):
+        if type_id == 0:
+            return 0
+        row = types.row(type_id)
+        kind = int(row[1]) >> 24 & 0x7F
+        if kind == Kind.PTR:
+            return n * address_size
+        if kind in (Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64, Kind.STRUCT, Kind.UNION):
+            return n * int(row[2])
+        if kind == Kind.ARRAY:
+            n *= int(row[5])
+            type_id = int(row[3])
+        elif kind in (Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG):
+            type_id = int(row[2])
+        else:
+            return 0
+    return 0

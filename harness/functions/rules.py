@@ -1,0 +1,107 @@
+"""pahole's selection rules as they were in its versions, and the two places where it is wrong, as data.
+
+What a policy calls a fault has changed: pahole 1.24 looked at names only, 1.25 compared prototypes and registers, 1.31
+began to drop names with several addresses, and the state of July 2026 counts registers as the ABI does. Sources, all of
+acmel/dwarves: 1.24; 1.25 (81558a5, April 2023); 1.31 (tag v1.31, November 2025); 1436daf (July 2026).
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from harness.errors import EncodeError
+from harness.functions import register_kernels as rk
+
+
+class Rules(NamedTuple):
+    """What a version of pahole looks at.
+
+    Attributes
+    ----------
+    version : str
+    locations : int or None
+        How it reads parameter locations (BY_* of register_kernels), None if it does not.
+    consistent : bool
+        Whether all instances of a name must agree on the prototype.
+    callbacks : bool
+        Whether that comparison looks at the parameters of a function pointer's prototype (mended in July 2026).
+    hasty : bool
+        Whether, within a unit, equal return types and numbers of parameters are enough.
+    suffixes : bool
+        Whether a symbol with a suffix (.isra.0) stands for the function.
+    pieces : bool
+        Whether even a .part symbol does, when there is no other.
+    uncertain, reordered, ambiguous : bool
+        Whether it knows the fault at all.
+    optimized : bool
+        Whether a .constprop or .isra clone with optimized-out parameters is left out.
+    once : bool
+        Whether `current` keeps one instance of each name, the first, when a name has several.
+    about : str
+    """
+
+    version: str
+    locations: int | None
+    consistent: bool
+    callbacks: bool
+    hasty: bool
+    suffixes: bool
+    pieces: bool
+    uncertain: bool
+    reordered: bool
+    optimized: bool
+    ambiguous: bool
+    once: bool
+    about: str
+
+
+RULES = {rules.version: rules for rules in (
+    Rules("1.24", None, consistent=False, callbacks=False, hasty=False, suffixes=False, pieces=False,
+          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True,
+          about="the first DIE of each name that an ELF symbol has exactly"),
+    Rules("1.25", rk.BY_FIRST, consistent=True, callbacks=True, hasty=True, suffixes=True, pieces=True,
+          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True,
+          about="prototypes and registers must agree; one FUNC for each name"),
+    Rules("1.31", rk.BY_SEEN, consistent=True, callbacks=False, hasty=False, suffixes=True, pieces=False,
+          uncertain=True, reordered=False, optimized=False, ambiguous=True, once=False,
+          about="packed structs on the stack and names with several addresses are left out, too"),
+    Rules("2026-07", rk.BY_SLOT, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
+          uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False,
+          about="registers counted as the ABI does; reordered parameters and clones without some are left out"),
+)}
+"""By version, oldest first; the last is the default."""
+
+DEFAULT = list(RULES)[-1]
+
+QUIRKS = {
+    "part-flags": "let the DIEs of .part bodies, which carry their parent's name, spoil that name",
+    "no-ranges": "see no address in a DIE that has DW_AT_ranges and no DW_AT_low_pc",
+}
+"""Where pahole is wrong and we are not unless asked."""
+
+
+def rules_of(version):
+    """The Rules of a version.
+
+    Raises
+    ------
+    EncodeError
+        No such version.
+    """
+    if version not in RULES:
+        raise EncodeError(f"expected rules of {', '.join(RULES)}, found {version!r}")
+    return RULES[version]
+
+
+def check_quirks(quirks):
+    """The quirks as a frozenset.
+
+    Raises
+    ------
+    EncodeError
+        One of them is unknown.
+    """
+    for quirk in quirks:
+        if quirk not in QUIRKS:
+            raise EncodeError(f"expected a quirk of {', '.join(QUIRKS)}, found {quirk!r}")
+    return frozenset(quirks)

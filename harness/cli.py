@@ -10,6 +10,7 @@ import argparse
 import gc
 import os
 import sys
+from contextlib import contextmanager
 from pathlib import Path
 
 EXIT_OK, EXIT_FAULT, EXIT_INPUT = 0, 1, 2
@@ -81,6 +82,42 @@ def parser():
     p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (all policies are made), or what encode wrote")
     p.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the report")
     p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+
+    p = verb("functions", "list function instances, or the names behind a figure of the funnel", run_functions,
+             "examples:\n  btf-harness functions debian-6.1-cloud-amd64 --name 'cpumask_w*'\n"
+             "  btf-harness functions out --reason optimized --csv\n"
+             "  btf-harness functions ./vmlinux --step elf_no_die")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, or what encode wrote")
+    p.add_argument("--policy", default=None, metavar="POLICY",
+                   help="of a kernel: whose reasons to give: all, consistent (default) or current")
+    selection(p)
+    p.add_argument("--name", metavar="GLOB", help="functions of this name; * and ? stand for anything")
+    p.add_argument("--reason", metavar="TEXT", help="left out for a reason with this text; '-' is the encoded ones")
+    p.add_argument("--match", metavar="MATCH", help="exact, suffix, part, fallback, alias, overridden or none")
+    p.add_argument("--fault", metavar="FAULT", help="unexpected, optimized, reordered or uncertain")
+    p.add_argument("--class", dest="klass", metavar="CLASS", help="names of an ambiguity class, see the README")
+    p.add_argument("--step", metavar="STEP", help="of a kernel: what a figure of the funnel counts, as dies_declared")
+    p.add_argument("--csv", action="store_true", help="all columns as CSV")
+    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+
+    p = verb("lookup", "say what a tracer gets for a function or an address, under each encoding", run_lookup,
+             "examples:\n  btf-harness lookup cpumask_weight debian-6.1-cloud-amd64\n"
+             "  btf-harness lookup 0xffffffff8103b530 out")
+    p.add_argument("query", metavar="NAME|ADDRESS", help="a function, a pattern with * or ?, or an address (0x...)")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (policy all), or what encode wrote")
+    p.add_argument("--csv", action="store_true", help="the rows as CSV")
+    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+
+    p = verb("compare", "compare the functions of two builds: which identity survives a rebuild", run_compare,
+             "example:\n  btf-harness compare out-6.12.115 out-6.12.117")
+    p.add_argument("a", metavar="A", help="a kernel, or what encode wrote")
+    p.add_argument("b", metavar="B")
+    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+
+    p = verb("claims", "hold the thread's estimates against every kernel measured", run_claims,
+             "example:\n  btf-harness claims reports/*/")
+    p.add_argument("folders", nargs="+", metavar="DIR", help="reports, or what encode wrote")
+    p.add_argument("--csv", action="store_true", help="as CSV")
 
     p = verb("dump", "print a .btf file as bpftool btf dump does, for every form we write", run_dump)
     p.add_argument("file", metavar="FILE.btf")
@@ -218,6 +255,7 @@ def run_report(args):
         prepared = _prepare(args, kernel)
         folders = [run.write_result(out / "btf" / policy, prepared, run.encode(prepared, policy))
                    for policy in POLICIES]
+        run.write_forms(out / "btf", prepared)
         del prepared
     if not args.quiet:
         print("measuring, compressing, asking the witnesses", file=sys.stderr, flush=True)
@@ -228,6 +266,120 @@ def run_report(args):
         print("btf-harness: an invariant does not hold: see the report", file=sys.stderr)
         return EXIT_FAULT
     return EXIT_OK
+
+
+@contextmanager
+def _result(args, source, policy="all", encodings=None):
+    """The Result of a folder, or of a kernel encoded into a temporary one."""
+    from tempfile import TemporaryDirectory
+
+    from harness import kernels, measure, run
+    from harness.functions import DEFAULT
+
+    if (Path(source) / "manifest.json").is_file():
+        yield measure.load(source)
+        return
+    kernel = kernels.resolve(source, progress=not args.quiet)
+    prepared = _prepare(args, kernel)
+    encoded = run.encode(prepared, policy, encodings, getattr(args, "rules", None) or DEFAULT,
+                         getattr(args, "quirk", ()))
+    with TemporaryDirectory(prefix="btf-harness-") as folder:
+        yield measure.load(run.write_result(folder, prepared, encoded))
+
+
+def run_functions(args):
+    """`functions`."""
+    from harness import measure
+    from harness.errors import EncodeError
+    from harness.functions import check_quirks, rules_of
+    from harness.functions.steps import check_step
+    from harness.measure import choose
+
+    check_quirks(args.quirk)
+    rules_of(args.rules) if args.rules else None
+    if args.step is not None:
+        check_step(args.step)
+        columns, rows = _step(args)
+        _print_rows(args, columns, rows)
+        return
+    if (Path(args.source) / "manifest.json").is_file() and (args.rules or args.quirk or args.policy):
+        raise EncodeError("expected a kernel for --policy, --rules and --quirk, found a result folder", args.source)
+    with _result(args, args.source, args.policy or "consistent", ["plain"]) as result:
+        names = measure.names_of_class(result, args.klass) if args.klass else None
+        table = choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names)
+    columns = list(table.columns) if args.csv else list(choose.SHOWN)
+    _print_rows(args, columns, [tuple(row) for row in table[columns].itertuples(index=False)])
+
+
+def _step(args):
+    from harness import kernels
+    from harness.dwarf import walk
+    from harness.elf import ElfImage
+    from harness.errors import EncodeError
+    from harness.functions import join
+    from harness.functions.steps import rows_of_step
+
+    if (Path(args.source) / "manifest.json").is_file():
+        raise EncodeError("expected a kernel for --step, found a result folder", args.source)
+    kernel = kernels.resolve(args.source, progress=not args.quiet)
+    declared = args.step == "dies_declared"
+    with ElfImage(kernel.path) as image:
+        walked = walk(image, max(1, args.threads), declarations=declared)
+        symbols = image.symbols()
+        return rows_of_step(args.step, walked, None if declared else join(walked, symbols), symbols, image)
+
+
+def _print_rows(args, columns, rows):
+    import csv
+
+    from harness.measure import choose
+
+    if args.csv:
+        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
+    else:
+        sys.stdout.write(choose.aligned(columns, rows))
+    if not args.quiet:
+        sys.stdout.flush()
+        names = len({row[0] for row in rows})
+        print(f"{len(rows):,} rows, {names:,} names", file=sys.stderr)
+
+
+def run_lookup(args):
+    """`lookup`."""
+    from harness import measure
+
+    with _result(args, args.source) as result:
+        found = measure.lookup(result, args.query)
+        if args.csv:
+            sys.stdout.write(measure.csv_bytes(found.rows).decode("utf-8", "surrogateescape"))
+        else:
+            sys.stdout.write(measure.lookup_text(found))
+
+
+def run_compare(args):
+    """`compare`."""
+    from harness import measure
+
+    with _result(args, args.a, encodings=["plain"]) as a, _result(args, args.b, encodings=["plain"]) as b:
+        sys.stdout.write(measure.compare_text(measure.compare(a, b)))
+
+
+def run_claims(args):
+    """`claims`."""
+    import textwrap
+
+    from harness import measure
+
+    judged = measure.judge_claims([r for folder in args.folders for r in measure.results_under(folder)])
+    if args.csv:
+        sys.stdout.write(measure.csv_bytes(judged).decode("utf-8", "surrogateescape"))
+        return
+    overall = measure.overall_verdicts(judged).set_index("id")
+    for name, rows in judged.groupby("id", sort=False):
+        print(textwrap.fill(f"{rows.claim.iloc[0]} ({rows.predicted.iloc[0]}): {overall.verdict[name]}", 79))
+        for row in rows.itertuples():
+            print(textwrap.fill(f"{row.kernel}: {row.measured}: {row.verdict}. {row.reason}", 79,
+                                initial_indent="  ", subsequent_indent="    "))
 
 
 def run_dump(args):

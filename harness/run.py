@@ -1,7 +1,8 @@
 """The stages in order: an ELF file in, one result folder out. What the command line and notebooks call.
 
 A result folder holds <encoding>.btf for each encoding, shipped.btf (the kernel's own .BTF section, when it has one),
-functions.csv (one row per function instance) and manifest.json, which names them and says what they were made from.
+functions.csv (one row per function instance), inlined.csv (names without any) and manifest.json, which names
+them and says what they were made from.
 """
 
 from __future__ import annotations
@@ -21,6 +22,7 @@ from harness.dedup import dedup_types
 from harness.dwarf import walk
 from harness.dwarf import walk_tables as wt
 from harness.dwarf.lines import source_files
+from harness.dwarf.walk import read_location_lists
 from harness.elf import ElfImage
 from harness.errors import EncodeError
 from harness.functions import (
@@ -34,15 +36,19 @@ from harness.functions import (
     rules_of,
     select,
 )
+from harness.functions.forms import forms_csv, selection_forms
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
-from harness.functions.listing import Strings, describe, functions_csv
+from harness.functions.listing import Strings, describe, functions_csv, inlined_csv
 from harness.functions.policies import REASON_TEXT, Reason
 from harness.functions.variables import per_cpu_variables
 from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
 
 SCHEMA = 2
 """Version of manifest.json and functions.csv. History: 1, first; 2, rules and quirks, columns of functions.csv."""
+
+
+FORMS = "selection.csv"
 
 
 class Prepared(NamedTuple):
@@ -65,6 +71,8 @@ class Prepared(NamedTuple):
     table : FunctionTable
     described : list of str
         What functions.csv says of each instance under any policy, as harness.functions.listing.describe gives it.
+    inlined : bytes
+        inlined.csv, as harness.functions.listing.inlined_csv gives it.
     kfuncs : dict of bytes to list of int
         Names (offsets in `strings`) of the DECL_TAGs of each function that BPF programs may call.
     shipped : bytes or None
@@ -80,6 +88,7 @@ class Prepared(NamedTuple):
     strings: np.ndarray
     table: object
     described: list
+    inlined: bytes
     kfuncs: dict
     shipped: bytes | None
     skipped_variables: dict
@@ -152,17 +161,19 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
     if threads > 1:
         warm.start()
     with ElfImage(path) as image:
-        walked = walk(image, threads, progress.stage("walk over units"))
+        walked = walk(image, threads, progress.stage("walk over units"), lists=False)
         with ThreadPoolExecutor(1) as executor:
             # dedup needs one core and no Python; the functions are joined on the other meanwhile
             deduplicated = executor.submit(dedup_types, walked.types, walked.strings, in_place=True, threads=threads,
                                            progress=progress.stage("dedup"))
             walked = walked._replace(types=None)
+            read_location_lists(image, walked)
             symbols = image.symbols()
             table = join(walked, symbols, fallback=fallback)
             sources = source_files(image, walked.unit_line, walked.functions.unit[table.die],
                                    walked.functions.file[table.die])
             described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
+            inlined = inlined_csv(walked, table)
             tagged = {k.name: tags(k) for k in kfuncs(image, symbols)}
             types, id_map = deduplicated.result()
             del deduplicated
@@ -186,7 +197,7 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
     tail, tagged = _kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
     blob = np.concatenate([walked.strings.blob, variables.strings, tail])
     return Prepared(about, walked, id_map, types, base, blob, table, described,
-                    tagged, shipped, variables.skipped)
+                    inlined, tagged, shipped, variables.skipped)
 
 
 def _kfunc_tag_names(tagged, at):
@@ -248,7 +259,7 @@ def encode(prepared, policy="consistent", encodings=None, rules=DEFAULT, quirks=
     table, walked = prepared.table, prepared.walk
     rules, quirks = rules_of(rules), check_quirks(quirks)
     faults = read_faults(walked, prepared.types, prepared.id_map, prepared.kernel["machine"], prepared.kernel["bits"],
-                         rules)
+                         rules, quirks)
     selection = select(policy, table, walked, prepared.types, prepared.id_map, faults, rules, quirks)
     kept = np.flatnonzero(selection.reason == Reason.ENCODED)
     strings = Strings(prepared.strings)
@@ -306,6 +317,7 @@ def write_result(folder, prepared, encoded):
         outputs["shipped.btf"] = prepared.shipped
     outputs["functions.csv"] = functions_csv(prepared.described, prepared.table, encoded.faults, encoded.signature,
                                              encoded.proto, encoded.func, encoded.selection)
+    outputs["inlined.csv"] = prepared.inlined
     manifest = {
         "schema": SCHEMA,
         "harness": __version__,
@@ -322,7 +334,7 @@ def write_result(folder, prepared, encoded):
                       for name, data in encoded.files.items()},
         "shipped": "shipped.btf" if prepared.shipped is not None else None,
         "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in outputs.items()
-                   if name in ("functions.csv", "shipped.btf")},
+                   if name in ("functions.csv", "inlined.csv", "shipped.btf")},
         "functions": _function_counts(prepared, encoded),
         "funnel": prepared.table.counts,
         "variables_skipped": dict(sorted(prepared.skipped_variables.items())),
@@ -335,6 +347,22 @@ def write_result(folder, prepared, encoded):
     for name, data in outputs.items():
         btf.write(folder / name, data)
     return folder
+
+
+def write_forms(folder, prepared):
+    """Write selection.csv, how many functions each form of the rules keeps, next to result folders; returns its Path.
+
+    Raises
+    ------
+    EncodeError
+        The folder cannot be written.
+    """
+    kernel = prepared.kernel
+    rows = selection_forms(prepared.walk, prepared.table, prepared.types, prepared.id_map, kernel["machine"],
+                           kernel["bits"])
+    path = Path(folder) / FORMS
+    btf.write(path, forms_csv(rows))
+    return path
 
 
 def _function_counts(prepared, encoded):

@@ -66,7 +66,7 @@ def main():
     i1, bits = np.zeros(1, np.int8), np.zeros(1, u1)
     rk.type_sizes(types.words, types.start, i8(8), np.zeros(types.n_types + 1, u4), np.zeros(types.n_types + 1, u1))
     rk.share(np.full(1, -1, i8), bits, i1)
-    rk.by_slot(param, i1, u1(1), i8(8), types_of, i1, bits, bits, bits)
+    rk.by_slot(param, i1, u1(1), i8(8), types_of, i1, bits, bits, u1(0), bits)
     rk.judge(param, bits, bits, bits, bits)
     jk.gather_rows(out, start, rows, np.empty(8, u4), np.empty(3, i8)[1:])
 

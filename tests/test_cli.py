@@ -56,7 +56,7 @@ def test_cli__encode_writes_what_the_manifest_says(folder):
     assert set(manifest["encodings"]) == {"plain", "decl_tag", "btf_func"}
     for entry in manifest["encodings"].values():
         assert (folder / entry["file"]).stat().st_size == entry["bytes"]
-    assert sorted(p.name for p in folder.iterdir()) == ["btf_func.btf", "decl_tag.btf", "functions.csv",
+    assert sorted(p.name for p in folder.iterdir()) == ["btf_func.btf", "decl_tag.btf", "functions.csv", "inlined.csv",
                                                         "manifest.json", "plain.btf"]
 
 

@@ -247,7 +247,8 @@ G_WORK = U_COLUMNS + 23  # what may still be read of the unit at hand: see WORK_
 G_ABBREV_WORK = U_COLUMNS + 24  # bytes of abbreviation tables read
 G_TABLE = U_COLUMNS + 25  # 1 + offset of the table read last, if it can be used again; and what its forms depend on
 G_TABLE_SIZES = U_COLUMNS + 26
-G_COLUMNS = U_COLUMNS + 27
+G_DECLARATIONS = U_COLUMNS + 27  # 1: list subprograms that are declarations, too
+G_COLUMNS = U_COLUMNS + 28
 
 A_STAMP = 0  # equals codes[0] if the code is defined in the table read last
 A_TAG = 1

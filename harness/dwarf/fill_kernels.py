@@ -39,6 +39,7 @@ from harness.dwarf.die_kernels import (
     M_COUNT,
     M_DECL_FILE,
     M_DECL_LINE,
+    M_DECLARATION,
     M_ENCODING,
     M_EXTERNAL,
     M_INLINE,
@@ -116,6 +117,7 @@ from harness.dwarf.reference_kernels import (
     text_value,
 )
 from harness.dwarf.walk_tables import (
+    FN_DECLARATION,
     FN_DECLARED_INLINE,
     FN_EXTERNAL,
     FN_INLINE,
@@ -629,8 +631,11 @@ def fill_functions(
             flags |= FN_INLINE
         if mask & M_PROTOTYPED and die[S_PROTOTYPED] != 0:
             flags |= FN_PROTOTYPED
-        if not mask & M_ORIGIN and mask & M_CALLING_CONVENTION and die[S_CALLING_CONVENTION] == dw.DW_CC_nocall:
-            flags |= FN_NOCALL
+        if not mask & M_ORIGIN and not flags & FN_INLINE and mask & M_CALLING_CONVENTION:
+            if die[S_CALLING_CONVENTION] == dw.DW_CC_nocall:
+                flags |= FN_NOCALL
+        if mask & M_DECLARATION:
+            flags |= FN_DECLARATION
         if mask & M_INLINE and die[S_INLINE] >= dw.DW_INL_declared_not_inlined:
             flags |= FN_DECLARED_INLINE
         fill.func_file[g] = file_number(die) if mask & M_DECL_FILE else NO_FILE
@@ -748,8 +753,8 @@ def fill_functions(
                     )
                     if not understood:
                         pflags |= PF_UNREAD
-                elif die[S_LOCATION] < np.uint64(1 << 62):
-                    place = np.int64(die[S_LOCATION])
+                else:
+                    place = np.int64(min(die[S_LOCATION], np.uint64(1 << 62)))
                     if die[AUX + S_LOCATION] == dw.DW_FORM_loclistx:
                         pflags |= PF_LIST_INDEX
                         place = geo[U_LOC_BASE] + min(place, np.int64(1 << 40)) * geo[U_OFFSET_SIZE]

@@ -42,6 +42,7 @@ from harness.dwarf.die_kernels import (
     F_DECLARATION,
     F_LOCATION,
     F_XREF,
+    G_DECLARATIONS,
     G_DETAIL,
     G_FAULT,
     G_INFO_BASE,
@@ -451,7 +452,7 @@ def index_units(
                         n_params += 1
                 elif cls == C_SUBPROGRAM:
                     n_subprograms += 1
-                    if not flags & F_DECLARATION:
+                    if not flags & F_DECLARATION or geo[G_DECLARATIONS]:
                         kind_here = P_FUNCTION
                         index_here = n_funcs
                         out.func_off[n_funcs] = np.uint32(at - start)

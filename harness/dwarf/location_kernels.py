@@ -17,7 +17,7 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.dwarf import constants as dw
-from harness.dwarf.die_kernels import OK, TOO_MUCH_WORK, read_sized, read_u16, uleb
+from harness.dwarf.die_kernels import OK, TOO_MUCH_WORK, read_sized, read_u16, read_u32, uleb
 
 NO_REG = np.int64(-1)
 BEGINS_OTHERWISE = np.int64(-2)
@@ -65,8 +65,9 @@ def operands_end(buf, pos, stop, op, address_size, offset_size):
         _, pos = uleb(buf, pos)
     elif op == 0x92 or op == 0x9D or op == 0xA5 or op == 0xF5:
         _, pos = uleb(buf, pos)
-        if pos < stop:
-            _, pos = uleb(buf, pos)
+        if pos >= stop:
+            return np.int64(-1)
+        _, pos = uleb(buf, pos)
     elif op == 0x9E or op == dw.DW_OP_entry_value or op == dw.DW_OP_GNU_entry_value:
         n, pos = uleb(buf, pos)
         if pos > stop or n > np.uint64(stop - pos):
@@ -74,8 +75,9 @@ def operands_end(buf, pos, stop, op, address_size, offset_size):
         pos += np.int64(n)
     elif op == 0xA0 or op == 0xF2:
         pos += offset_size
-        if pos < stop:
-            _, pos = uleb(buf, pos)
+        if pos >= stop:
+            return np.int64(-1)
+        _, pos = uleb(buf, pos)
     elif op == 0xA4 or op == 0xF4:
         _, pos = uleb(buf, pos)
         if pos >= stop:
@@ -238,7 +240,9 @@ def read_lists(loc, n_loc, lists, n_lists, wanted, rows, big, reg, reg_pieces, f
             return
         base = wanted[k, L_BASE]
         if base >= 0:
-            if pos + offset_size > stop:
+            # the table's length stands right before it (DWARF 5 section 7.29)
+            if base < 4 or pos + offset_size > stop or (
+                    pos - base >= np.int64(read_u32(buf, base - 4, big)) * offset_size):
                 status[0] = BAD_LIST
                 return
             relative = read_sized(buf, pos, offset_size, big)

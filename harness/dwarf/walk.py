@@ -136,6 +136,8 @@ class Walk(NamedTuple):
         Offset of each unit's line number program in .debug_line, -1 if it has none.
     unit_clang : bool (units,)
         Whether DW_AT_producer names clang.
+    location_lists : (int64 (lists,), int64 (lists, L_COLUMNS))
+        Parameters that have a location list, and where each is; of use to `read_location_lists`.
     counts : dict of str to int
         DIEs seen, by what became of them: the DWARF side of the funnel.
     """
@@ -149,6 +151,7 @@ class Walk(NamedTuple):
     unit_language: np.ndarray
     unit_line: np.ndarray
     unit_clang: np.ndarray
+    location_lists: tuple
     counts: dict
 
 
@@ -338,7 +341,7 @@ def _batches(units):
     return out
 
 
-def walk(image, threads=1, progress=None):
+def walk(image, threads=1, progress=None, declarations=False, lists=True):
     """Read all units of an ElfImage.
 
     Parameters
@@ -348,6 +351,11 @@ def walk(image, threads=1, progress=None):
         Threads to share the units among; the result does not depend on it.
     progress : callable, optional
         Called with (bytes done, bytes in all).
+    declarations : bool
+        List subprograms that are declarations, too, with FN_DECLARATION: for the names behind a count, nothing else.
+    lists : bool
+        Read the parameters' location lists. If not, their columns are not filled before `read_location_lists`, which a
+        caller may run beside other work.
 
     Returns
     -------
@@ -373,6 +381,7 @@ def walk(image, threads=1, progress=None):
 
     def geometry(base):
         geo = side.geo.copy()
+        geo[dk.G_DECLARATIONS] = declarations
         geo[dk.G_INFO_BASE] = base
         return geo
 
@@ -536,7 +545,7 @@ def walk(image, threads=1, progress=None):
         "type_dies_unsupported": int(units[:, dk.U_UNSUPPORTED].sum()),
         "subprogram_dies": int(units[:, dk.U_SUBPROGRAMS].sum()),
         "variable_dies_located": n_vars,
-        "locations_unread": _read_location_lists(image, units, fill),
+        "locations_unread": int(np.count_nonzero(fill.param_flags & wt.PF_UNREAD)),
     }
     functions = Functions(fill.func_off, fill.func_unit, fill.func_name, fill.func_entry, fill.func_flags,
                           fill.func_type, fill.func_file, fill.func_line, fill.func_param, fill.param_name,
@@ -545,9 +554,12 @@ def walk(image, threads=1, progress=None):
     strings = StringTable(blob)
     clang = {int(p): b"clang" in strings.get(int(p)) for p in np.unique(unit_producer)}
     variables = Variables(fill.var_name, fill.var_type, fill.var_addr, fill.var_flags, fill.var_unit)
-    return Walk(TypeTable(words, start), strings, functions, variables, decl_tags, unit_name,
-                units[:, dk.U_LANGUAGE].copy(), units[:, dk.U_LINE].copy(),
-                np.array([clang[p] for p in unit_producer.tolist()], bool), counts)
+    walked = Walk(TypeTable(words, start), strings, functions, variables, decl_tags, unit_name,
+                  units[:, dk.U_LANGUAGE].copy(), units[:, dk.U_LINE].copy(),
+                  np.array([clang[p] for p in unit_producer.tolist()], bool), _wanted_lists(units, fill), counts)
+    if lists:
+        read_location_lists(image, walked)
+    return walked
 
 
 def _origins(fill):
@@ -563,12 +575,8 @@ def _origins(fill):
     return out
 
 
-def _read_location_lists(image, units, fill):
-    """Read the parameters' location lists into `fill`; how many locations have an operation that we do not know."""
-    n_unread = int(np.count_nonzero(fill.param_flags & wt.PF_UNREAD))
+def _wanted_lists(units, fill):
     rows = np.flatnonzero(fill.param_list >= 0)
-    if not len(rows):
-        return n_unread
     func = np.searchsorted(fill.func_param, rows, side="right") - 1
     geometry = units[fill.func_unit[func]]
     by_index = (fill.param_flags[rows] & wt.PF_LIST_INDEX) != 0
@@ -578,18 +586,43 @@ def _read_location_lists(image, units, fill):
     wanted[:, lk.L_ADDRESS_SIZE] = geometry[:, dk.U_ADDRESS_SIZE]
     wanted[:, lk.L_OFFSET_SIZE] = geometry[:, dk.U_OFFSET_SIZE]
     wanted[:, lk.L_BASE] = np.where(by_index, geometry[:, dk.U_LOC_BASE], -1)
-    pad = np.zeros(dk.PAD, np.uint8)
-    loc, lists = _contents(image, "loc"), _contents(image, "loclists")
+    return rows, wanted
+
+
+def read_location_lists(image, walked):
+    """Read the parameters' location lists into the Functions of a walk that left them out.
+
+    Raises
+    ------
+    DwarfError
+        A list leaves its section or has an unknown entry; names the section and the offset.
+    """
+    rows, wanted = walked.location_lists
+    if not len(rows):
+        return
+    f = walked.functions
+    loc, lists = _padded(image, "loc"), _padded(image, "loclists")
     status = np.zeros(4, np.int64)
-    lk.read_lists(np.concatenate([loc, pad]), np.int64(len(loc)), np.concatenate([lists, pad]), np.int64(len(lists)),
-                  wanted, rows, np.int64(not image.little_endian), fill.param_reg, fill.param_reg_pieces,
-                  fill.param_first, fill.param_seen, status)
+    lk.read_lists(loc, np.int64(len(loc) - dk.PAD), lists, np.int64(len(lists) - dk.PAD), wanted, rows,
+                  np.int64(not image.little_endian), f.param_reg, f.param_reg_pieces, f.param_first, f.param_seen,
+                  status)
     if status[0] != dk.OK:
         section = ".debug_loc" if status[2] < 5 else ".debug_loclists"
         what = ("lists that overlap little, found many that share their entries" if status[0] == dk.TOO_MUCH_WORK
                 else "a location list within its section, found its end or an unknown entry")
         raise DwarfError(f"expected {what}", image.path, section, int(status[1]))
-    return n_unread + int(status[3])
+    walked.counts["locations_unread"] += int(status[3])
+
+
+def _padded(image, name):
+    """All bytes of section .debug_<name> and PAD zeros behind them."""
+    section = image.debug_section(name)
+    if section is not None and section.nbytes and image.is_plain(section):
+        out = np.empty(section.nbytes + dk.PAD, np.uint8)
+        image.pread(section, 0, section.nbytes, out[: section.nbytes])
+        out[section.nbytes :] = 0
+        return out
+    return np.concatenate([_contents(image, name), np.zeros(dk.PAD, np.uint8)])
 
 
 def call_kernels():

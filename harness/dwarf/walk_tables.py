@@ -60,6 +60,7 @@ FN_UNNAMED_PARAM = 64
 FN_PROTOTYPED = 128
 FN_NO_NAME = 256
 FN_NOCALL = 512  # DW_CC_nocall: clang changed the signature
+FN_DECLARATION = 2048  # only when declarations are asked for
 FN_DECLARED_INLINE = 1024  # the keyword `inline`, on itself or its origin
 
 # Flags of a parameter

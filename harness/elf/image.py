@@ -350,7 +350,11 @@ class ElfImage:
             raise ElfError(f"expected st_name below {len(strtab)}, found {int(table['name'].max())}", self.path,
                            section.name)
         info = table["info"]
-        return SymbolTable(table["name"].astype(np.uint32), table["value"].astype(np.uint64),
+        value = table["value"].astype(np.uint64)
+        if self.machine == "EM_ARM":
+            # bit 0 says Thumb code and is no part of the address (ELF for the Arm Architecture, section 5.5.3)
+            value &= ~((info & np.uint8(15)) == STT_FUNC).astype(np.uint64)
+        return SymbolTable(table["name"].astype(np.uint32), value,
                            table["size"].astype(np.uint64), info & np.uint8(15), info >> np.uint8(4),
                            table["shndx"].astype(np.uint16), strtab)
 

@@ -88,6 +88,8 @@ class FunctionTable(NamedTuple):
         Distinct addresses of function symbols (.part and .cold left aside) with this base name.
     symbol_addresses : int32 (instances,)
         Distinct addresses of function symbols with exactly the matched symbol's name: what kallsyms finds by name.
+    suffixed : bool (instances,)
+        The matched symbol's name has a suffix.
     clone : bool (instances,)
         A .constprop or .isra symbol of its name is at its address.
     unnamed : bool (instances,)
@@ -109,6 +111,7 @@ class FunctionTable(NamedTuple):
     symbol: np.ndarray
     n_addresses: np.ndarray
     symbol_addresses: np.ndarray
+    suffixed: np.ndarray
     clone: np.ndarray
     unnamed: np.ndarray
     name_index: np.ndarray
@@ -239,7 +242,7 @@ def join(walk, symbols, *, fallback=True):
     return FunctionTable(
         die, f.name[die], np.concatenate([f.entry[dies], fallback_address]),
         np.concatenate([match, np.full(n_fallback, Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
-        by_symbol[symbol],
+        by_symbol[symbol], np.isin(symbol, func_symbols[(every_flag & jk.SUFFIXED) != 0]),
         np.concatenate([clone, np.zeros(n_fallback, bool)]), unnamed_die[die], name_index, name_start, by_name,
         func_symbols, elf_class, counts)
 

@@ -121,6 +121,38 @@ def describe(walk, table, symbols, image, sources, sites):
         inline, f.off[die].tolist(), strict=True)))
 
 
+INLINED_COLUMNS = ("name", "dies", "units", "declared_inline")
+
+
+def inlined_csv(walk, table):
+    """inlined.csv as bytes: names that have DIEs and no instance, so that no encoding of functions can say them.
+
+    name; dies (definitions, none of them with code or matched by a symbol); units (that have one); declared_inline (1
+    if one of them was declared inline).
+    """
+    f = walk.functions
+    n_names = len(table.name_start) - 1
+    without = np.ones(n_names, bool)
+    without[table.name_index] = False
+    counts = np.diff(table.name_start)
+    mine = np.repeat(without, counts)
+    name = np.repeat(np.arange(n_names), counts)[mine]
+    dies = table.name_dies[mine]
+    unit = f.unit[dies]  # ascending within a name, as DIEs are
+    new = np.ones(len(dies), bool)
+    new[1:] = (name[1:] != name[:-1]) | (unit[1:] != unit[:-1])
+    n_units = np.bincount(name[new], minlength=n_names)
+    declared = np.zeros(n_names, bool)
+    declared[name[(f.flags[dies] & wt.FN_DECLARED_INLINE) != 0]] = True
+    offsets = np.zeros(n_names, np.uint32)
+    offsets[name] = f.name[dies]
+    rows = np.flatnonzero(without & (offsets != 0))
+    names = Strings(walk.strings.blob).fields(offsets[rows])
+    lines = map("%s,%d,%d,%d".__mod__, zip(names, counts[rows].tolist(), n_units[rows].tolist(),
+                                           declared[rows].astype(int).tolist(), strict=True))
+    return "\n".join([",".join(INLINED_COLUMNS), *sorted(lines), ""]).encode("utf-8", "surrogateescape")
+
+
 def functions_csv(described, table, faults, signature, proto, func, selection):
     """functions.csv as bytes.
 

@@ -112,7 +112,10 @@ def select(policy, table, walk, types, id_map, faults, rules, quirks=frozenset()
             if names is not None:
                 reason[names[table.name_index]] = why
         if rules.optimized:
-            changed = table.clone | ((f.flags[table.die] & wt.FN_NOCALL) != 0)
+            clone = table.clone.copy()
+            if "thumb-bit" in quirks and faults.machine == "EM_ARM":
+                clone[:] = False
+            changed = clone | ((f.flags[table.die] & wt.FN_NOCALL) != 0) & walk.unit_clang[f.unit[table.die]]
             if "no-ranges" in quirks:
                 changed &= (f.flags[table.die] & wt.FN_LOW_PC) != 0
             changed &= (flags[table.die] & Fault.OPTIMIZED_PARAMETER) != 0
@@ -120,7 +123,7 @@ def select(policy, table, walk, types, id_map, faults, rules, quirks=frozenset()
     if policy == "current" and rules.ambiguous:
         reason[table.n_addresses > 1] = Reason.AMBIGUOUS_ADDRESS
     if policy != "all" and not rules.suffixes:
-        reason[table.match == Match.SUFFIX] = Reason.SUFFIXED_SYMBOL
+        reason[table.suffixed] = Reason.SUFFIXED_SYMBOL
     reason[table.unnamed] = Reason.UNNAMED_PARAMETER
     if policy != "all" and rules.pieces:
         whole = np.zeros(len(table.name_start) - 1, bool)

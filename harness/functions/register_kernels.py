@@ -107,11 +107,12 @@ def by_index(param, expected, seen, first, form, bits):
 
 
 @njit
-def by_slot(param, expected, wide, address_size, size, reg, clang, nocall, bits):
+def by_slot(param, expected, wide, address_size, size, reg, clang, nocall, blind, bits):
     """The rules after pahole 1.31: parameters take registers one after another, a wide aggregate two.
 
     size : uint32 (params,), bytes
     clang, nocall : uint8 (functions,): compiled by clang; DW_CC_nocall, clang's mark of a changed signature
+    blind : uint8: 1 to take every register of clang's for a wrong one where the numbers are unknown, as pahole does
     """
     n_registers = len(expected)
     for f in range(len(param) - 1):
@@ -130,7 +131,7 @@ def by_slot(param, expected, wide, address_size, size, reg, clang, nocall, bits)
                 if reg[p] >= 0:
                     inside = False
                     for k in range(r, min(r + slots, n_registers)):
-                        if expected[k] == reg[p]:
+                        if expected[k] == reg[p] or (expected[k] < 0 and not blind):
                             inside = True
                     if not inside:
                         bits[p] |= UNEXPECTED

@@ -46,14 +46,16 @@ class Faults(NamedTuple):
         Parameters that are not passed: a reordered clone lists them, without a register.
     convention : Convention
         NONE if the machine has no rule.
+    machine : str
     """
 
     flags: np.ndarray
     dropped: np.ndarray
     convention: object
+    machine: str
 
 
-def read_faults(walk, types, id_map, machine, bits, rules):
+def read_faults(walk, types, id_map, machine, bits, rules, quirks=frozenset()):
     """Hold every function's parameters against the calling convention.
 
     Parameters
@@ -68,6 +70,8 @@ def read_faults(walk, types, id_map, machine, bits, rules):
     bits : int
         32 or 64: the size of an address.
     rules : harness.functions.rules.Rules
+    quirks : set of str
+        Of harness.functions.rules.QUIRKS.
 
     Returns
     -------
@@ -104,7 +108,8 @@ def read_faults(walk, types, id_map, machine, bits, rules):
         rk.share(origin, found, reg)
         clang = walk.unit_clang[f.unit].astype(np.uint8)
         nocall = ((f.flags & wt.FN_NOCALL) != 0).astype(np.uint8)
-        rk.by_slot(param, expected, np.uint8(abi.wide), np.int64(address_size), sizes, reg, clang, nocall, found)
+        rk.by_slot(param, expected, np.uint8(abi.wide), np.int64(address_size), sizes, reg, clang, nocall,
+                   np.uint8("unnumbered-clang" in quirks), found)
     elif rules.locations is not None:
         rk.by_index(param, expected, f.param_seen[named], f.param_first[named], np.int64(rules.locations), found)
         rk.share(origin, found, reg)
@@ -120,12 +125,12 @@ def read_faults(walk, types, id_map, machine, bits, rules):
         flags |= reordered * np.uint8(Fault.REORDERED_PARAMETERS)
         absent = (found & rk.HAS_LOCATION == 0) | (found & rk.OPTIMIZED != 0)
         dropped[named] = absent & np.repeat(reordered, n_named)
-    if rules.uncertain and abi.registers:
+    if rules.uncertain:
         behind = np.flatnonzero(np.arange(len(named)) - np.repeat(param[:-1], n_named) >= len(abi.registers))
         for p in behind[_is_named_struct(types, param_type[named[behind]])].tolist():
             if looks_packed(types, int(param_type[named[p]]), address_size):
                 flags[np.searchsorted(param, p, side="right") - 1] |= np.uint8(Fault.UNCERTAIN_LOCATION)
-    return Faults(flags, dropped, abi)
+    return Faults(flags, dropped, abi, machine)
 
 
 def _is_named_struct(types, ids):
@@ -146,7 +151,11 @@ def looks_packed(types, type_id, address_size):
         offset, width = (bits & 0xFFFFFF, bits >> 24) if int(row[1]) >> 31 else (bits, 0)
         if offset // 8 > end // 8 and offset >= end + 8:
             return False  # a hole
-        end = max(end, offset + (width or 8 * _size(types, member, address_size)))
+        n_bits = 8 * _size(types, member, address_size)
+        end = max(end, offset + (width or n_bits))
+    if len(row) > 3 and width and n_bits:
+        # what is left of the last bit-field's type is no padding
+        end = max(end, min(8 * int(row[2]), offset // n_bits * n_bits + n_bits))
     if int(row[2]) * 8 - end >= 8:
         return False  # padding
     for _, member, bits in row[3:].reshape(-1, 3).tolist():

@@ -16,27 +16,43 @@
 Frames are pandas DataFrames; pandas is imported when the first is made. Every column is described in COLUMNS.
 """
 
-from harness.measure.claims import judge_claims, read_claims
+from harness.measure.ambiguity import CAUSES, aliases, ambiguity_summary, ambiguous_names, names_of_class
+from harness.measure.attach import attach_frames, refusals
+from harness.measure.claims import judge_claims, overall_verdicts, read_claims
 from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, csv_bytes, frame
+from harness.measure.compare import Comparison, compare
+from harness.measure.compare import to_text as compare_text
 from harness.measure.consumers import ask_consumers
-from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, skipped
+from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, read_forms, skipped
 from harness.measure.invariants import all_hold, check_invariants
-from harness.measure.result import BASELINE, SHIPPED, Result, load, write
+from harness.measure.lookup import Lookup, lookup
+from harness.measure.lookup import to_text as lookup_text
+from harness.measure.result import BASELINE, HEADLINE, SHIPPED, Result, load, results_under, write
 from harness.measure.sizes import COMPRESSORS, compressed_sizes, kind_counts, measure, measurements
 from harness.measure.witnesses import Declarations, declarations, shipped_kinds, shipped_names
 
 __all__ = [
     "BASELINE",
+    "CAUSES",
     "COLUMNS",
     "COMPRESSORS",
     "MEASUREMENT_COLUMNS",
+    "HEADLINE",
     "SHIPPED",
+    "Comparison",
     "Declarations",
+    "Lookup",
     "Result",
     "addresses_per_name",
+    "aliases",
     "all_hold",
+    "ambiguity_summary",
+    "ambiguous_names",
     "ask_consumers",
+    "attach_frames",
     "check_invariants",
+    "compare",
+    "compare_text",
     "compressed_sizes",
     "csv_bytes",
     "declarations",
@@ -45,10 +61,17 @@ __all__ = [
     "judge_claims",
     "kind_counts",
     "load",
+    "lookup",
+    "lookup_text",
     "measure",
     "measurements",
     "names_by_addresses",
+    "names_of_class",
+    "overall_verdicts",
     "read_claims",
+    "read_forms",
+    "refusals",
+    "results_under",
     "shipped_kinds",
     "shipped_names",
     "skipped",

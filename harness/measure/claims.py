@@ -7,11 +7,13 @@ from pathlib import Path
 
 from harness.errors import MeasureError
 from harness.measure.columns import frame
+from harness.measure.functions import MATCHED
 from harness.measure.result import BASELINE
 
 CLAIMS = Path(__file__).resolve().parents[2] / "data" / "claims.toml"
 
-CLAIM_COLUMNS = ("id", "claim", "predicted", "measured", "verdict", "reason")
+CLAIM_COLUMNS = ("id", "claim", "predicted", "kernel", "measured", "verdict", "reason")
+OVERALL_COLUMNS = ("id", "claim", "predicted", "verdict")
 
 FUNC_NBYTES = 12
 """A FUNC without anything behind it: struct btf_type (include/uapi/linux/btf.h, v6.12)."""
@@ -26,10 +28,53 @@ def addresses_of_name(result, name):
     return int(found.iloc[0]) if len(found) else 0
 
 
-def most_repeated(result):
-    """The name with most addresses, in words."""
+def whence_addresses(result, name):
+    """Where the addresses of a name come from, or why it has none, in words."""
+    rows = result.functions[(result.functions.name == name) & result.functions.match.isin(MATCHED)]
+    rows = rows.drop_duplicates("address")
     names = result.names
-    return f", the most repeated name here is {names.name[0]} with {names.addresses[0]:,}" if len(names) else ""
+    most = f"; the most repeated name here is {names.name[0]} with {names.addresses[0]:,}" if len(names) else ""
+    if len(rows):
+        exact = int((rows.match == "exact").sum())
+        parts = [f"{exact:,} with a symbol of the very name"] if exact else []
+        clones = rows[rows.match == "suffix"].symbol.str.replace(r"\.\d+$", "", regex=True).str.removeprefix(name)
+        parts += [f"{n:,} {suffix} clones" for suffix, n in clones.value_counts().items()]
+        places = rows.groupby(["file", "line"]).size()
+        source = f"one definition, {places.index[0][0]}:{places.index[0][1]}" if len(places) == 1 else (
+            f"{len(places):,} definitions")
+        kind = "a static inline" if bool((rows.inline == 1).all()) else "a function"
+        return f": {' and '.join(parts)}, of {kind} with {source}, in {rows.unit.nunique():,} units{most}"
+    inlined = result.inlined[result.inlined.name == name]
+    if len(inlined):
+        row = inlined.iloc[0]
+        return (f": {row.dies:,} DIEs of the name in {row.units:,} units, and none has code: inlined wherever it is "
+                f"called{most}")
+    return f": no DIE of that name is here{most}"
+
+
+def whence_extra(result, encoding):
+    """Whose FUNCs are the extra ones, in words."""
+    rows = result.functions[result.functions.reason == ""]
+    per_name = rows.drop_duplicates(["name", "address"]).groupby("name").size()
+    several = per_name[per_name > 1].sort_values(ascending=False, kind="stable")
+    if not len(several):
+        return ": no name that is encoded has several addresses"
+    return (f": {len(several):,} encoded names have {int(several.sum()):,} addresses together, most of them "
+            f"{several.index[0]} ({int(several.iloc[0]):,})")
+
+
+def whence_payload(result, encoding):
+    """What the payload is made of, in words."""
+    count = _count(result, encoding, "FUNC")
+    return f": {func_payload_bytes(result, encoding) / count if count else 0:.0f} bytes for each of {count:,} FUNCs"
+
+
+def whence_growth(result, encoding):
+    """What the growth is made of, in words."""
+    payload, extra = func_payload_bytes(result, encoding), extra_funcs(result, encoding)
+    rest = growth_bytes(result, encoding) - payload - FUNC_NBYTES * extra
+    words = f": {payload:,} of addresses and {FUNC_NBYTES} for each of {extra:,} extra FUNCs"
+    return words + (f", {rest:+,} else" if rest else "")
 
 
 def extra_funcs(result, encoding):
@@ -60,8 +105,9 @@ def _count(result, encoding, kind):
 QUANTITIES = {q.__name__: q for q in
               (addresses_of_name, extra_funcs, extra_func_protos, func_payload_bytes, growth_bytes)}
 
-NOTES = {"addresses_of_name": most_repeated}
-"""By quantity, what to say besides when a claim about it does not hold."""
+NOTES = {"addresses_of_name": whence_addresses, "extra_funcs": whence_extra, "func_payload_bytes": whence_payload,
+         "growth_bytes": whence_growth}
+"""By quantity, where the figure comes from: a function of the result and the claim's arguments."""
 
 COMPARISONS = {
     "equal": lambda m, p, t: m == p,
@@ -104,12 +150,12 @@ def read_claims(path=CLAIMS):
 
 
 def judge_claims(results, entries=None):
-    """A verdict on each claim, from one kernel under several policies.
+    """A verdict on each claim for each kernel, from its results under several policies.
 
     Parameters
     ----------
     results : list of Result
-        The headline policy first.
+        Of any number of kernels; the headline policy of each first.
     entries : list of dict, optional
         As from read_claims; those of data/claims.toml when None.
 
@@ -120,15 +166,29 @@ def judge_claims(results, entries=None):
         claim is about an encoding that was not made.
     """
     rows = []
-    for entry in read_claims() if entries is None else entries:
+    kernels = list(dict.fromkeys(r.kernel for r in results))
+    entries = read_claims() if entries is None else entries
+    for entry, kernel in ((e, k) for e in entries for k in kernels):
         arguments = entry.get("arguments", {})
-        able = [r for r in results if arguments.get("encoding", BASELINE) in r.encodings]
+        able = [r for r in results if r.kernel == kernel and arguments.get("encoding", BASELINE) in r.encodings]
         values = {r.policy: QUANTITIES[entry["quantity"]](r, **arguments) for r in able}
         holds = {policy: COMPARISONS[entry["compare"]](value, entry["predicted"], entry.get("tolerance"))
                  for policy, value in values.items()}
-        rows.append((entry["id"], entry["claim"], f"{entry['predicted']:,} {entry['unit']}", _measured(values),
+        rows.append((entry["id"], entry["claim"], f"{entry['predicted']:,} {entry['unit']}", kernel, _measured(values),
                      _verdict(holds), _reason(entry, values, holds, able)))
     return frame(rows, CLAIM_COLUMNS)
+
+
+def overall_verdicts(judged):
+    """One verdict on each claim over all kernels, from what judge_claims returns: DataFrame OVERALL_COLUMNS."""
+    rows = []
+    for _, mine in judged.groupby("id", sort=False):
+        first = mine.iloc[0]
+        kinds = list(dict.fromkeys(mine.verdict))
+        verdict = kinds[0] if len(kinds) == 1 else "; ".join(
+            f"{kind} on {', '.join(mine.kernel[mine.verdict == kind])}" for kind in kinds)
+        rows.append((first.id, first.claim, first.predicted, verdict))
+    return frame(rows, OVERALL_COLUMNS)
 
 
 def _verdict(holds):
@@ -163,6 +223,6 @@ def _reason(entry, values, holds, results):
     else:
         sentence += f" is {value / predicted:.2f} times {predicted:,}"
     note = NOTES.get(entry["quantity"])
-    if note and not all(holds.values()):
-        sentence += note(results[0])
+    if note:
+        sentence += note(results[0], **entry.get("arguments", {}))
     return f"{sentence}; {entry['rule']}"

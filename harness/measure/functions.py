@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from harness.measure.columns import frame
+from harness.errors import MeasureError
+from harness.functions.forms import FORM_COLUMNS
+from harness.measure.columns import COLUMNS, frame
 
 MATCHED = ("exact", "suffix")
 """Matches that say: this symbol is this function's body. Not .part bodies, not functions without a DIE of their own."""
@@ -50,6 +52,23 @@ def funnel(result):
         ("distinct addresses", functions.get("addresses", 0)),
     ]
     return frame(rows, ("stage", "functions"))
+
+
+def read_forms(path):
+    """selection.csv as a DataFrame: rules, quirks, policy, instances, names; see harness.functions.forms.
+
+    Raises
+    ------
+    MeasureError
+        It is malformed.
+    """
+    import pandas as pd
+
+    try:
+        table = pd.read_csv(path, dtype={"rules": str, "quirks": str, "policy": str}, keep_default_na=False)
+        return table[list(FORM_COLUMNS)].astype({c: COLUMNS[c].dtype for c in FORM_COLUMNS})
+    except (OSError, ValueError, KeyError) as error:
+        raise MeasureError(f"expected the columns {','.join(FORM_COLUMNS)}, found: {error}", path) from error
 
 
 def skipped(results):

@@ -11,13 +11,16 @@ from pathlib import Path
 from harness import btf
 from harness import encodings as enc
 from harness.errors import EncodeError, MeasureError
-from harness.functions.listing import FUNCTION_COLUMNS, NUMBER_COLUMNS
+from harness.functions.listing import FUNCTION_COLUMNS, INLINED_COLUMNS, NUMBER_COLUMNS
 
 SCHEMAS = (2,)
 """Versions of manifest.json that can be read."""
 
 SHIPPED = "shipped"
 """The kernel's own .BTF section, where an encoding's name is expected."""
+
+HEADLINE = "consistent"
+"""The policy of the headline figures: that of the 2023 thread."""
 
 BASELINE = enc.names()[0]
 """The encoding that the others are measured against: the first of the registry."""
@@ -88,21 +91,36 @@ class Result:
         MeasureError
             It is malformed, or its rows are not the instances that the manifest counts.
         """
+        table = self._table("functions.csv", FUNCTION_COLUMNS, NUMBER_COLUMNS)
+        expected = self.manifest["functions"]["instances"]
+        if len(table) != expected:
+            raise MeasureError(f"expected {expected} rows, the manifest's instances, found {len(table)}",
+                               self.folder / "functions.csv")
+        return table
+
+    @cached_property
+    def inlined(self):
+        """inlined.csv as a DataFrame: name, dies, units, declared_inline; see harness.functions.listing.
+
+        Raises
+        ------
+        MeasureError
+            It is missing or malformed.
+        """
+        return self._table("inlined.csv", INLINED_COLUMNS, INLINED_COLUMNS[1:])
+
+    def _table(self, name, columns, numbers):
         import pandas as pd
 
-        path = self.folder / "functions.csv"
+        path = self.folder / name
         try:
             table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")
             found = tuple(table.columns)
-            if found[: len(FUNCTION_COLUMNS)] != FUNCTION_COLUMNS:
-                raise MeasureError(f"expected the columns {','.join(FUNCTION_COLUMNS)}, found {','.join(found)}", path)
-            table = table.astype(dict.fromkeys(NUMBER_COLUMNS, "int64"))
+            if found[: len(columns)] != columns:
+                raise MeasureError(f"expected the columns {','.join(columns)}, found {','.join(found)}", path)
+            return table.astype(dict.fromkeys(numbers, "int64"))
         except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
             raise MeasureError(f"expected a table of functions, found: {error}", path) from error
-        expected = self.manifest["functions"]["instances"]
-        if len(table) != expected:
-            raise MeasureError(f"expected {expected} rows, the manifest's instances, found {len(table)}", path)
-        return table
 
 
 def load(folder):
@@ -154,6 +172,24 @@ def _bytes(path):
         return path.read_bytes()
     except OSError as error:
         raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
+
+
+def results_under(folder):
+    """The Results in a folder: its own, or those of the policies of a report, the headline policy first.
+
+    Raises
+    ------
+    MeasureError
+        There is none, or one is malformed.
+    """
+    folder = Path(folder)
+    if (folder / "manifest.json").is_file():
+        return [load(folder)]
+    found = [load(path.parent) for path in sorted(folder.glob("btf/*/manifest.json"))]
+    if not found:
+        raise MeasureError("expected a result folder or a report, found neither manifest.json nor btf/*/manifest.json",
+                           folder)
+    return sorted(found, key=lambda r: (r.policy != HEADLINE, r.policy))
 
 
 def _manifest(path):

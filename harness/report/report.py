@@ -8,15 +8,17 @@ from typing import NamedTuple
 from harness import encodings as enc
 from harness import measure
 from harness.errors import MeasureError
-from harness.measure import BASELINE, COMPRESSORS, SHIPPED, csv_bytes, frame
+from harness.measure import BASELINE, COMPRESSORS, HEADLINE, SHIPPED, csv_bytes, frame
+from harness.measure.attach import TODAY
 from harness.report import plots
 from harness.report.tables import Table, escaped
 
-HEADLINE = "consistent"
-"""The policy whose figures come first, if it was encoded: that of the thread, with today's checks."""
-
 SHOWN = 20
 """Rows of a long table in the report; its CSV has all."""
+
+SHOWN_OF_NAMES = ("name", "class", "instances", "addresses", "signatures", "init_addresses", "ftrace_addresses",
+                  "file_separates", "unit_separates")
+"""Columns of ambiguous names in the report; the CSV has all."""
 
 EXAMPLES = 3
 """Names given for each reason."""
@@ -150,6 +152,10 @@ def build(folders, witnesses=True, threads=2):
     page.plot("addresses_per_name", plots.addresses_per_name, measure.addresses_per_name(names), 3.8,
               outliers=outliers)
 
+    _selection(page, results)
+    _ambiguity(page, results[0])
+    _attachability(page, results)
+
     page.add("## The thread's estimates\n\nWords, authors and rules are in `data/claims.toml`.")
     page.add("\n".join(f"- `{c['id']}`: \"{c['quote']}\" ({c['author']}, {c['date']}, {c['message_id']})"
                        for c in measure.read_claims()))
@@ -193,20 +199,81 @@ function its address, in types and in bytes, and who can still read the file?"""
 
 POLICIES = {
     "all": "every instance with code, a prototype and an ELF symbol at its address",
-    "consistent": "without names whose instances disagree on types; names with several addresses stay",
+    "consistent": "without names whose instances disagree on types or have a parameter where it is not expected, and "
+                  "without clones that lack parameters; names with several addresses stay",
     "current": "also without names that have more than one address, as pahole does since 1.31",
 }
 
 LIMITS = """\
 ## Limits
 
-- pahole's register rules are not applied yet. Reordered parameters without a location are left out of prototypes, as
-  pahole does; functions that it drops for an unexpected register, optimized parameters or an uncertain location are
-  kept, and these reasons do not occur in the tables above.
+- What fentry takes is judged by the rules of the newest kernel that was read, not by those of the kernel measured.
+- Attachable addresses of `decl_tag` and `btf_func` are those that a kernel could reach which reads them;
+  none does today.
 - Addresses are those of the ELF file. A kernel that randomizes its base needs them relocated; what that would cost is
   not counted.
 - One kernel, one compiler, one configuration.
 - The words of consumers are those of the versions named, on the machine where the report was made."""
+
+
+def _selection(page, results):
+    """What the register rules and their historic forms make of the functions."""
+    manifest = results[0].manifest
+    words = {"numbered": "the registers' numbers are known, as pahole knows them",
+             "counted": "pahole knows only how many registers there are, so a wrong one is not noticed",
+             "unsupported": "pahole has no register rules for this machine, so parameters are not judged by them"}
+    page.add(f"## Forms of the rules\n\nThe policies follow pahole's rules of {manifest.get('rules', '?')}"
+             + (f" with its faults {', '.join(manifest['quirks'])}" if manifest.get("quirks") else "")
+             + f"; {manifest['kernel'].get('machine', '?')}: {words.get(manifest.get('registers'), '?')}.")
+    path = results[0].folder.parent / "selection.csv"
+    if not path.is_file():
+        page.add("Only this form was made; a report made from a kernel compares all of them.")
+        return
+    page.add("What each version of pahole would keep, and what its two faults change: `part-flags` lets .part bodies "
+             "spoil their parent's name, `no-ranges` sees no address in a DIE with DW_AT_ranges alone.")
+    page.table("selection", measure.read_forms(path))
+
+
+def _ambiguity(page, result):
+    """Which names are ambiguous, why, and what would tell their instances apart."""
+    names, summary = measure.ambiguous_names(result), measure.ambiguity_summary(result)
+    several = names[names.addresses > 1]
+    page.add("## Why names are ambiguous\n\nEach name is in the first class that applies. No policy changes it.")
+    page.add("\n".join(f"- `{cause.name}`: {cause.meaning}." for cause in measure.CAUSES))
+    page.table("ambiguity", summary)
+    if len(several):
+        page.add(f"Of {len(several):,} names with several addresses ({int(several.addresses.sum()):,} of them), the "
+                 f"file where they are defined would separate the instances of {int(several.file_separates.sum()):,}, "
+                 f"file and line of {int(several.file_line_separates.sum()):,}, and the compile unit of "
+                 f"{int(several.unit_separates.sum()):,}. {int(several.same_prototype.sum()):,} have one prototype. "
+                 f"{int(several.init_addresses.sum()):,} of the addresses are in .init or .exit text and gone after "
+                 f"boot; {int(several.ftrace_addresses.sum()):,} have an ftrace call site.")
+    page.tables["ambiguous_names"] = names
+    page.add(Table("ambiguous_names", names[list(SHOWN_OF_NAMES)], SHOWN).markdown())
+    page.tables["aliases"] = measure.aliases(result)
+    page.add(f"{len(page.tables['aliases']):,} addresses have several names with a DIE (aliases.csv).")
+
+
+def _attachability(page, results):
+    """What fentry could be attached to, and what that costs."""
+    attach, prices = measure.attach_frames(results)
+    first = attach.iloc[0]
+    page.add(f"## Who can be attached to\n\n{first.addresses:,} addresses of functions are known, whatever the policy. "
+             "`unique_id`: one BTF id stands for the address alone; `ambiguous_id`: it is described, but the id stands "
+             "for several addresses, or several ids for its name; `unreachable`: it is described by a name that no "
+             "symbol has exactly, so the kernel's lookup by name fails; `no_func`: described by none. Attachable are "
+             "those of a unique id whose prototype fentry takes, with an ftrace call site, outside .init and .exit.")
+    page.table("attachability", attach)
+    page.add("What a newly attachable function costs, over `plain` of the same policy and over what is shipped today "
+             f"(`plain` under `{TODAY}`):")
+    page.table("bytes_per_attachable", prices)
+    best = prices[(prices.policy == results[0].policy) & (prices.gained > 0)].sort_values("bytes_per_gained")
+    for row in best.itertuples():
+        page.add(f"- `{row.encoding}` over {row.over}: {row.growth:,} bytes for {row.gained:,} more functions, "
+                 f"{row.bytes_per_gained:,.2f} bytes each.")
+    page.add("Why fentry refuses FUNCs of `plain`, by prototype:")
+    refused = measure.refusals(results)
+    page.table("refusals", refused[refused.functions > 0])
 
 
 def _same_kernel(results):

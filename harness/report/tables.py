@@ -42,11 +42,13 @@ class Table(NamedTuple):
 def cell(column, value):
     """One value as text: integers with thousands separators, differences and percents with a sign."""
     if isinstance(value, bool) or type(value).__name__ in ("bool_", "bool"):
-        return "yes" if value else "**FAILED**"
+        return "yes" if value else "**FAILED**" if column == "holds" else "no"
     if isinstance(value, str):
         return escaped(value)
     if column.endswith("percent"):
         return f"{value:+.2f} %"
+    if isinstance(value, float):
+        return "-" if value != value else f"{value:,.2f}"
     if column.endswith(("delta", "difference", "extra FUNC")):
         return f"{value:+,}" if value else "0"
     return f"{value:,}"

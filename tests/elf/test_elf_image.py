@@ -81,7 +81,9 @@ def test_elf__symbols_of_committed_objects_are_what_pyelftools_says(path):
     with open(path, "rb") as stream:
         rows = [s for s in ELFFile(stream).get_section_by_name(".symtab").iter_symbols()
                 if s["st_shndx"] != "SHN_UNDEF"]  # fmt: skip
-        expected = [(s.name, s["st_value"], s["st_size"]) for s in rows]
+        # the lowest bit of a function's value on Arm says Thumb, and is no part of its address
+        odd = int("armhf" in path.name)
+        expected = [(s.name, s["st_value"] & ~(odd & (s["st_info"]["type"] == "STT_FUNC")), s["st_size"]) for s in rows]
     with ElfImage(path) as image:
         table = image.symbols()
     got = list(zip(names(table), table.value.tolist(), table.size.tolist(), strict=True))

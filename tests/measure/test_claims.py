@@ -13,8 +13,8 @@ class Fake:
 
     encodings = ("plain", "btf_func")
 
-    def __init__(self, policy, value):
-        self.policy, self.value = policy, value
+    def __init__(self, policy, value, kernel="tiny"):
+        self.policy, self.value, self.kernel = policy, value, kernel
 
 
 ENTRY = {"id": "it", "claim": "so many", "quantity": "thing", "arguments": {"encoding": "btf_func"}, "unit": "things",
@@ -65,7 +65,33 @@ def test_claims__measure_a_real_folder(tmp_path):
     assert table.measured["payload"] == str(8 * 7)
     assert table.measured["whole_growth"] == str(8 * 7 + 12 * 2)
     assert table.verdict["whole_growth"] == table.verdict["func_protos"] == "holds"
-    assert "twice with 3" in table.reason["cpumask_weight"]
+    assert "no DIE of that name is here; the most repeated name here is twice with 3" in table.reason["cpumask_weight"]
+    assert ": 8 bytes for each of 7 FUNCs" in table.reason["payload"]
+    assert ": 1 encoded names have 3 addresses together, most of them twice (3)" in table.reason["extra_funcs"]
+    assert ": 56 of addresses and 12 for each of 2 extra FUNCs;" in table.reason["whole_growth"]
+
+
+@pytest.mark.parametrize(("name", "words"), [
+    ("twice", "3 addresses, as expected: 2 with a symbol of the very name and 1 .isra clones, of a function with one "
+              "definition, a.c:1, in 1 units"),
+    ("gone", "0 addresses, 3 expected: 12 DIEs of the name in 3 units, and none has code: inlined wherever it is "
+             "called"),
+])
+def test_claims__say_where_a_figure_comes_from(tmp_path, name, words):
+    entry = {**ENTRY, "quantity": "addresses_of_name", "arguments": {"name": name}, "unit": "addresses",
+             "predicted": 3, "compare": "equal"}
+    row = measure.judge_claims([measure.load(make(tmp_path / "tiny"))], [entry]).iloc[0]
+    assert row.reason.startswith(words)
+
+
+def test_claims__are_judged_for_each_kernel_and_over_all(monkeypatch):
+    monkeypatch.setitem(module.QUANTITIES, "thing", lambda result, encoding: result.value)
+    results = [Fake("all", 1000, "old"), Fake("current", 1000, "old"), Fake("all", 5, "new"), Fake("all", 6, "newer")]
+    judged = measure.judge_claims(results, [{**ENTRY, "compare": "equal"}])
+    assert list(judged.kernel) == ["old", "new", "newer"]
+    assert list(judged.verdict) == ["holds", "does not hold", "does not hold"]
+    assert measure.overall_verdicts(judged).verdict[0] == "holds on old; does not hold on new, newer"
+    assert measure.overall_verdicts(judged[:1]).verdict[0] == "holds"
 
 
 @pytest.mark.parametrize(("text", "words"), [

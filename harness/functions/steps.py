@@ -1,0 +1,83 @@
+"""The names behind each figure of the funnel, when they are asked for.
+
+The steps are the keys of the counts that `join` makes: dies_* on the side of DWARF, elf_* on that of the ELF file. What
+a step counts it also lists: as many rows.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.dwarf import walk_tables as wt
+from harness.errors import EncodeError
+from harness.functions.join import ASSEMBLER, Match, SymbolClass
+from harness.functions.listing import BINDINGS, Strings
+
+DIE_COLUMNS = ("name", "die", "unit", "external", "inline")
+SYMBOL_COLUMNS = ("symbol", "address", "size", "binding", "section")
+
+MATCHES = {f"dies_{m.name.lower()}": m for m in Match if m != Match.FALLBACK}
+CLASSES = {f"elf_{c.name.lower()}": c for c in SymbolClass}
+STEPS = ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_code", "dies_with_code",
+         "dies_assembler", *MATCHES, "fallback", *CLASSES)
+
+
+def check_step(step):
+    """Raise EncodeError unless it is one of STEPS."""
+    if step not in STEPS:
+        raise EncodeError(f"expected a step of {', '.join(STEPS)}, found {step!r}")
+
+
+def rows_of_step(step, walk, table, symbols, image):
+    """What a step counts: (columns, list of tuples).
+
+    Parameters
+    ----------
+    step : str
+        One of STEPS.
+    walk : harness.dwarf.Walk
+        With declarations for `dies_declared`.
+    table : FunctionTable
+        Joined from a walk without declarations for every other step.
+    symbols : harness.elf.SymbolTable
+    image : harness.elf.ElfImage
+
+    Raises
+    ------
+    EncodeError
+        No such step.
+    """
+    check_step(step)
+    if step in CLASSES:
+        rows = table.elf_symbol[table.elf_class == CLASSES[step]]
+        sections = {s.index: s.name for s in image.sections}
+        names = [n.decode("utf-8", "surrogateescape") for n in Strings(symbols.strtab).list(symbols.name[rows])]
+        return SYMBOL_COLUMNS, [
+            (name, f"{address:#x}", size, BINDINGS.get(bind, "local"), sections.get(section, ""))
+            for name, address, size, bind, section in zip(
+                names, symbols.value[rows].tolist(), symbols.size[rows].tolist(), symbols.bind[rows].tolist(),
+                symbols.shndx[rows].tolist(), strict=True)]
+    f = walk.functions
+    code = (f.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0
+    named, abstract = f.name != 0, (f.flags & wt.FN_INLINE) != 0
+    declared = (f.flags & wt.FN_DECLARATION) != 0
+    if step in MATCHES:
+        dies = table.die[table.match == MATCHES[step]]
+    elif step == "fallback":
+        dies = table.die[table.match == Match.FALLBACK]
+    else:
+        dies = np.flatnonzero({
+            "dies_declared": declared,
+            "dies_without_name": ~named & ~declared,
+            "dies_abstract": named & ~code & abstract & ~declared,
+            "dies_without_code": named & ~code & ~abstract & ~declared,
+            "dies_with_code": named & code & ~declared,
+            "dies_assembler": named & code & ~declared & np.isin(walk.unit_language[f.unit], ASSEMBLER),
+        }[step])
+    strings = Strings(walk.strings.blob)
+    units = [u.decode("utf-8", "surrogateescape") for u in strings.list(walk.unit_name)]
+    names = [n.decode("utf-8", "surrogateescape") for n in strings.list(f.name[dies])]
+    return DIE_COLUMNS, [
+        (name, f"{off:#x}", units[unit], int(flags & wt.FN_EXTERNAL != 0), int(flags & wt.FN_DECLARED_INLINE != 0))
+        for name, off, unit, flags in zip(names, f.off[dies].tolist(), f.unit[dies].tolist(), f.flags[dies].tolist(),
+                                          strict=True)]

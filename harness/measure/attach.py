@@ -1,0 +1,464 @@
+"""What fentry could be attached to: addresses that one BTF id stands for, per policy and encoding, and their price.
+
+An address is reached *uniquely* if a FUNC stands for it and for nothing else. How a FUNC comes to an address:
+
+- It has one, in a DECL_TAG or in the FUNC itself. No kernel reads it today; the counts are what one could do that does.
+- It has none. Then the kernel goes by its name, as today: bpf_check_attach_target() (kernel/bpf/verifier.c, v6.12) asks
+  kallsyms_lookup_name() for the first symbol of exactly that name. So the name must have one address and the FUNC must
+  be the only one of its name; a suffixed symbol (.isra.0) is never found. With several symbols one of them is found all
+  the same, and nothing says whether it is the one that was meant: that is `ambiguous_id`, not `unique_id`.
+
+Names are looked for among the function symbols of the image: a variable of the same name, or a module's function, can
+still stand in the way and is not modelled.
+"""
+
+from __future__ import annotations
+
+import re
+from enum import IntEnum
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.errors import MeasureError
+from harness.measure.ambiguity import addressable, at_runtime
+from harness.measure.columns import frame
+from harness.measure.result import BASELINE, SHIPPED
+from harness.model import Kind
+
+TODAY = "current"
+"""The policy whose baseline is what distributions ship."""
+
+
+class FentryRules(NamedTuple):
+    """Which prototypes BPF_TRACE_FENTRY takes.
+
+    Attributes
+    ----------
+    max_arguments : int
+        MAX_BPF_FUNC_ARGS (include/linux/bpf.h).
+    max_argument_nbytes : int
+        Largest argument, bytes.
+    aggregates : tuple of Kind
+        Kinds that may be passed by value.
+    max_words : dict of str to int
+        Words of 8 bytes that all arguments may take together, by machine; a machine that is not named is held to
+        max_arguments only.
+    """
+
+    max_arguments: int
+    max_argument_nbytes: int
+    aggregates: tuple
+    max_words: dict
+
+
+FENTRY_RULES = {
+    (6, 1): FentryRules(12, 16, (Kind.STRUCT,), {"EM_X86_64": 6}),
+    (6, 6): FentryRules(12, 16, (Kind.STRUCT,), {"EM_X86_64": 12, "EM_AARCH64": 8}),
+    (6, 16): FentryRules(12, 16, (Kind.STRUCT,), {"EM_X86_64": 12}),
+    (6, 18): FentryRules(12, 16, (Kind.STRUCT, Kind.UNION), {"EM_X86_64": 12}),
+}
+"""Rules by the first mainline version that has them.
+
+Source
+------
+Counts, sizes, kinds: __get_type_size() and btf_distill_func_proto() in kernel/bpf/btf.c; the same again in libbpf's
+btf_type_is_traceable_func() (src/libbpf.c, f7081a6b). Structs by value: 720e6a435194 "bpf: Allow struct argument in
+trampoline based programs", v6.1. Unions: ccb4f5d91ec4 "bpf: Allow union argument in trampoline based programs", v6.18.
+Words on x86-64: arch_prepare_bpf_trampoline() in arch/x86/net/bpf_jit_comp.c, 6 until 473e3150e30a "bpf, x86: allow
+function arguments up to 12 for TRACING", v6.6. On arm64: btf_func_model_nregs() in arch/arm64/net/bpf_jit_comp.c, 8
+until 9014cf56f13d "bpf, arm64: Support up to 12 function arguments", v6.16.
+
+Not modelled: backports to stable trees; trampolines of other machines; before v6.6 arm64's smaller set; arm64's refusal
+of aggregates on the stack; options of the configuration without which there are no trampolines at all; that fexit and
+fmod_ret refuse what fentry takes (functions that do not return, and of late return values above 8 bytes).
+"""
+
+RULES = FENTRY_RULES[max(FENTRY_RULES)]
+"""The newest: what a kernel of today would make of these prototypes, the same for every kernel that is measured."""
+
+DENIED = frozenset({"migrate_disable", "migrate_enable", "___migrate_enable", "rcu_read_unlock_strict",
+                    "preempt_count_add", "preempt_count_sub", "__rcu_read_lock", "__rcu_read_unlock"})
+"""Functions that tracing programs are refused: what they call themselves (btf_id_deny in kernel/bpf/verifier.c, v6.18;
+each is listed under the option that makes it a function)."""
+
+
+class Untraceable(IntEnum):
+    """Why fentry refuses a prototype; TRACEABLE if it does not."""
+
+    TRACEABLE = 0
+    MANY_ARGUMENTS = 1
+    RETURN_TYPE = 2
+    VARIADIC = 3
+    ARGUMENT_TYPE = 4
+    LARGE_ARGUMENT = 5
+    EMPTY_ARGUMENT = 6
+    MANY_WORDS = 7
+
+
+UNTRACEABLE_TEXT = {
+    Untraceable.TRACEABLE: "(traceable)",
+    Untraceable.MANY_ARGUMENTS: "more than 12 arguments",
+    Untraceable.RETURN_TYPE: "returns a struct, a union or another type that is no integer, enum or pointer",
+    Untraceable.VARIADIC: "variable arguments",
+    Untraceable.ARGUMENT_TYPE: "an argument that is no integer, enum, pointer or struct, such as a float",
+    Untraceable.LARGE_ARGUMENT: "an argument of more than 16 bytes",
+    Untraceable.EMPTY_ARGUMENT: "an argument of no bytes: void, or an empty struct",
+    Untraceable.MANY_WORDS: "more arguments than the machine's trampoline passes on",
+}
+
+MODIFIERS = (Kind.TYPEDEF, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG)
+"""Kinds that a type is looked for behind (btf_type_is_modifier() in kernel/bpf/btf.c)."""
+
+MAX_HOPS = 32
+"""Longest chain of them (MAX_RESOLVE_DEPTH in libbpf and kernel/bpf/btf.c); real ones stay below 10."""
+
+NO_KIND = 255
+
+ADDRESS_TAG = re.compile(rb"addr(?:ess)?=0x([0-9a-f]{1,16})\Z")
+"""Name of a DECL_TAG that is an address, in both spellings of the RFC of May 2023."""
+
+WHOLE = 0xFFFFFFFF
+
+
+class Status(IntEnum):
+    """What the file's ids are to an address; of several FUNCs the best counts."""
+
+    NONE = 0
+    """No FUNC describes it."""
+    UNREACHABLE = 1
+    """A FUNC describes it, but no symbol of exactly that name is there."""
+    AMBIGUOUS = 2
+    """A FUNC describes it, but its id stands for other addresses too, or other ids for the same name."""
+    UNIQUE = 3
+    """A FUNC stands for it alone."""
+
+
+ATTACH_COLUMNS = ("policy", "encoding", "addresses", "unique_id", "ambiguous_id", "unreachable", "no_func", "traceable",
+                  "with_site", "at_runtime", "attachable")
+PRICE_COLUMNS = ("policy", "encoding", "over", "growth", "attachable", "gained", "forgone", "bytes_per_gained",
+                 "bytes_per_net")
+REFUSAL_COLUMNS = ("policy", "reason", "prototypes", "functions")
+
+
+def rules_for(version):
+    """The FentryRules of a mainline version.
+
+    Parameters
+    ----------
+    version : str
+        Begins with major and minor, such as '6.12.117+deb13'.
+
+    Raises
+    ------
+    MeasureError
+        It does not, or is before the first that is known.
+    """
+    found = re.match(r"(\d+)\.(\d+)", version)
+    known = [v for v in FENTRY_RULES if found and v <= (int(found[1]), int(found[2]))]
+    if not known:
+        first = ".".join(map(str, min(FENTRY_RULES)))
+        raise MeasureError(f"expected a kernel version of at least {first}, found {version!r}")
+    return FENTRY_RULES[max(known)]
+
+
+def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=8):
+    """Why fentry refuses each of some prototypes.
+
+    Parameters
+    ----------
+    types : TypeTable
+    protos : int (n,)
+        type_ids; what is no FUNC_PROTO is refused as RETURN_TYPE.
+    machine : str
+        The manifest's, such as EM_X86_64.
+    rules : FentryRules
+    pointer_nbytes : int
+
+    Returns
+    -------
+    uint8 (n,)
+        Untraceable: the first that the kernel would meet. It counts arguments, then looks at the return type, then at
+        one argument after another; the trampoline is made last.
+
+    Source
+    ------
+    btf_distill_func_proto() in kernel/bpf/btf.c, v6.12 and v6.18. It asks for no more than an integer, enum, pointer or
+    nothing to be returned, so an integer of 16 bytes passes. Nothing is type_id 0 itself, not a typedef of void.
+    """
+    protos = np.asarray(protos, np.int64)
+    n_types = types.n_types
+    kind, nbytes = _sizes(types, pointer_nbytes)
+    behind = _behind(types)
+    out = np.zeros(len(protos), np.uint8)
+    good = (protos > 0) & (protos <= n_types)
+    row = np.where(good, protos, 0)
+    is_proto = kind[row] == Kind.FUNC_PROTO
+    start = types.start[row]
+    vlen = np.where(is_proto, (types.start[row + 1] - start - 3) // 2, 0)
+    returned = np.full(len(protos), n_types + 1)
+    returned[is_proto] = np.minimum(types.words[start[is_proto] + 2], n_types + 1)
+    scalar = np.isin(kind, (Kind.INT, Kind.PTR, Kind.ENUM, Kind.ENUM64))
+    passed = scalar | np.isin(kind, rules.aggregates)
+
+    which = np.repeat(np.arange(len(protos)), vlen)
+    place = np.arange(len(which)) - np.repeat(np.cumsum(vlen) - vlen, vlen)
+    written = np.minimum(types.words[start[which] + 4 + 2 * place], n_types + 1).astype(np.int64)
+    argument = behind[written]
+    why = np.zeros(len(which), np.uint8)
+    why[(written == 0) | (passed[argument] & (nbytes[argument] == 0))] = Untraceable.EMPTY_ARGUMENT
+    why[passed[argument] & (nbytes[argument] > rules.max_argument_nbytes)] = Untraceable.LARGE_ARGUMENT
+    why[(written != 0) & ~passed[argument]] = Untraceable.ARGUMENT_TYPE
+    why[(written == 0) & (place == vlen[which] - 1)] = Untraceable.VARIADIC
+    faulty = np.flatnonzero(why)[::-1]
+    first = np.zeros(len(protos), np.uint8)
+    first[which[faulty]] = why[faulty]  # backwards, so that the first argument's stays
+
+    if machine in rules.max_words:
+        words = np.where(np.isin(kind[argument], rules.aggregates), (nbytes[argument] + 7) // 8, 1)
+        total = np.bincount(which, weights=words, minlength=len(protos))
+        out[total > rules.max_words[machine]] = Untraceable.MANY_WORDS
+    out = np.where(first > 0, first, out)
+    out[(returned != 0) & ~scalar[behind[returned]]] = Untraceable.RETURN_TYPE
+    out[vlen > rules.max_arguments] = Untraceable.MANY_ARGUMENTS
+    return out
+
+
+def func_addresses(file):
+    """The addresses that a BtfFile gives its FUNCs: (func, address), int64 and uint64 (pairs,), sorted, each once.
+
+    One for each DECL_TAG 'address=0x...' or 'addr=0x...' on a FUNC as a whole, and one for each FUNC with kind_flag.
+    """
+    types = file.types
+    kind, start = types.kind(), types.start[1:-1]
+    funcs = np.flatnonzero((kind == Kind.FUNC) & types.kind_flag())
+    low, high = (types.words[start[funcs] + k].astype(np.uint64) for k in (3, 4))
+    pairs = set(zip((funcs + 1).tolist(), (high << np.uint64(32) | low).tolist(), strict=True))
+    tags = np.flatnonzero(kind == Kind.DECL_TAG)
+    target, component = types.words[start[tags] + 2].astype(np.int64), types.words[start[tags] + 3]
+    valid = (target > 0) & (target <= types.n_types)
+    whole = valid & (component == WHOLE) & (kind[np.where(valid, target, 1) - 1] == Kind.FUNC)
+    for tag, func in zip((tags[whole] + 1).tolist(), target[whole].tolist(), strict=True):
+        found = ADDRESS_TAG.match(file.name(tag))
+        if found:
+            pairs.add((func, int(found[1], 16)))
+    ordered = sorted(pairs)
+    return (np.array([f for f, _ in ordered], np.int64), np.array([a for _, a in ordered], np.uint64))
+
+
+def reached(result, encoding, rules=RULES):
+    """What each address is to the ids of one file.
+
+    Parameters
+    ----------
+    result : Result
+    encoding : str
+        One of result.files, also 'shipped'.
+    rules : FentryRules
+
+    Returns
+    -------
+    DataFrame
+        One row per distinct address of functions.csv's exact, suffix and fallback matches, ascending, by address:
+        status (Status), traceable (a FUNC that stands for it alone has a prototype that fentry takes), with_site
+        (ftrace has a call site in it; true as well where the kernel has no table of them), at_runtime (not in
+        .init or .exit text), attachable (unique and all of these).
+
+    Raises
+    ------
+    MeasureError
+        The file has an address that functions.csv does not.
+    """
+    import pandas as pd
+
+    file = result.btf(encoding)
+    types = file.types
+    table = addressable(result)
+    address = table.address.map(lambda text: int(text, 16)).astype("uint64")
+    group = table.assign(address=address, site=table.ftrace != "0", run=at_runtime(table.section)).groupby("address")
+    out = pd.DataFrame({"with_site": group.site.any(), "at_runtime": group.run.all()})
+
+    ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
+    names = pd.Series([file.name(i).decode("utf-8", "surrogateescape") for i in ids.tolist()], dtype="object")
+    ours, theirs = func_addresses(file)
+    strange = ~np.isin(theirs, out.index.to_numpy())
+    if strange.any():
+        raise MeasureError(f"expected addresses of functions.csv, found {theirs[strange][0]:#x} on "
+                           f"[{ours[strange][0]}]", result.files[encoding])
+    per_func = pd.Series(ours).map(pd.Series(ours).value_counts())
+    explicit = pd.DataFrame({"func": ours, "address": theirs,
+                             "status": np.where(per_func == 1, Status.UNIQUE, Status.AMBIGUOUS)})
+
+    # without an address of its own a FUNC stands for the name, for what the policy let it describe
+    by_name = pd.DataFrame({"func": ids, "name": names})
+    by_name = by_name[~by_name.func.isin(ours)]
+    by_name["rivals"] = by_name.groupby("name").func.transform("size")
+    kept = table.assign(address=address)[(table.reason == "") | (encoding == SHIPPED)]
+    named = kept[["name", "address", "symbol", "symbol_addresses"]].merge(by_name, on="name")
+    alone = (named.symbol_addresses == 1) & (named.rivals == 1)
+    named["status"] = np.where(named.symbol != named.name, Status.UNREACHABLE,
+                               np.where(alone, Status.UNIQUE, Status.AMBIGUOUS))
+
+    every = pd.concat([explicit, named[["func", "address", "status"]]], ignore_index=True)
+    why = untraceable(types, types.words[types.start[ids] + 2], result.manifest["kernel"]["machine"], rules,
+                      result.manifest["kernel"]["bits"] // 8)
+    takes = set(ids[(why == Untraceable.TRACEABLE) & ~names.isin(DENIED).to_numpy()].tolist())
+    alone = every[every.status == Status.UNIQUE]
+    best = every.groupby("address").status.max()
+    out["status"] = best.reindex(out.index, fill_value=int(Status.NONE)).astype("int64")
+    out["traceable"] = out.index.isin(alone.address[alone.func.isin(takes)])
+    unique = out.status == Status.UNIQUE
+    out["attachable"] = unique & out.traceable & out.with_site & out.at_runtime
+    return out[["status", "traceable", "with_site", "at_runtime", "attachable"]]
+
+
+def attachability(results, rules=RULES):
+    """Addresses by what the ids of each file are to them.
+
+    Parameters
+    ----------
+    results : list of Result
+        Of one kernel under several policies.
+    rules : FentryRules
+
+    Returns
+    -------
+    DataFrame
+        ATTACH_COLUMNS, a row per policy and encoding. unique_id + ambiguous_id + unreachable + no_func =
+        addresses, the same for
+        all. traceable, with_site and at_runtime count unique addresses of which that holds, each by itself; attachable
+        those of which all three hold.
+
+    Raises
+    ------
+    MeasureError
+        The results are not of one kernel.
+    """
+    return _attachability(_all_reached(results, rules))
+
+
+def bytes_per_attachable(results, rules=RULES):
+    """What an attachable function costs in bytes.
+
+    Parameters
+    ----------
+    results : list of Result
+        Of one kernel under several policies.
+    rules : FentryRules
+
+    Returns
+    -------
+    DataFrame
+        PRICE_COLUMNS. Two rows per policy and encoding: over the baseline of the same policy, and over 'today', the
+        baseline of the policy `current` (left out when there is none among the results); none for a file over itself.
+        growth: bytes more than that file; gained, forgone: addresses attachable in this file only, in that one only;
+        bytes_per_gained: growth / gained; bytes_per_net: growth / (gained - forgone). Both are missing where nothing is
+        gained, or not more than forgone.
+    """
+    return _prices(results, _all_reached(results, rules))
+
+
+def attach_frames(results, rules=RULES):
+    """Both frames at the price of one: (attachability, bytes_per_attachable)."""
+    every = _all_reached(results, rules)
+    return _attachability(every), _prices(results, every)
+
+
+def refusals(results, rules=RULES):
+    """Why fentry refuses FUNCs of the baseline, whatever their addresses.
+
+    Returns
+    -------
+    DataFrame
+        REFUSAL_COLUMNS, a row per policy and reason: distinct FUNC_PROTOs, and FUNCs that have them. '(traceable)' is
+        no refusal; '(denied by name)' counts FUNCs that are refused for their name alone.
+    """
+    rows = []
+    for result in results:
+        file = result.btf(BASELINE)
+        types = file.types
+        ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
+        protos = types.words[types.start[ids] + 2]
+        kernel = result.manifest["kernel"]
+        why = untraceable(types, protos, kernel["machine"], rules, kernel["bits"] // 8)
+        for reason in Untraceable:
+            mine = why == reason
+            rows.append((result.policy, UNTRACEABLE_TEXT[reason], len(np.unique(protos[mine])), int(mine.sum())))
+        denied = [protos[k] for k, i in enumerate(ids.tolist())
+                  if why[k] == Untraceable.TRACEABLE and file.name(i).decode("utf-8", "surrogateescape") in DENIED]
+        rows.append((result.policy, "(denied by name)", len(set(denied)), len(denied)))
+    return frame(rows, REFUSAL_COLUMNS)
+
+
+def _all_reached(results, rules):
+    """`reached` of every policy and encoding, dict; they have the same addresses."""
+    every = {(result.policy, encoding): reached(result, encoding, rules)
+             for result in results for encoding in result.encodings}
+    if len(every) != sum(len(result.encodings) for result in results):
+        raise MeasureError("expected results of different policies, found " + ", ".join(r.policy for r in results))
+    universe = None
+    for result in results:
+        found = every[result.policy, BASELINE].index
+        if universe is not None and not found.equals(universe):
+            raise MeasureError("expected the functions of one kernel, found other addresses than in "
+                               f"{results[0].folder}", result.folder / "functions.csv")
+        universe = found
+    return every
+
+
+def _attachability(every):
+    rows = []
+    for (policy, encoding), out in every.items():
+        counts = [int((out.status == status).sum())
+                  for status in (Status.UNIQUE, Status.AMBIGUOUS, Status.UNREACHABLE, Status.NONE)]
+        unique = out[out.status == Status.UNIQUE]
+        rows.append((policy, encoding, len(out), *counts, unique.traceable.sum(), unique.with_site.sum(),
+                     unique.at_runtime.sum(), out.attachable.sum()))
+    return frame(rows, ATTACH_COLUMNS)
+
+
+def _prices(results, every):
+    by_policy = {result.policy: result for result in results}
+    rows = []
+    for (policy, encoding), out in every.items():
+        nbytes = by_policy[policy].files[encoding].stat().st_size
+        for over, base in ((f"{BASELINE}, same policy", policy), (f"{BASELINE}, {TODAY}: today", TODAY)):
+            if base not in by_policy or (base, BASELINE) == (policy, encoding):
+                continue
+            before = every[base, BASELINE].attachable
+            growth = nbytes - by_policy[base].files[BASELINE].stat().st_size
+            gained, forgone = int((out.attachable & ~before).sum()), int((before & ~out.attachable).sum())
+            rows.append((policy, encoding, over, growth, int(out.attachable.sum()), gained, forgone,
+                         growth / gained if gained else np.nan,
+                         growth / (gained - forgone) if gained > forgone else np.nan))
+    return frame(rows, PRICE_COLUMNS)
+
+
+def _behind(types):
+    """The type behind typedefs and modifiers, int64 (types + 2,); type_ids out of range are the last one, of NO_KIND.
+
+    A chain of more than MAX_HOPS leaves a modifier, which nothing takes.
+    """
+    n = types.n_types
+    out = np.arange(n + 2)
+    modifier = np.zeros(n + 2, bool)
+    modifier[1:-1] = np.isin(types.kind(), MODIFIERS)
+    target = np.zeros(n + 2, np.int64)
+    target[1:-1] = np.minimum(types.size_type(), n + 1)
+    for _ in range(MAX_HOPS):
+        on = modifier[out]
+        if not on.any():
+            break
+        out[on] = target[out[on]]
+    return out
+
+
+def _sizes(types, pointer_nbytes):
+    """Kind and size in bytes of each type itself, int64 (types + 2,) each; type 0 and the last have NO_KIND."""
+    n = types.n_types
+    kind = np.full(n + 2, NO_KIND, np.int64)
+    kind[1:-1] = types.kind()
+    nbytes = np.zeros(n + 2, np.int64)
+    nbytes[1:-1] = types.size_type()
+    nbytes[kind == Kind.PTR] = pointer_nbytes
+    return kind, nbytes

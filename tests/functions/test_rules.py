@@ -1,0 +1,261 @@
+"""The rules of pahole's versions, its quirks, and the reasons they give, each with a smallest example."""
+
+from collections import Counter
+
+import pytest
+
+from harness import run
+from harness.errors import EncodeError
+from harness.functions import DEFAULT, POLICIES, QUIRKS, RULES, check_quirks, rules_of
+from harness.functions.policies import REASON_TEXT, Reason
+from tests.fixtures.build import program
+from tests.fixtures.handmade import Function, Param, faults, prepare, reasons
+from tests.writers.dwarf import Expr, Locations
+
+V24, V25, V31, V26_07 = "1.24", "1.25", "1.31", "2026-07"
+KEPT = ""
+SHARED, UNEXPECTED, CLASH, UNCERTAIN, REORDERED, OPTIMIZED, AMBIGUOUS, SUFFIXED = (REASON_TEXT[r] for r in (
+    Reason.SHARED_NAME, Reason.UNEXPECTED_REGISTER, Reason.INCONSISTENT_PROTOTYPE, Reason.UNCERTAIN_LOCATION,
+    Reason.REORDERED_PARAMETERS, Reason.OPTIMIZED_PARAMETERS, Reason.AMBIGUOUS_ADDRESS,
+    Reason.SUFFIXED_SYMBOL))  # fmt: skip
+
+FRAME = Expr(("fbreg", 0))
+
+
+def on_entry(register):
+    return Expr(("entry_value", Expr(("reg", register))), "stack_value")
+
+
+def longs(names, *places):
+    return [Param(name, place=place) for name, place in zip(names, places, strict=True)]
+
+
+def two_of(first, second, **how):
+    """Functions f of two units, with one parameter each."""
+    return [Function("f", [Param("a", first, 5)], unit=0, **how), Function("f", [Param("a", second, 5)], unit=1, **how)]
+
+
+SIX = longs("abcdef", 5, 4, 1, 2, 8, 9)
+
+EXAMPLES = {
+    "a wrong register": (
+        [Function("f", longs("ab", 4, 5))],
+        {V24: [KEPT], V25: [UNEXPECTED], V31: [UNEXPECTED], V26_07: [UNEXPECTED]}),
+    "a register behind one that is two words wide": (
+        [Function("f", [Param("a", "__int128", Expr(("reg", 5), ("piece", 8), ("reg", 4), ("piece", 8))),
+                        Param("b", place=1)])],
+        {V24: [KEPT], V25: [UNEXPECTED], V31: [UNEXPECTED], V26_07: [KEPT]}),
+    "a wrong register that is right in an entry value": (
+        [Function("f", [Param("a", place=Locations([(0, 4, Expr(("reg", 4))), (4, 8, on_entry(5))]))])],
+        {V24: [KEPT], V25: [UNEXPECTED], V31: [KEPT], V26_07: [UNEXPECTED]}),
+    "a wrong register in an entry value alone": (
+        [Function("f", [Param("a", place=Locations([(0, 4, FRAME), (4, 8, on_entry(4))]))])],
+        {V24: [KEPT], V25: [KEPT], V31: [UNEXPECTED], V26_07: [UNEXPECTED]}),
+    "a clone without a parameter": (
+        [Function("f", longs("ab", 5, None), longs("ab", None, None), symbols=["f.isra.0"])],
+        {V24: [SUFFIXED], V25: [KEPT], V31: [KEPT], V26_07: [OPTIMIZED]}),
+    "a clone with all of them": (
+        [Function("f", longs("ab", 5, 4), longs("ab", None, None), symbols=["f.constprop.0"])],
+        {V24: [SUFFIXED], V25: [KEPT], V31: [KEPT], V26_07: [KEPT]}),
+    "parameters in another order": (
+        [Function("f", longs("ba", 5, 4), longs("ab", None, None))],
+        {V24: [KEPT], V25: [KEPT], V31: [KEPT], V26_07: [REORDERED]}),
+    "a packed struct on the stack": (
+        [Function("f", [*SIX, Param("s", "struct packed", FRAME)])],
+        {V24: [KEPT], V25: [KEPT], V31: [UNCERTAIN], V26_07: [UNCERTAIN]}),
+    "one prototype at two addresses": (
+        two_of("long", "long"),
+        {V24: [KEPT, SHARED], V25: [KEPT, SHARED], V31: [AMBIGUOUS] * 2, V26_07: [AMBIGUOUS] * 2}),
+    "two prototypes at two addresses": (
+        two_of("long", "int"),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [AMBIGUOUS] * 2, V26_07: [AMBIGUOUS] * 2}),
+    "two prototypes at one address": (
+        two_of("long", "int", address=0x10000),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
+    "callbacks that take other types": (
+        two_of("fn(int)->int*", "fn(long)->int*", address=0x10000),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [KEPT] * 2, V26_07: [CLASH] * 2}),
+    "callbacks that take more": (
+        two_of("fn(int)->int*", "fn(int,int)->int*", address=0x10000),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
+    "callbacks that return other types": (
+        two_of("fn(int)->int*", "fn(int)->long*", address=0x10000),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
+}
+"""Functions, and what `current` makes of their instances under each version's rules."""
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_rules__what_current_says_in_each_version(tmp_path, example):
+    functions, expected = EXAMPLES[example]
+    prepared = prepare(tmp_path, *functions)
+    assert {rules: reasons(prepared, rules=rules)["f"] for rules in RULES} == expected
+    assert reasons(prepared)["f"] == expected[DEFAULT]
+    assert {why for rules in RULES for why in reasons(prepared, "all", rules=rules)["f"]} == {KEPT}
+
+
+def test_rules__each_version_differs_from_the_next_in_some_example():
+    versions = list(RULES)
+    for older, newer in zip(versions, versions[1:], strict=False):
+        assert any(expected[older] != expected[newer] for _, expected in EXAMPLES.values())
+
+
+def test_rules__consistent_leaves_several_addresses_and_1_24_compares_nothing(tmp_path):
+    same, other = two_of("long", "long"), two_of("long", "int")
+    for rules in RULES:
+        assert reasons(prepare(tmp_path, *same), "consistent", rules=rules) == {"f": [KEPT] * 2}
+        expected = KEPT if rules == V24 else CLASH
+        assert reasons(prepare(tmp_path, *other), "consistent", rules=rules) == {"f": [expected] * 2}
+
+
+@pytest.mark.parametrize(("one", "other", "clashes"), [
+    ("int", "unsigned", True), ("int", "const int", False), ("char*", "const char*", False), ("char*", "int*", True),
+    ("struct small", "struct odd", True), ("struct small", "struct small_t", True), ("char*", "const char*_t", True),
+    ("int", "long", True), ("__int128", "struct pair", True)])  # fmt: skip
+def test_rules__types_are_compared_and_names_of_parameters_are_not(tmp_path, one, other, clashes):
+    prepared = prepare(tmp_path, Function("f", [Param("a", one, 5)], unit=0),
+                       Function("f", [Param("another", other, 5)], unit=1))
+    assert reasons(prepared, "consistent") == {"f": [CLASH if clashes else KEPT] * 2}
+
+
+def test_rules__the_number_of_parameters_and_the_return_type_are_compared(tmp_path):
+    first = Function("f", [Param("a", place=5)])
+    for second in (Function("f", [], unit=1), Function("f", longs("ab", 5, 4), unit=1),
+                   Function("f", [Param("a", place=5)], variadic=True, unit=1),
+                   Function("f", [Param("a", place=5)], returns="long", unit=1),
+                   Function("f", [Param("a", place=5)], returns=None, unit=1)):  # fmt: skip
+        assert reasons(prepare(tmp_path, first, second), "consistent") == {"f": [CLASH] * 2}
+
+
+def test_rules__a_fault_of_one_instance_is_one_of_its_name(tmp_path):
+    prepared = prepare(tmp_path, Function("f", longs("ab", 5, 4)), Function("f", longs("ab", 4, 5), unit=1))
+    assert reasons(prepared, "consistent") == {"f": [UNEXPECTED] * 2}
+
+
+def test_rules__how_closely_locations_are_read(tmp_path):
+    made = {"first": Expr(("reg", 5)), "value": Expr(("breg", 5, 0), "stack_value"),
+            "later": Locations([(0, 4, FRAME), (4, 8, on_entry(5))]), "frame": FRAME, "nothing": Expr()}
+    prepared = prepare(tmp_path, *(Function(name, [Param("a", place=place)]) for name, place in made.items()))
+    optimized = {rules: {name for name, flags in faults(prepared, rules).items() if flags} for rules in RULES}
+    assert optimized == {V24: set(), V25: {"value", "later", "frame"}, V31: {"value", "frame", "nothing"},
+                         V26_07: {"frame", "nothing"}}  # fmt: skip
+
+
+def test_rules__1_24_knows_no_function_by_a_suffixed_symbol_elsewhere(tmp_path):
+    made = [Function("f", [Param("a", place=5)], symbols=[]), Function("g", symbols=["g", "f.isra.0"])]
+    assert KEPT not in reasons(prepare(tmp_path, *made), rules=V24)["f"]
+
+
+# Quirks
+
+
+def test_quirks__part_flags_lets_a_partial_body_spoil_its_parent(tmp_path):
+    prepared = prepare(tmp_path, Function("f", longs("ab", 5, 4)),
+                       Function("f", longs("ab", 4, 5), symbols=["f.part.0"]),
+                       Function("g", [Param("a", place=5)]), Function("g", [Param("a", "int", 5)], symbols=["g.cold"]))
+    part = REASON_TEXT[Reason.PARTIAL_BODY]
+    assert reasons(prepared) == {"f": [KEPT, part], "g": [KEPT, part]}
+    assert reasons(prepared, quirks=["part-flags"]) == {"f": sorted([UNEXPECTED, part]), "g": sorted([CLASH, part])}
+
+
+def test_quirks__no_ranges_does_not_see_a_clone_of_several_ranges(tmp_path):
+    origin, params = longs("ab", None, None), longs("ab", 5, None)
+    prepared = prepare(tmp_path, Function("f", params, origin, symbols=["f.isra.0"], code="ranges"),
+                       Function("g", params, origin, symbols=["g.isra.0"]))
+    assert reasons(prepared) == {"f": [OPTIMIZED], "g": [OPTIMIZED]}
+    assert reasons(prepared, quirks=["no-ranges"]) == {"f": [KEPT], "g": [OPTIMIZED]}
+    assert reasons(prepared, quirks=["part-flags"]) == {"f": [OPTIMIZED], "g": [OPTIMIZED]}
+
+
+def test_quirks__are_remembered_with_the_rules(tmp_path):
+    prepared = prepare(tmp_path, Function("f"))
+    encoded = run.encode(prepared, "current", ["plain"], rules=V31, quirks=["part-flags", "no-ranges"])
+    assert (encoded.rules, encoded.quirks) == (V31, ("no-ranges", "part-flags"))
+    assert run.encode(prepared, "current", ["plain"]).rules == DEFAULT == V26_07
+
+
+# Errors
+
+
+def test_errors__unknown_rules_and_quirks(tmp_path):
+    prepared = prepare(tmp_path, Function("f"))
+    for wrong in ("1.26", "", "1.31 ", "2026"):
+        expected = f"expected rules of 1.24, 1.25, 1.31, 2026-07, found {wrong!r}"
+        for call in (lambda wrong=wrong: rules_of(wrong), lambda wrong=wrong: run.encode(prepared, rules=wrong)):
+            with pytest.raises(EncodeError) as caught:
+                call()
+            assert expected in str(caught.value)
+    for wrong in (["ranges"], ["part-flags", ""], "part-flags"):
+        with pytest.raises(EncodeError, match=f"expected a quirk of {', '.join(QUIRKS)}, found '"):
+            check_quirks(wrong)
+        with pytest.raises(EncodeError, match="expected a quirk"):
+            run.encode(prepared, quirks=wrong)
+    assert check_quirks(()) == frozenset() and check_quirks(QUIRKS) == {
+        "part-flags", "no-ranges", "thumb-bit", "unnumbered-clang"}
+
+
+# Reasons
+
+
+@pytest.fixture(scope="module")
+def every(tmp_path_factory):
+    """Instances that reach every reason under some rules."""
+    return prepare(
+        tmp_path_factory.mktemp("every"),
+        Function("fine", [Param("a", place=5)]),
+        Function("unexpected", [Param("a", place=4)]),
+        *(Function("clash", [Param("a", type, 5)], unit=0, address=0x11000) for type in ("long", "int")),
+        Function("uncertain", [*SIX, Param("s", "struct packed", FRAME)]),
+        Function("reordered", longs("ba", 5, 4), longs("ab", None, None)),
+        Function("optimized", longs("ab", 5, None), longs("ab", None, None), symbols=["optimized.isra.0"]),
+        Function("ambiguous"), Function("ambiguous"),
+        Function("unnamed", [Param(None, place=5)]),
+        Function("partial"), Function("partial", symbols=["partial.part.0"]),
+        Function("alias", symbols=["other_name"]),
+        Function("overridden"), Function("overridden", symbols=[]),
+        Function("gone", symbols=[]),
+    )  # fmt: skip
+
+
+SELECTIONS = [(policy, rules, quirks) for policy in POLICIES for rules in RULES
+              for quirks in ((), ("part-flags", "no-ranges"))]
+
+
+def test_reasons__each_is_reached(every):
+    found = set()
+    for policy, rules, quirks in SELECTIONS:
+        found |= set(run.encode(every, policy, ["plain"], rules=rules, quirks=quirks).selection.reason.tolist())
+    assert found == set(Reason) and set(REASON_TEXT) == set(Reason)
+    assert len(set(REASON_TEXT.values())) == len(Reason)
+
+
+def test_reasons__of_the_newest_rules(every):
+    found = {name: why for name, why in reasons(every).items()}
+    text = {r.name: REASON_TEXT[r] for r in Reason}
+    assert found == {
+        "fine": [KEPT], "unexpected": [UNEXPECTED], "clash": [CLASH] * 2, "uncertain": [UNCERTAIN],
+        "reordered": [REORDERED], "optimized": [OPTIMIZED], "ambiguous": [AMBIGUOUS] * 2,
+        "unnamed": [text["UNNAMED_PARAMETER"]], "partial": sorted([KEPT, text["PARTIAL_BODY"]]),
+        "alias": [text["ALIAS_ONLY"]], "overridden": sorted([KEPT, text["OVERRIDDEN"]]),
+        "gone": [text["NO_SYMBOL"]]}  # fmt: skip
+
+
+@pytest.mark.parametrize(("policy", "rules", "quirks"), SELECTIONS)
+def test_reasons__encoded_and_skipped_add_up(every, policy, rules, quirks):
+    several = run.prepare(program("several_units").path, threads=1) if policy == "current" and not quirks else None
+    for prepared in (every, several):
+        if prepared is None:
+            continue
+        encoded = run.encode(prepared, policy, ["plain"], rules=rules, quirks=quirks)
+        counts = run._function_counts(prepared, encoded)
+        assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"] == len(prepared.table.die)
+        assert counts["skipped"] == {REASON_TEXT[Reason(r)]: n
+                                     for r, n in Counter(encoded.selection.reason.tolist()).items() if r}
+        assert (encoded.func != 0).sum() == (encoded.proto != 0).sum() == counts["encoded"]
+
+
+def test_reasons__once_keeps_one_instance_of_each_name(every):
+    for rules, policy in ((V24, "current"), (V25, "current")):
+        for name, why in reasons(every, policy, rules=rules).items():
+            assert why.count(KEPT) <= 1 and (SHARED not in why or KEPT in why), name
+    assert reasons(every, "consistent", rules=V24)["ambiguous"] == [KEPT] * 2

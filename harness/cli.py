@@ -341,7 +341,7 @@ def _print_rows(args, columns, rows):
     if not args.quiet:
         sys.stdout.flush()
         names = len({row[0] for row in rows})
-        print(f"{len(rows):,} rows, {names:,} names", file=sys.stderr)
+        print(f"{len(rows):,} row{'s' * (len(rows) != 1)}, {names:,} name{'s' * (names != 1)}", file=sys.stderr)
 
 
 def run_lookup(args):

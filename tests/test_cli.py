@@ -1,5 +1,7 @@
 """The command line as a process: exit codes, one line of error, nothing half-written, quick to start."""
 
+import csv
+import io
 import json
 import os
 import subprocess
@@ -114,3 +116,85 @@ def test_cli__measure_and_report_go_on_from_encode(folder, tmp_path):
     assert done.returncode == 0, done.stderr
     assert "FAILED" not in (tmp_path / "r" / "report.md").read_text()
     (folder / "measurements.csv").unlink()
+
+
+def test_cli__functions_lists_filters_and_counts(folder):
+    done = cli("functions", folder, "--name", "reset")
+    assert done.returncode == 0, done.stderr
+    head, *rows = done.stdout.splitlines()
+    assert head.split() == ["name", "address", "match", "section", "file", "faults", "reason"]
+    assert len(rows) == 2 and all(row.startswith("reset  0x") for row in rows)
+    assert done.stderr == "2 rows, 1 name\n"
+    listed = list(csv.DictReader(io.StringIO(cli("functions", folder, "--reason", "-", "--csv", "-q").stdout)))
+    every = list(csv.DictReader(io.StringIO((folder / "functions.csv").read_text())))
+    assert listed == [row for row in every if not row["reason"]]
+    dropped = cli("functions", folder, "--reason", "inconsistent", "--csv", "-q").stdout
+    assert {row["name"] for row in csv.DictReader(io.StringIO(dropped))} == {"init_once"}
+    assert "weak_strong" in cli("functions", folder, "--class", "no").stderr
+    assert "arch_setup" in cli("functions", folder, "--class", "weak_strong", "-q").stdout
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["--reason", "sunspots"], "expected a reason of"),
+    (["--match", "perfect"], "expected a match of"),
+    (["--fault", "mine"], "expected a fault of"),
+    (["--step", "dies_exact"], "expected a kernel for --step, found a result folder"),
+    (["--step", "upwards"], "expected a step of dies_declared,"),
+    (["--policy", "all"], "expected a kernel for --policy"),
+])
+def test_cli__functions_refuses_what_no_row_can_be(folder, arguments, words):
+    assert_refused(cli("functions", folder, *arguments), words)
+
+
+@pytest.mark.parametrize("step", ["dies_abstract", "dies_exact", "dies_overridden", "elf_body", "elf_alias"])
+def test_cli__functions_names_what_a_figure_of_the_funnel_counts(folder, step):
+    done = cli("functions", program("several_units").path, "--step", step, "--csv", "-q")
+    assert done.returncode == 0, done.stderr
+    counted = json.loads((folder / "manifest.json").read_text())["funnel"][step]
+    assert len(done.stdout.splitlines()) == 1 + counted and counted
+
+
+def test_cli__lookup_finds_names_and_addresses(folder):
+    done = cli("lookup", "reset", folder)
+    assert done.returncode == 0, done.stderr
+    assert "2 instances, 2 addresses" in done.stdout and "fentry, btf_func" in done.stdout
+    rows = list(csv.DictReader(io.StringIO(cli("lookup", "reset", folder, "--csv").stdout)))
+    addresses = {row["address"] for row in rows if row["encoding"] == "btf_func"}
+    assert len(addresses) == 2
+    for address in addresses:
+        assert "reset" in cli("lookup", address, folder).stdout
+    assert_refused(cli("lookup", "rezet", folder), "reset")
+
+
+def test_cli__lookup_takes_a_kernel(folder):
+    mine = cli("lookup", "reset", program("several_units").path, "-q")
+    assert mine.returncode == 0, mine.stderr
+    assert "policy all" in mine.stdout
+
+
+def test_cli__compare_says_that_one_build_is_itself(folder):
+    done = cli("compare", folder, folder)
+    assert done.returncode == 0, done.stderr
+    assert "Nothing moved." in done.stdout
+
+
+def test_cli__claims_judges_every_folder(folder):
+    done = cli("claims", folder)
+    assert done.returncode == 0, done.stderr
+    assert "no DIE of that name is here" in done.stdout.replace("\n    ", " ")
+    rows = list(csv.DictReader(io.StringIO(cli("claims", folder, "--csv").stdout)))
+    assert [row["id"] for row in rows] == ["cpumask_weight", "extra_funcs", "payload", "whole_growth", "func_protos"]
+    assert_refused(cli("claims", folder.parent / "none"), "expected a result folder or a report")
+
+
+def test_cli__encode_follows_rules_and_quirks(folder, tmp_path):
+    done = cli("encode", program("several_units").path, "-q", "-o", tmp_path, "--policy", "current", "--rules", "1.24",
+               "--quirk", "part-flags", "--encoding", "plain")
+    assert done.returncode == 0, done.stderr
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert manifest["rules"] == "1.24" and manifest["quirks"] == ["part-flags"]
+    assert manifest["registers"] == "numbered"
+    assert "another instance of the name is encoded" in manifest["functions"]["skipped"]
+    for wrong in (["--rules", "2"], ["--quirk", "luck"]):
+        assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", *wrong), "expected ")
+        assert not (tmp_path / "no").exists()

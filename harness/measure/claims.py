@@ -42,7 +42,9 @@ def whence_addresses(result, name):
         places = rows.groupby(["file", "line"]).size()
         source = f"one definition, {places.index[0][0]}:{places.index[0][1]}" if len(places) == 1 else (
             f"{len(places):,} definitions")
-        kind = "a static inline" if bool((rows.inline == 1).all()) else "a function"
+        # gcc says DW_AT_inline only of those that it inlined somewhere in the unit, too
+        header = bool(rows.file.str.endswith(".h").all())
+        kind = "a static inline" if header or bool((rows.inline == 1).any()) else "a function"
         return f": {' and '.join(parts)}, of {kind} with {source}, in {rows.unit.nunique():,} units{most}"
     inlined = result.inlined[result.inlined.name == name]
     if len(inlined):

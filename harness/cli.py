@@ -326,7 +326,8 @@ def _step(args):
     with ElfImage(kernel.path) as image:
         walked = walk(image, max(1, args.threads), declarations=declared)
         symbols = image.symbols()
-        return rows_of_step(args.step, walked, None if declared else join(walked, symbols), symbols, image)
+        return rows_of_step(args.step, walked, None if declared else join(walked, symbols, machine=image.machine),
+                            symbols, image)
 
 
 def _print_rows(args, columns, rows):

@@ -66,6 +66,11 @@ class SymbolClass(IntEnum):
 
 ASSEMBLER = (dw.DW_LANG_Mips_Assembler, dw.DW_LANG_Assembly)
 
+LEAD = {"EM_AARCH64": 8}
+"""Bytes that may stand between a function's symbol and DW_AT_low_pc, by machine: gcc puts the instructions that
+-fpatchable-function-entry leaves behind the label (arch/arm64/Makefile, CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS) before the
+code that DWARF describes. kallsyms and ftrace know the symbol's address."""
+
 PREFIXES = ((b"__pfx_", SymbolClass.PADDING), (b"__SCT__", SymbolClass.STATIC_CALL), (b"__cfi_", SymbolClass.CFI))
 
 
@@ -90,6 +95,8 @@ class FunctionTable(NamedTuple):
         Distinct addresses of function symbols with exactly the matched symbol's name: what kallsyms finds by name.
     suffixed : bool (instances,)
         The matched symbol's name has a suffix.
+    moved : bool (instances,)
+        DWARF's entry address is LEAD bytes behind the symbol's, which `address` is.
     clone : bool (instances,)
         A .constprop or .isra symbol of its name is at its address.
     unnamed : bool (instances,)
@@ -112,6 +119,7 @@ class FunctionTable(NamedTuple):
     n_addresses: np.ndarray
     symbol_addresses: np.ndarray
     suffixed: np.ndarray
+    moved: np.ndarray
     clone: np.ndarray
     unnamed: np.ndarray
     name_index: np.ndarray
@@ -122,7 +130,7 @@ class FunctionTable(NamedTuple):
     counts: dict
 
 
-def join(walk, symbols, *, fallback=True):
+def join(walk, symbols, *, fallback=True, machine=None):
     """The FunctionTable of a file.
 
     Parameters
@@ -131,6 +139,8 @@ def join(walk, symbols, *, fallback=True):
     symbols : harness.elf.SymbolTable
     fallback : bool
         Give a function none of whose DIEs has a matched address the address of its only symbol.
+    machine : str, optional
+        ELF e_machine; LEAD says what it is for.
     """
     f = walk.functions
     blob = walk.strings.blob
@@ -156,9 +166,16 @@ def join(walk, symbols, *, fallback=True):
 
     # (name, address) as one sortable number: addresses by rank
     dies = np.flatnonzero(has_code & named)
-    ranks = np.unique(np.concatenate([sym_addr, f.entry[dies]]))
+    entry = f.entry[dies]
+    lead = np.uint64(LEAD.get(machine, 0))
+    before = entry - np.minimum(lead, entry)
+    ranks = np.unique(np.concatenate([sym_addr, entry, before]))
     sym_key = sym_name << 32 | np.searchsorted(ranks, sym_addr)
-    die_key = name_of_die[dies].astype(np.int64) << 32 | np.searchsorted(ranks, f.entry[dies])
+    die_key = name_of_die[dies].astype(np.int64) << 32 | np.searchsorted(ranks, entry)
+    lead_key = name_of_die[dies].astype(np.int64) << 32 | np.searchsorted(ranks, before)
+    moved = ~np.isin(die_key, sym_key) & np.isin(lead_key, sym_key)
+    die_key = np.where(moved, lead_key, die_key)
+    entry = np.where(moved, before, entry)
 
     # the best symbol of each key: exact before suffixed before .part, then file order
     order = np.lexsort((np.arange(len(sym)), part.astype(np.int8) * 2 + suffixed, sym_key))
@@ -177,7 +194,7 @@ def join(walk, symbols, *, fallback=True):
     name_has_symbol[sym_name[~part]] = True
     lost = match == Match.NONE
     match[lost & name_has_symbol[name_of_die[dies]]] = Match.OVERRIDDEN
-    match[lost & np.isin(f.entry[dies], symbols.value[func_symbols])] = Match.ALIAS
+    match[lost & np.isin(entry, symbols.value[func_symbols])] = Match.ALIAS
 
     # distinct addresses of each name
     whole = np.unique(sym_key[~part])
@@ -216,7 +233,7 @@ def join(walk, symbols, *, fallback=True):
     name_index = name_of_die[die]
     counts = dict(walk.counts)
     elf_class = np.where(known, SymbolClass.ELSEWHERE, SymbolClass.NO_DIE).astype(np.uint8)
-    elf_class[np.isin(symbols.value[func_symbols], f.entry[dies[match != Match.OVERRIDDEN]])] = SymbolClass.ALIAS
+    elf_class[np.isin(symbols.value[func_symbols], entry[match != Match.OVERRIDDEN])] = SymbolClass.ALIAS
     elf_class[known_rows[np.isin(sym_key, die_key)]] = SymbolClass.BODY
     elf_class[(every_flag & jk.NON_FUNCTION) != 0] = SymbolClass.PIECE
     elf_class[np.isin(func_symbols, fallback_symbols)] = SymbolClass.FALLBACK
@@ -240,11 +257,11 @@ def join(walk, symbols, *, fallback=True):
     by_symbol = np.zeros(len(symbols.name) + 1, np.int32)  # the last one is that of no symbol, row -1
     by_symbol[func_symbols] = same_name
     return FunctionTable(
-        die, f.name[die], np.concatenate([f.entry[dies], fallback_address]),
+        die, f.name[die], np.concatenate([entry, fallback_address]),
         np.concatenate([match, np.full(n_fallback, Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
         by_symbol[symbol], np.isin(symbol, func_symbols[(every_flag & jk.SUFFIXED) != 0]),
-        np.concatenate([clone, np.zeros(n_fallback, bool)]), unnamed_die[die], name_index, name_start, by_name,
-        func_symbols, elf_class, counts)
+        np.concatenate([moved, np.zeros(n_fallback, bool)]), np.concatenate([clone, np.zeros(n_fallback, bool)]),
+        unnamed_die[die], name_index, name_start, by_name, func_symbols, elf_class, counts)
 
 
 def _distinct_addresses(group, address):

@@ -237,7 +237,7 @@ def test_kernel__the_rules_of_1_24_give_the_names_of_its_own_btf(prepared, tmp_p
 def test_kernel__every_step_of_the_funnel_lists_what_it_counts(kernel):
     with ElfImage(kernel.path) as image:
         walked, symbols = walk(image, 2), image.symbols()
-        joined = join(walked, symbols)
+        joined = join(walked, symbols, machine=image.machine)
         for step in STEPS:
             if step != "dies_declared":
                 assert len(rows_of_step(step, walked, joined, symbols, image)[1]) == joined.counts[step]

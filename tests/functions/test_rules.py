@@ -6,11 +6,12 @@ import pytest
 
 from harness import run
 from harness.errors import EncodeError
-from harness.functions import DEFAULT, POLICIES, QUIRKS, RULES, check_quirks, rules_of
+from harness.functions import DEFAULT, POLICIES, QUIRKS, RULES, Match, check_quirks, rules_of
 from harness.functions.policies import REASON_TEXT, Reason
 from tests.fixtures.build import program
 from tests.fixtures.handmade import Function, Param, faults, prepare, reasons
 from tests.writers.dwarf import Expr, Locations
+from tests.writers.elf import EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64
 
 V24, V25, V31, V26_07 = "1.24", "1.25", "1.31", "2026-07"
 KEPT = ""
@@ -167,6 +168,41 @@ def test_quirks__no_ranges_does_not_see_a_clone_of_several_ranges(tmp_path):
     assert reasons(prepared, quirks=["part-flags"]) == {"f": [OPTIMIZED], "g": [OPTIMIZED]}
 
 
+CLONE = (longs("ab", 0, None), longs("ab", None, None))
+"""Parameters and origin of a clone that lacks its second parameter, where arguments begin in register 0."""
+
+
+def test_quirks__patchable_entry_does_not_see_a_symbol_before_the_code(tmp_path):
+    prepared = prepare(tmp_path, Function("f", *CLONE, symbols=["f.isra.0"], lead=8, address=0x10000),
+                       Function("g", [Param("a", place=0)], symbols=["g"], lead=8, address=0x10020),
+                       Function("g", [Param("a", place=0)], symbols=["g"], lead=8, address=0x10040, unit=1),
+                       Function("far", [Param("a", place=0)], lead=12, address=0x10060), machine=EM_AARCH64)
+    table = prepared.table
+    assert table.address.tolist() == [0x10000, 0x10020, 0x10040, 0x1006C, 0x10060]
+    assert [Match(m).name for m in table.match] == ["SUFFIX", "EXACT", "EXACT", "OVERRIDDEN", "FALLBACK"]
+    assert table.moved.tolist() == [True, True, True, False, False]
+    assert reasons(prepared, "consistent")["f"] == [OPTIMIZED]
+    assert reasons(prepared, "consistent", quirks=["patchable-entry"])["f"] == [KEPT]
+    elsewhere = prepare(tmp_path, Function("g", [Param("a", place=5)], lead=8), machine=EM_X86_64)
+    assert [Match(m).name for m in elsewhere.table.match] == ["OVERRIDDEN", "FALLBACK"]
+
+
+def test_quirks__thumb_bit_does_not_see_a_thumb_function(tmp_path):
+    prepared = prepare(tmp_path, Function("f", *CLONE, symbols=["f.isra.0"], lead=-1, address=0x10001),
+                       machine=EM_ARM, bits=32)
+    assert prepared.table.address.tolist() == [0x10000]
+    assert [Match(m).name for m in prepared.table.match] == ["SUFFIX"]
+    assert reasons(prepared) == {"f": [OPTIMIZED]}
+    assert reasons(prepared, quirks=["thumb-bit"]) == {"f": [KEPT]}
+
+
+def test_quirks__unnumbered_clang_takes_every_register_for_a_wrong_one(tmp_path):
+    prepared = prepare(tmp_path, Function("f", [Param("a", place=10)]), machine=EM_RISCV,
+                       producer="Debian clang version 14.0.6")
+    assert reasons(prepared) == {"f": [KEPT]}
+    assert reasons(prepared, quirks=["unnumbered-clang"]) == {"f": [UNEXPECTED]}
+
+
 def test_quirks__are_remembered_with_the_rules(tmp_path):
     prepared = prepare(tmp_path, Function("f"))
     encoded = run.encode(prepared, "current", ["plain"], rules=V31, quirks=["part-flags", "no-ranges"])
@@ -191,7 +227,7 @@ def test_errors__unknown_rules_and_quirks(tmp_path):
         with pytest.raises(EncodeError, match="expected a quirk"):
             run.encode(prepared, quirks=wrong)
     assert check_quirks(()) == frozenset() and check_quirks(QUIRKS) == {
-        "part-flags", "no-ranges", "thumb-bit", "unnumbered-clang"}
+        "part-flags", "no-ranges", "thumb-bit", "patchable-entry", "unnumbered-clang"}
 
 
 # Reasons

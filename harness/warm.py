@@ -24,10 +24,12 @@ def start():
         thread.start()
         return thread
     try:
-        return subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.DEVNULL,
-                                stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.DEVNULL,
+                                   stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
         return None  # then this process compiles all by itself
+    threading.Thread(target=process.wait, daemon=True).start()
+    return process
 
 
 def load():

@@ -113,8 +113,6 @@ def select(policy, table, walk, types, id_map, faults, rules, quirks=frozenset()
                 reason[names[table.name_index]] = why
         if rules.optimized:
             clone = table.clone.copy()
-            if "thumb-bit" in quirks and faults.machine == "EM_ARM":
-                clone[:] = False
             if "patchable-entry" in quirks:
                 clone[table.moved] = False
             changed = clone | ((f.flags[table.die] & wt.FN_NOCALL) != 0) & walk.unit_clang[f.unit[table.die]]

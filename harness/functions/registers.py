@@ -46,13 +46,11 @@ class Faults(NamedTuple):
         Parameters that are not passed: a reordered clone lists them, without a register.
     convention : Convention
         NONE if the machine has no rule.
-    machine : str
     """
 
     flags: np.ndarray
     dropped: np.ndarray
     convention: object
-    machine: str
 
 
 def read_faults(walk, types, id_map, machine, bits, rules, quirks=frozenset()):
@@ -130,7 +128,7 @@ def read_faults(walk, types, id_map, machine, bits, rules, quirks=frozenset()):
         for p in behind[_is_named_struct(types, param_type[named[behind]])].tolist():
             if looks_packed(types, int(param_type[named[p]]), address_size):
                 flags[np.searchsorted(param, p, side="right") - 1] |= np.uint8(Fault.UNCERTAIN_LOCATION)
-    return Faults(flags, dropped, abi, machine)
+    return Faults(flags, dropped, abi)
 
 
 def _is_named_struct(types, ids):

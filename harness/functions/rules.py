@@ -76,7 +76,6 @@ DEFAULT = list(RULES)[-1]
 QUIRKS = {
     "part-flags": "let the DIEs of .part bodies, which carry their parent's name, spoil that name",
     "no-ranges": "see no address in a DIE that has DW_AT_ranges and no DW_AT_low_pc",
-    "thumb-bit": "match no address on 32-bit ARM, because the symbols of Thumb functions have bit 0 set",
     "patchable-entry": "match no address of a function whose symbol stands before the entry that DWARF gives (arm64)",
     "unnumbered-clang": "take every register for a wrong one in clang's code where the registers' numbers are unknown",
 }

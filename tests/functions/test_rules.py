@@ -187,13 +187,12 @@ def test_quirks__patchable_entry_does_not_see_a_symbol_before_the_code(tmp_path)
     assert [Match(m).name for m in elsewhere.table.match] == ["OVERRIDDEN", "FALLBACK"]
 
 
-def test_quirks__thumb_bit_does_not_see_a_thumb_function(tmp_path):
+def test_join__a_thumb_function_s_symbol_is_at_its_address(tmp_path):
     prepared = prepare(tmp_path, Function("f", *CLONE, symbols=["f.isra.0"], lead=-1, address=0x10001),
                        machine=EM_ARM, bits=32)
     assert prepared.table.address.tolist() == [0x10000]
     assert [Match(m).name for m in prepared.table.match] == ["SUFFIX"]
     assert reasons(prepared) == {"f": [OPTIMIZED]}
-    assert reasons(prepared, quirks=["thumb-bit"]) == {"f": [KEPT]}
 
 
 def test_quirks__unnumbered_clang_takes_every_register_for_a_wrong_one(tmp_path):
@@ -227,7 +226,7 @@ def test_errors__unknown_rules_and_quirks(tmp_path):
         with pytest.raises(EncodeError, match="expected a quirk"):
             run.encode(prepared, quirks=wrong)
     assert check_quirks(()) == frozenset() and check_quirks(QUIRKS) == {
-        "part-flags", "no-ranges", "thumb-bit", "patchable-entry", "unnumbered-clang"}
+        "part-flags", "no-ranges", "patchable-entry", "unnumbered-clang"}
 
 
 # Reasons

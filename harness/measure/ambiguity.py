@@ -186,10 +186,10 @@ def aliases(result):
     import pandas as pd
 
     here = addressable(result).drop_duplicates(["name", "address"]).sort_values(["address", "name"], kind="stable")
-    group = here.groupby("address")
+    group = here[here.address.duplicated(keep=False)].groupby("address")
     out = pd.DataFrame({"names": group.size(), "aliases": group.name.agg(" ".join),
                         "signatures": group.signature.nunique(), "section": group.section.first()})
-    out = out[out.names > 1].reset_index()
+    out = out.reset_index()
     return out[list(ALIAS_COLUMNS)].astype({c: COLUMNS[c].dtype for c in ALIAS_COLUMNS})
 
 

@@ -21,6 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.errors import MeasureError
+from harness.functions.listing import Strings
 from harness.measure.ambiguity import addressable, at_runtime
 from harness.measure.columns import frame
 from harness.measure.result import BASELINE, SHIPPED
@@ -279,7 +280,7 @@ def reached(result, encoding, rules=RULES):
     out = pd.DataFrame({"with_site": group.site.any(), "at_runtime": group.run.all()})
 
     ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
-    names = pd.Series([file.name(i).decode("utf-8", "surrogateescape") for i in ids.tolist()], dtype="object")
+    names = pd.Series(_names(file, ids), dtype="object")
     ours, theirs = func_addresses(file)
     strange = ~np.isin(theirs, out.index.to_numpy())
     if strange.any():
@@ -384,10 +385,16 @@ def refusals(results, rules=RULES):
         for reason in Untraceable:
             mine = why == reason
             rows.append((result.policy, UNTRACEABLE_TEXT[reason], len(np.unique(protos[mine])), int(mine.sum())))
-        denied = [protos[k] for k, i in enumerate(ids.tolist())
-                  if why[k] == Untraceable.TRACEABLE and file.name(i).decode("utf-8", "surrogateescape") in DENIED]
+        denied = [proto for proto, reason, name in zip(protos.tolist(), why.tolist(), _names(file, ids), strict=True)
+                  if reason == Untraceable.TRACEABLE and name in DENIED]
         rows.append((result.policy, "(denied by name)", len(set(denied)), len(denied)))
     return frame(rows, REFUSAL_COLUMNS)
+
+
+def _names(file, ids):
+    """Names of types, list of str."""
+    offsets = file.types.words[file.types.start[ids]]
+    return [name.decode("utf-8", "surrogateescape") for name in Strings(file.strings.blob).list(offsets)]
 
 
 def _all_reached(results, rules):

@@ -8,7 +8,7 @@ BIN := .venv/bin
 .PHONY: help setup report test lint bench sample kernels clean
 help:
 	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure and render into reports/"
-	@echo "make test                                       the tests (two minutes on two cores, no network)"
+	@echo "make test                                       the tests (three to four minutes on two cores, no network)"
 	@echo "make setup | lint | bench | kernels | sample | clean"
 
 setup: .venv/done

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+from harness.functions.join import Match, SymbolClass
 from harness.measure.columns import frame
 from harness.measure.result import BASELINE, SHIPPED
 
@@ -15,6 +16,14 @@ INVARIANT_COLUMNS = ("policy", "invariant", "statement", "holds", "detail")
 
 OF_FUNCTIONS = ("FUNC", "DECL_TAG")
 """Kinds in which encodings may differ."""
+
+
+SUMS = {
+    "subprogram_dies": ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_code", "dies_with_code"),
+    "dies_with_code": tuple(f"dies_{m.name.lower()}" for m in Match if m != Match.FALLBACK),
+    "elf_function_symbols": tuple(f"elf_{c.name.lower()}" for c in SymbolClass),
+}
+"""Counts of the funnel and what each is made of: nothing vanishes on the side of DWARF nor on that of the ELF file."""
 
 
 def check_invariants(result, table, again=None):
@@ -54,6 +63,11 @@ def functions(result):
         seen = funnel["dies_with_code"] + funnel["fallback"]
         yield ("1 functions", "DIEs with code + added by fallback == instances", seen == f["instances"],
                f"{funnel['dies_with_code']:,} + {funnel['fallback']:,} = {seen:,}")
+    for whole, parts in SUMS.items():
+        if whole in funnel:
+            total = sum(funnel.get(part, 0) for part in parts)
+            yield ("1 functions", f"the parts of {whole} sum to it", total == funnel[whole],
+                   f"{' + '.join(f'{funnel.get(part, 0):,}' for part in parts)} = {total:,}, {whole} {funnel[whole]:,}")
     n_funcs = result.accounts[BASELINE].kinds["FUNC"][0]
     yield ("1 functions", "FUNCs of the baseline file == FUNCs that the manifest counts", n_funcs == f["funcs"],
            f"{n_funcs:,} in the file, {f['funcs']:,} in the manifest")

@@ -29,6 +29,9 @@ INSTANCES = [
 ]
 
 
+MATCHES = ("none", "exact", "suffix", "part", "alias", "overridden")
+
+
 class Blob:
     """Strings, each once."""
 
@@ -139,7 +142,10 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
         "functions": {"instances": len(instances), "encoded": len(kept), "skipped": skipped, "pairs": len(kept),
                       "addresses": len({i[1] for i in kept}), "names": len({i[0] for i in kept}),
                       "funcs": len({(i[0], i[3]) for i in kept})},
-        "funnel": {"dies_with_code": len(instances) - fallback, "fallback": fallback},
+        "funnel": {"subprogram_dies": 20 + len(instances) - fallback, "dies_declared": 20,
+                   "dies_with_code": len(instances) - fallback, "fallback": fallback,
+                   **{f"dies_{m}": sum(i[2] == m for i in instances) for m in MATCHES},
+                   "elf_function_symbols": 7, "elf_body": 4, "elf_padding": 3},
     }
     (folder / "manifest.json").write_text(json.dumps(manifest))
     return folder

@@ -47,7 +47,8 @@ def parser():
         p.add_argument("--rules", metavar="VERSION",
                        help="follow the selection rules of pahole 1.24, 1.25, 1.31 or 2026-07 (default, 1436daf)")
         p.add_argument("--quirk", action="append", default=[], metavar="NAME",
-                       help="repeat a fault of pahole: part-flags or no-ranges; may be repeated")
+                       help="repeat a fault of pahole: part-flags, no-ranges, patchable-entry or unnumbered-clang; "
+                            "may be repeated")
 
     kernel = dict(metavar="KERNEL", help="path of an ELF file with DWARF, a catalogue name, or a package name")
     verb("kernels", "list the catalogue and what is cached", run_kernels)
@@ -248,7 +249,7 @@ def run_report(args):
     from harness.functions.policies import POLICIES
 
     out = Path(args.output)
-    if (Path(args.source) / "manifest.json").is_file():
+    if _is_result(args.source):
         folders = [Path(args.source)]
     else:
         kernel = kernels.resolve(args.source, progress=not args.quiet)
@@ -268,6 +269,11 @@ def run_report(args):
     return EXIT_OK
 
 
+def _is_result(source):
+    """Whether a KERNEL|DIR is a result folder."""
+    return (Path(source) / "manifest.json").is_file()
+
+
 @contextmanager
 def _result(args, source, policy="all", encodings=None):
     """The Result of a folder, or of a kernel encoded into a temporary one."""
@@ -276,7 +282,7 @@ def _result(args, source, policy="all", encodings=None):
     from harness import kernels, measure, run
     from harness.functions import DEFAULT
 
-    if (Path(source) / "manifest.json").is_file():
+    if _is_result(source):
         yield measure.load(source)
         return
     kernel = kernels.resolve(source, progress=not args.quiet)
@@ -291,18 +297,18 @@ def run_functions(args):
     """`functions`."""
     from harness import measure
     from harness.errors import EncodeError
-    from harness.functions import check_quirks, rules_of
+    from harness.functions import DEFAULT, check_quirks, rules_of
     from harness.functions.steps import check_step
     from harness.measure import choose
 
     check_quirks(args.quirk)
-    rules_of(args.rules) if args.rules else None
+    rules_of(args.rules or DEFAULT)
     if args.step is not None:
         check_step(args.step)
         columns, rows = _step(args)
         _print_rows(args, columns, rows)
         return
-    if (Path(args.source) / "manifest.json").is_file() and (args.rules or args.quirk or args.policy):
+    if _is_result(args.source) and (args.rules or args.quirk or args.policy):
         raise EncodeError("expected a kernel for --policy, --rules and --quirk, found a result folder", args.source)
     with _result(args, args.source, args.policy or "consistent", ["plain"]) as result:
         names = measure.names_of_class(result, args.klass) if args.klass else None
@@ -319,7 +325,7 @@ def _step(args):
     from harness.functions import join
     from harness.functions.steps import rows_of_step
 
-    if (Path(args.source) / "manifest.json").is_file():
+    if _is_result(args.source):
         raise EncodeError("expected a kernel for --step, found a result folder", args.source)
     kernel = kernels.resolve(args.source, progress=not args.quiet)
     declared = args.step == "dies_declared"

@@ -275,8 +275,8 @@ def encode(prepared, policy="consistent", encodings=None, rules=DEFAULT, quirks=
             tags_by_die.setdefault(target, []).append((name, component))
     tags = [(i, name, component) for i, die in enumerate(table.die[kept].tolist())
             for name, component in tags_by_die.get(die, ())] if tags_by_die else []
-    names = strings.array(table.name[kept])
     if kfunc_tags and prepared.kfuncs:
+        names = strings.array(table.name[kept])
         for i in np.flatnonzero(np.isin(names, np.array(list(prepared.kfuncs)))).tolist():
             tags += [(i, name, -1) for name in prepared.kfuncs[names[i]]]
     pairs, pair_of = enc.make_pairs(table.name[kept], prototypes.type_id, table.address[kept], has_address,

@@ -37,10 +37,6 @@ class Match(IntEnum):
     """No function symbol at its address, but its name's is elsewhere: a weak definition that lost at link time."""
 
 
-UNMATCHED = (Match.NONE, Match.ALIAS, Match.OVERRIDDEN)
-"""Matches that give an instance no symbol of its own."""
-
-
 class SymbolClass(IntEnum):
     """What a function symbol of the ELF file is to the DIEs."""
 

@@ -15,6 +15,7 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.functions import register_kernels as rk
 from harness.functions.conventions import convention
+from harness.functions.sizes import byte_size
 from harness.model import Kind
 
 
@@ -149,7 +150,7 @@ def looks_packed(types, type_id, address_size):
         offset, width = (bits & 0xFFFFFF, bits >> 24) if int(row[1]) >> 31 else (bits, 0)
         if offset // 8 > end // 8 and offset >= end + 8:
             return False  # a hole
-        n_bits = 8 * _size(types, member, address_size)
+        n_bits = 8 * byte_size(types, member, address_size, rk.MAX_HOPS)
         end = max(end, offset + (width or n_bits))
     if len(row) > 3 and width and n_bits:
         # what is left of the last bit-field's type is no padding
@@ -186,24 +187,3 @@ def natural_alignment(types, type_id, address_size, depth=0):
         else:
             return 1
     return 1
-
-
-def _size(types, type_id, address_size):
-    n = 1
-    for _ in range(rk.MAX_HOPS):
-        if type_id == 0:
-            return 0
-        row = types.row(type_id)
-        kind = int(row[1]) >> 24 & 0x7F
-        if kind == Kind.PTR:
-            return n * address_size
-        if kind in (Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64, Kind.STRUCT, Kind.UNION):
-            return n * int(row[2])
-        if kind == Kind.ARRAY:
-            n *= int(row[5])
-            type_id = int(row[3])
-        elif kind in (Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG):
-            type_id = int(row[2])
-        else:
-            return 0
-    return 0

@@ -9,6 +9,7 @@ import numpy as np
 
 from harness.dwarf import walk_tables as wt
 from harness.elf.image import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_OBJECT
+from harness.functions.sizes import byte_size
 from harness.model import Kind, StringTable, TypeTable, info_word
 
 PER_CPU = ".data..percpu"
@@ -74,7 +75,7 @@ def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
         name = walk.strings.get(int(v.name[i]))
         offset = int(v.addr[i]) - section.addr
         type_id = int(id_map[v.type[i]])
-        size = _byte_size(types, type_id, image.bits // 8)
+        size = byte_size(types, type_id, image.bits // 8)
         reason = None
         if v.flags[i] & wt.VF_ARTIFICIAL:
             reason = "artificial"
@@ -123,25 +124,3 @@ def _starts_with(blob, names, prefixes):
             hit &= blob[np.minimum(names.astype(np.int64) + k, len(blob) - 1)] == byte
         out |= hit
     return out
-
-
-def _byte_size(types, type_id, pointer_nbytes):
-    """Size of a type in bytes as C's sizeof gives it, 0 if it has none."""
-    factor = 1
-    for _ in range(256):
-        if not type_id:
-            return 0
-        row = types.row(type_id)
-        kind = int(row[1]) >> 24 & 0x7F
-        if kind in (Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64, Kind.FLOAT):
-            return factor * int(row[2])
-        if kind == Kind.PTR:
-            return factor * pointer_nbytes
-        if kind == Kind.ARRAY:
-            factor *= int(row[5])
-            type_id = int(row[3])
-        elif kind in (Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG):
-            type_id = int(row[2])
-        else:
-            return 0
-    return 0

@@ -11,9 +11,7 @@ from typing import NamedTuple
 
 from harness.errors import MeasureError
 from harness.measure.columns import COLUMNS, frame
-
-ADDRESSABLE = ("exact", "suffix", "fallback")
-"""Matches with a symbol that is the function's body: what fentry or a kprobe could be put on."""
+from harness.measure.functions import ADDRESSABLE
 
 LOST = "overridden"
 """Match of a definition that is not in the image although its name is: a weak one that lost to a strong one."""

@@ -325,10 +325,9 @@ def attachability(results, rules=RULES):
     Returns
     -------
     DataFrame
-        ATTACH_COLUMNS, a row per policy and encoding. unique_id + ambiguous_id + unreachable + no_func =
-        addresses, the same for
-        all. traceable, with_site and at_runtime count unique addresses of which that holds, each by itself; attachable
-        those of which all three hold.
+        ATTACH_COLUMNS, a row per policy and encoding. unique_id + ambiguous_id + unreachable + no_func = addresses, the
+        same for all. traceable, with_site and at_runtime count unique addresses of which that holds, each by itself;
+        attachable those of which all three hold.
 
     Raises
     ------

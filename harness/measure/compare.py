@@ -28,9 +28,7 @@ import numpy as np
 
 from harness.errors import MeasureError
 from harness.measure.columns import frame
-
-MATCHED = ("exact", "suffix", "fallback")
-"""Matches whose instances can be addressed: a symbol is their body. The others are not compared."""
+from harness.measure.functions import ADDRESSABLE, MATCHED
 
 TRUTH = ("name", "unit", "file")
 """Columns that make a counterpart."""
@@ -152,7 +150,7 @@ def _build_ids(a, b):
 
 def _remarks(a, b):
     """What to say first, tuple of str, and the matches to compare."""
-    remarks, matches = [], MATCHED
+    remarks, matches = [], ADDRESSABLE
     ids = _build_ids(a, b)
     if ids[0] and ids[0] == ids[1]:
         remarks.append(f"A and B are the same build: both have the build ID {ids[0]}.")
@@ -160,7 +158,7 @@ def _remarks(a, b):
         remarks.append(f"The policies differ ({a.policy}, {b.policy}); what is compared here does not depend on them.")
     fallback = [r.manifest.get("fallback", True) for r in (a, b)]
     if fallback[0] != fallback[1]:
-        matches = MATCHED[:2]
+        matches = MATCHED
         remarks.append("One of them was encoded without the fallback; instances that only it finds are left aside.")
     return tuple(remarks), matches
 

@@ -9,6 +9,9 @@ from harness.measure.columns import COLUMNS, frame
 MATCHED = ("exact", "suffix")
 """Matches that say: this symbol is this function's body. Not .part bodies, not functions without a DIE of their own."""
 
+ADDRESSABLE = (*MATCHED, "fallback")
+"""Matches with a symbol that is the function's body: what fentry or a kprobe could be put on."""
+
 STAGES = (
     ("subprogram_dies", "subprogram DIEs"),
     ("dies_declared", "- declarations"),

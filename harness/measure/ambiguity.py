@@ -9,9 +9,11 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+
 from harness.errors import MeasureError
 from harness.measure.columns import COLUMNS, frame
-from harness.measure.functions import ADDRESSABLE
+from harness.measure.functions import ADDRESSABLE, coded, first_rows
 
 LOST = "overridden"
 """Match of a definition that is not in the image although its name is: a weak one that lost to a strong one."""
@@ -70,13 +72,34 @@ SUMMARY_COLUMNS = (
 ALIAS_COLUMNS = ("address", "names", "aliases", "signatures", "section")
 
 
-def addressable(result):
-    """The rows of functions.csv that have an address, DataFrame.
+def addressable_rows(result):
+    """Rows of functions.csv that have an address, int64, ascending.
 
     Those that took a fallback which gave no address (a run without it) are left out.
     """
+    return result.once(_addressable_rows)
+
+
+def _addressable_rows(result):
     table = result.functions
-    return table[table.match.isin(ADDRESSABLE) & ~table.address.isin(NO_ADDRESS)]
+    return np.flatnonzero((table.match.isin(ADDRESSABLE) & ~table.address.isin(NO_ADDRESS)).to_numpy())
+
+
+def placed(result):
+    """Of these rows the first of each (name, address), and which of them are at an address that other names have, too.
+
+    Returns
+    -------
+    (int64 (n,), bool (n,))
+    """
+    return result.once(_placed)
+
+
+def _placed(result):
+    code, rows = coded(result), addressable_rows(result)
+    rows = first_rows(rows, code.name[rows], code.address[rows])
+    _, at, n_names = np.unique(code.address[rows], return_inverse=True, return_counts=True)
+    return rows, n_names[at] > 1
 
 
 def at_runtime(section):
@@ -96,17 +119,24 @@ def ambiguous_names(result):
         two have the same file of definition, source file of the compile unit, or file and line; false for a name
         with one instance, where nothing is to be separated. A line of 0 is unknown and tells nothing.
     """
+    return result.once(_ambiguous_names).copy()
+
+
+def _ambiguous_names(result):
     import pandas as pd
 
-    table = result.functions
-    here = addressable(result).drop_duplicates(["name", "address"])
-    lost = table[(table.match == LOST) & table.name.isin(here.name)]
-    names_at = here.groupby("address").name.nunique()
-    shared = here.name[here.address.isin(names_at.index[names_at > 1])]
-    n_addresses = here.groupby("name").address.size()
-    index = pd.Index(sorted({*n_addresses.index[n_addresses > 1], *lost.name, *shared}), dtype="object")
+    table, code = result.functions, coded(result)
+    here, is_shared = placed(result)
+    n_addresses = np.bincount(code.name[here], minlength=len(code.names))
+    lost = np.flatnonzero((table.match == LOST).to_numpy() & (n_addresses[code.name] > 0))
+    shared = code.name[here[is_shared]]
+    chosen = n_addresses > 1
+    chosen[code.name[lost]] = chosen[shared] = True
+    index = pd.Index(sorted(code.names[chosen]), dtype="object")
 
-    here = here[here.name.isin(index)]
+    # few names are ambiguous: from here on the tables are small
+    shared = set(code.names[shared])
+    here, lost = table.iloc[here[chosen[code.name[here]]]], table.iloc[lost]
     rows = pd.concat([here, lost])
     by_name, every = here.groupby("name"), rows.groupby("name")
     out = pd.DataFrame({
@@ -183,8 +213,8 @@ def aliases(result):
     """
     import pandas as pd
 
-    here = addressable(result).drop_duplicates(["name", "address"]).sort_values(["address", "name"], kind="stable")
-    group = here[here.address.duplicated(keep=False)].groupby("address")
+    rows, is_shared = placed(result)
+    group = result.functions.iloc[rows[is_shared]].sort_values(["address", "name"], kind="stable").groupby("address")
     out = pd.DataFrame({"names": group.size(), "aliases": group.name.agg(" ".join),
                         "signatures": group.signature.nunique(), "section": group.section.first()})
     out = out.reset_index()

@@ -21,9 +21,9 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.errors import MeasureError
-from harness.functions.listing import Strings
-from harness.measure.ambiguity import addressable, at_runtime
+from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
+from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
 from harness.model import Kind
 
@@ -116,8 +116,15 @@ MAX_HOPS = 32
 
 NO_KIND = 255
 
-ADDRESS_TAG = re.compile(rb"addr(?:ess)?=0x([0-9a-f]{1,16})\Z")
-"""Name of a DECL_TAG that is an address, in both spellings of the RFC of May 2023."""
+ADDRESS_TAGS = (b"address=0x", b"addr=0x")
+"""What the name of a DECL_TAG begins with that is an address, in both spellings of the RFC of May 2023; then come 1 to
+MAX_DIGITS hex digits in lower case."""
+
+MAX_DIGITS = 16
+
+DIGIT = np.full(256, 16, np.uint64)
+"""Value of each byte as a hex digit, 16 if it is none."""
+DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint64)
 
 WHOLE = 0xFFFFFFFF
 
@@ -234,17 +241,90 @@ def func_addresses(file):
     kind, start = types.kind(), types.start[1:-1]
     funcs = np.flatnonzero((kind == Kind.FUNC) & types.kind_flag())
     low, high = (types.words[start[funcs] + k].astype(np.uint64) for k in (3, 4))
-    pairs = set(zip((funcs + 1).tolist(), (high << np.uint64(32) | low).tolist(), strict=True))
     tags = np.flatnonzero(kind == Kind.DECL_TAG)
     target, component = types.words[start[tags] + 2].astype(np.int64), types.words[start[tags] + 3]
     valid = (target > 0) & (target <= types.n_types)
     whole = valid & (component == WHOLE) & (kind[np.where(valid, target, 1) - 1] == Kind.FUNC)
-    for tag, func in zip((tags[whole] + 1).tolist(), target[whole].tolist(), strict=True):
-        found = ADDRESS_TAG.match(file.name(tag))
-        if found:
-            pairs.add((func, int(found[1], 16)))
-    ordered = sorted(pairs)
-    return (np.array([f for f, _ in ordered], np.int64), np.array([a for _, a in ordered], np.uint64))
+    tagged, found = _tag_addresses(file.strings.blob, types.words[start[tags[whole]]])
+    func = np.concatenate([funcs + 1, target[whole][tagged]])
+    address = np.concatenate([high << np.uint64(32) | low, found])
+    order = np.lexsort((address, func))
+    func, address = func[order], address[order]
+    new = np.ones(len(func), bool)
+    new[1:] = (func[1:] != func[:-1]) | (address[1:] != address[:-1])
+    return func[new], address[new]
+
+
+def _tag_addresses(blob, offsets):
+    """Which of some names are addresses as in ADDRESS_TAGS, int64 (n,), and these addresses, uint64 (n,)."""
+    offsets = np.where(offsets < len(blob), offsets, 0).astype(np.int64)  # beyond the section nothing is said
+    ends = np.flatnonzero(blob == 0)
+    n_bytes = ends[np.searchsorted(ends, offsets)] - offsets
+    good, address = np.zeros(len(offsets), bool), np.zeros(len(offsets), np.uint64)
+    for prefix in ADDRESS_TAGS:
+        n_digits = n_bytes - len(prefix)
+        rows = np.flatnonzero((n_digits >= 1) & (n_digits <= MAX_DIGITS))
+        head = blob[offsets[rows, None] + np.arange(len(prefix))]
+        rows = rows[(head == np.frombuffer(prefix, np.uint8)).all(axis=1)]
+        at, fine, value = offsets[rows] + len(prefix), np.ones(len(rows), bool), np.zeros(len(rows), np.uint64)
+        for k in range(int(n_digits[rows].max(initial=0))):
+            more = k < n_digits[rows]
+            digit = DIGIT[blob[np.where(more, at + k, 0)]]
+            fine &= ~more | (digit < 16)
+            value = np.where(more, value << np.uint64(4) | digit, value)
+        good[rows], address[rows] = fine, value
+    rows = np.flatnonzero(good)
+    return rows, address[rows]
+
+
+class _Ground(NamedTuple):
+    """What functions.csv says of addresses, whatever the file.
+
+    Attributes
+    ----------
+    address : uint64 (addresses,)
+        Distinct ones, ascending.
+    with_site, at_runtime : bool (addresses,)
+        As in `reached`.
+    row : int64 (rows,)
+        Rows of functions.csv that have one of them.
+    at : int64 (rows,)
+        Which.
+    name : int64 (rows,)
+        As in Coded.
+    kept : bool (rows,)
+        The policy lets a FUNC describe it.
+    exact : bool (rows,)
+        Its symbol has the very name.
+    single : bool (rows,)
+        Symbols of that symbol's name are at one address only.
+    """
+
+    address: np.ndarray
+    with_site: np.ndarray
+    at_runtime: np.ndarray
+    row: np.ndarray
+    at: np.ndarray
+    name: np.ndarray
+    kept: np.ndarray
+    exact: np.ndarray
+    single: np.ndarray
+
+
+def _ground(result):
+    import pandas as pd
+
+    table, row, code = result.functions, addressable_rows(result), coded(result)
+    address, at = np.unique(code.address[row], return_inverse=True)
+    section, sections = pd.factorize(table.section)
+    run = at_runtime(pd.Series(sections, dtype="str")).to_numpy(bool)[section[row]]
+    with_site, runs = np.zeros(len(address), bool), np.ones(len(address), bool)
+    with_site[at[(table.ftrace != "0").to_numpy()[row]]] = True
+    runs[at[~run]] = False
+    exact = (table.symbol == table.name).to_numpy()[row]
+    single = (table.symbol_addresses == 1).to_numpy()[row]
+    return _Ground(address, with_site, runs, row, at, code.name[row], (table.reason == "").to_numpy()[row], exact,
+                   single)
 
 
 def reached(result, encoding, rules=RULES):
@@ -272,45 +352,77 @@ def reached(result, encoding, rules=RULES):
     """
     import pandas as pd
 
-    file = result.btf(encoding)
-    types = file.types
-    table = addressable(result)
-    address = table.address.map(lambda text: int(text, 16)).astype("uint64")
-    group = table.assign(address=address, site=table.ftrace != "0", run=at_runtime(table.section)).groupby("address")
-    out = pd.DataFrame({"with_site": group.site.any(), "at_runtime": group.run.all()})
-
+    file, ground = result.btf(encoding), result.once(_ground)
+    types, known = file.types, ground.address
     ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
-    names = pd.Series(_names(file, ids), dtype="object")
+    why = _refused(result, file, ids, rules)
+    takes = np.zeros(types.n_types + 1, bool)
+    takes[ids] = (why == Untraceable.TRACEABLE) & ~_denied(file, ids)
+    status, traceable = np.full(len(known), Status.NONE, np.int64), np.zeros(len(known), bool)
+
+    def stand(func, at, unique, otherwise):
+        """FUNCs stand for addresses, alone or not; of several statuses the best counts."""
+        np.maximum.at(status, at, np.where(unique, Status.UNIQUE, otherwise))
+        traceable[at[unique & takes[func]]] = True
+
     ours, theirs = func_addresses(file)
-    strange = ~np.isin(theirs, out.index.to_numpy())
+    at = np.searchsorted(known, theirs)
+    strange = (at == len(known)) | (np.append(known, np.uint64(0))[at] != theirs)
     if strange.any():
         raise MeasureError(f"expected addresses of functions.csv, found {theirs[strange][0]:#x} on "
                            f"[{ours[strange][0]}]", result.files[encoding])
-    per_func = pd.Series(ours).map(pd.Series(ours).value_counts())
-    explicit = pd.DataFrame({"func": ours, "address": theirs,
-                             "status": np.where(per_func == 1, Status.UNIQUE, Status.AMBIGUOUS)})
+    n_given = np.bincount(ours, minlength=types.n_types + 1)
+    stand(ours, at, n_given[ours] == 1, Status.AMBIGUOUS)
 
     # without an address of its own a FUNC stands for the name, for what the policy let it describe
-    by_name = pd.DataFrame({"func": ids, "name": names})
-    by_name = by_name[~by_name.func.isin(ours)]
-    by_name["rivals"] = by_name.groupby("name").func.transform("size")
-    kept = table.assign(address=address)[(table.reason == "") | (encoding == SHIPPED)]
-    named = kept[["name", "address", "symbol", "symbol_addresses"]].merge(by_name, on="name")
-    alone = (named.symbol_addresses == 1) & (named.rivals == 1)
-    named["status"] = np.where(named.symbol != named.name, Status.UNREACHABLE,
-                               np.where(alone, Status.UNIQUE, Status.AMBIGUOUS))
+    nameless = ids[n_given[ids] == 0]
+    name, func = _by_name(result, encoding, nameless)
+    n_names = len(coded(result).names)
+    rivals, func_of = np.bincount(name, minlength=n_names), np.zeros(n_names, np.int64)
+    func_of[name] = func
+    rows = np.flatnonzero((ground.kept | (encoding == SHIPPED)) & (rivals[ground.name] > 0))
+    exact, mine = ground.exact[rows], ground.name[rows]
+    stand(func_of[mine], ground.at[rows], exact & ground.single[rows] & (rivals[mine] == 1),
+          np.where(exact, Status.AMBIGUOUS, Status.UNREACHABLE))
 
-    every = pd.concat([explicit, named[["func", "address", "status"]]], ignore_index=True)
-    why = untraceable(types, types.words[types.start[ids] + 2], result.manifest["kernel"]["machine"], rules,
-                      result.manifest["kernel"]["bits"] // 8)
-    takes = set(ids[(why == Untraceable.TRACEABLE) & ~names.isin(DENIED).to_numpy()].tolist())
-    alone = every[every.status == Status.UNIQUE]
-    best = every.groupby("address").status.max()
-    out["status"] = best.reindex(out.index, fill_value=int(Status.NONE)).astype("int64")
-    out["traceable"] = out.index.isin(alone.address[alone.func.isin(takes)])
-    unique = out.status == Status.UNIQUE
-    out["attachable"] = unique & out.traceable & out.with_site & out.at_runtime
-    return out[["status", "traceable", "with_site", "at_runtime", "attachable"]]
+    unique = status == Status.UNIQUE
+    return pd.DataFrame({
+        "status": status, "traceable": traceable, "with_site": ground.with_site, "at_runtime": ground.at_runtime,
+        "attachable": unique & traceable & ground.with_site & ground.at_runtime,
+    }, index=pd.Index(known, name="address"))
+
+
+def _by_name(result, encoding, ids):
+    """Those FUNCs whose name functions.csv has: which name of Coded it is, and the type_id, int64 (n,) each."""
+    if not len(ids):
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
+    types = result.btf(encoding).types
+    where = result.once(_where)
+    name = np.array([where.get(text, -1) for text in result.texts(encoding).of(types.words[types.start[ids]])])
+    return name[name >= 0], ids[name >= 0]
+
+
+def _where(result):
+    """Where each name is in Coded.names, dict."""
+    return {name: i for i, name in enumerate(coded(result).names.tolist())}
+
+
+def _refused(result, file, ids, rules):
+    """Why fentry refuses the prototypes of some FUNCs, Untraceable (n,)."""
+    kernel = result.manifest["kernel"]
+    protos, which = np.unique(file.types.words[file.types.start[ids] + 2], return_inverse=True)
+    return untraceable(file.types, protos, kernel["machine"], rules, kernel["bits"] // 8)[which]
+
+
+def _denied(file, ids):
+    """Which FUNCs fentry refuses for their name, bool (n,)."""
+    blob, offsets = file.strings.blob, file.types.words[file.types.start[ids]].astype(np.int64)
+    head = blob[np.minimum(offsets[:, None] + np.arange(4), len(blob) - 1)].view(np.uint32)[:, 0]
+    # few names begin like one of these, so the others need not be looked at one by one
+    alike = np.flatnonzero(np.isin(head, np.frombuffer(b"".join(name.encode()[:4] for name in DENIED), np.uint32)))
+    out = np.zeros(len(ids), bool)
+    out[alike] = [file.strings.get(offset).decode("utf-8", "replace") in DENIED for offset in offsets[alike].tolist()]
+    return out
 
 
 def attachability(results, rules=RULES):
@@ -379,21 +491,13 @@ def refusals(results, rules=RULES):
         types = file.types
         ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
         protos = types.words[types.start[ids] + 2]
-        kernel = result.manifest["kernel"]
-        why = untraceable(types, protos, kernel["machine"], rules, kernel["bits"] // 8)
+        why = _refused(result, file, ids, rules)
         for reason in Untraceable:
             mine = why == reason
             rows.append((result.policy, UNTRACEABLE_TEXT[reason], len(np.unique(protos[mine])), int(mine.sum())))
-        denied = [proto for proto, reason, name in zip(protos.tolist(), why.tolist(), _names(file, ids), strict=True)
-                  if reason == Untraceable.TRACEABLE and name in DENIED]
-        rows.append((result.policy, "(denied by name)", len(set(denied)), len(denied)))
+        denied = protos[(why == Untraceable.TRACEABLE) & _denied(file, ids)]
+        rows.append((result.policy, "(denied by name)", len(np.unique(denied)), len(denied)))
     return frame(rows, REFUSAL_COLUMNS)
-
-
-def _names(file, ids):
-    """Names of types, list of str."""
-    offsets = file.types.words[file.types.start[ids]]
-    return [name.decode("utf-8", "surrogateescape") for name in Strings(file.strings.blob).list(offsets)]
 
 
 def _all_reached(results, rules):
@@ -415,26 +519,27 @@ def _all_reached(results, rules):
 def _attachability(every):
     rows = []
     for (policy, encoding), out in every.items():
-        counts = [int((out.status == status).sum())
-                  for status in (Status.UNIQUE, Status.AMBIGUOUS, Status.UNREACHABLE, Status.NONE)]
-        unique = out[out.status == Status.UNIQUE]
-        rows.append((policy, encoding, len(out), *counts, unique.traceable.sum(), unique.with_site.sum(),
-                     unique.at_runtime.sum(), out.attachable.sum()))
+        counts = np.bincount(out.status, minlength=len(Status))[[Status.UNIQUE, Status.AMBIGUOUS, Status.UNREACHABLE,
+                                                                 Status.NONE]].tolist()
+        unique = out.status == Status.UNIQUE
+        rows.append((policy, encoding, len(out), *counts, (unique & out.traceable).sum(),
+                     (unique & out.with_site).sum(), (unique & out.at_runtime).sum(), out.attachable.sum()))
     return frame(rows, ATTACH_COLUMNS)
 
 
 def _prices(results, every):
     by_policy = {result.policy: result for result in results}
+    attachable = {place: out.attachable.to_numpy() for place, out in every.items()}  # of the same addresses
     rows = []
-    for (policy, encoding), out in every.items():
+    for (policy, encoding), now in attachable.items():
         nbytes = by_policy[policy].files[encoding].stat().st_size
         for over, base in ((f"{BASELINE}, same policy", policy), (f"{BASELINE}, {TODAY}: today", TODAY)):
             if base not in by_policy or (base, BASELINE) == (policy, encoding):
                 continue
-            before = every[base, BASELINE].attachable
+            before = attachable[base, BASELINE]
             growth = nbytes - by_policy[base].files[BASELINE].stat().st_size
-            gained, forgone = int((out.attachable & ~before).sum()), int((before & ~out.attachable).sum())
-            rows.append((policy, encoding, over, growth, int(out.attachable.sum()), gained, forgone,
+            gained, forgone = int((now & ~before).sum()), int((before & ~now).sum())
+            rows.append((policy, encoding, over, growth, int(now.sum()), gained, forgone,
                          growth / gained if gained else np.nan,
                          growth / (gained - forgone) if gained > forgone else np.nan))
     return frame(rows, PRICE_COLUMNS)

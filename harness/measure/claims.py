@@ -5,9 +5,11 @@ from __future__ import annotations
 import tomllib
 from pathlib import Path
 
+import numpy as np
+
 from harness.errors import MeasureError
 from harness.measure.columns import frame
-from harness.measure.functions import MATCHED
+from harness.measure.functions import MATCHED, coded, first_rows, ranks
 from harness.measure.result import BASELINE
 
 CLAIMS = Path(__file__).resolve().parents[2] / "data" / "claims.toml"
@@ -23,9 +25,8 @@ SCHEMA = 1
 
 def addresses_of_name(result, name):
     """Distinct addresses of a name that an ELF symbol matches exactly or with a suffix."""
-    names = result.names
-    found = names[names.name == name].addresses
-    return int(found.iloc[0]) if len(found) else 0
+    table = result.functions
+    return table.address[(table.name == name) & table.match.isin(MATCHED)].nunique()
 
 
 def whence_addresses(result, name):
@@ -56,13 +57,15 @@ def whence_addresses(result, name):
 
 def whence_extra(result, encoding):
     """Whose FUNCs are the extra ones, in words."""
-    rows = result.functions[result.functions.reason == ""]
-    per_name = rows.drop_duplicates(["name", "address"]).groupby("name").size()
-    several = per_name[per_name > 1].sort_values(ascending=False, kind="stable")
+    code = coded(result)
+    rows = np.flatnonzero((result.functions.reason == "").to_numpy())
+    n_addresses = np.bincount(code.name[first_rows(rows, code.name[rows], code.address[rows])])
+    several = np.flatnonzero(n_addresses > 1)
     if not len(several):
         return ": no name that is encoded has several addresses"
-    return (f": {len(several):,} encoded names have {int(several.sum()):,} addresses together, most of them "
-            f"{several.index[0]} ({int(several.iloc[0]):,})")
+    most = several[np.lexsort((ranks(result)[several], -n_addresses[several]))[0]]
+    return (f": {len(several):,} encoded names have {int(n_addresses[several].sum()):,} addresses together, most of "
+            f"them {code.names[most]} ({n_addresses[most]:,})")
 
 
 def whence_payload(result, encoding):

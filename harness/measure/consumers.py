@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import errno
+import mmap
 import os
 import platform
 import re
@@ -11,6 +12,8 @@ import shutil
 import struct
 import subprocess
 import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
 
 from harness.measure.columns import frame
 
@@ -30,6 +33,9 @@ BPF_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280
 
 LOG_NBYTES = 64 << 20
 
+AT_ONCE = 2
+"""Runs of bpftool at a time; each keeps a core busy."""
+
 
 def ask_consumers(result, bpftool=None):
     """What bpftool and the running kernel say to each file of a Result: DataFrame CONSUMER_COLUMNS.
@@ -42,8 +48,10 @@ def ask_consumers(result, bpftool=None):
     bpftool : str, optional
         The program; looked for on the path and in the sbin folders when None.
     """
-    rows = [*ask_bpftool(result, bpftool), *ask_kernel(result)]
-    return frame(rows, CONSUMER_COLUMNS)
+    with ThreadPoolExecutor(1) as pool:
+        kernel = pool.submit(lambda: list(ask_kernel(result)))
+        rows = list(ask_bpftool(result, bpftool))
+    return frame(rows + kernel.result(), CONSUMER_COLUMNS)
 
 
 def find_bpftool():
@@ -61,16 +69,24 @@ def bpftool_version(program):
     return ", ".join(line.strip() for line in lines[:2]).replace(str(program), "bpftool")
 
 
-def run(program, *arguments):
-    """Run a program to its end: (exit status or a str saying why there is none, stdout, stderr), as text."""
+def run(program, *arguments, output=True):
+    """Run a program to its end: (exit status or a str saying why there is none, stdout, stderr), as text.
+
+    Standard output goes into a file, or with output=False nowhere: bpftool writes each line by itself, and a reader at
+    the other end of a pipe would be woken up for each of half a million.
+    """
     try:
-        done = subprocess.run([program, *map(str, arguments)], capture_output=True, timeout=TIMEOUT_S, check=False,
-                              stdin=subprocess.DEVNULL, env={**os.environ, "LC_ALL": "C"})
+        with tempfile.TemporaryFile() as out:
+            done = subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
+                                  stdout=out if output else subprocess.DEVNULL, timeout=TIMEOUT_S, check=False,
+                                  env={**os.environ, "LC_ALL": "C"})
+            out.seek(0)
+            stdout = out.read()
     except subprocess.TimeoutExpired:
         return f"no end within {TIMEOUT_S} s", "", ""
     except OSError as error:
         return f"cannot be run: {error.strerror}", "", ""
-    return done.returncode, done.stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    return done.returncode, stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
 
 
 def ask_bpftool(result, program=None):
@@ -80,8 +96,13 @@ def ask_bpftool(result, program=None):
         yield ("bpftool", "-", "not asked", "bpftool is not installed")
         return
     name = bpftool_version(program)
-    for encoding, path in result.files.items():
-        status, _, stderr = run(program, "btf", "dump", "file", path, "format", "raw")
+
+    def ask(path):
+        return run(program, "btf", "dump", "file", path, "format", "raw", output=False)
+
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(ask, result.files.values()))
+    for (encoding, path), (status, _, stderr) in zip(result.files.items(), answers, strict=True):
         said = [line.strip() for line in stderr.splitlines() if line.strip()]
         words = said[-1].replace(str(path), path.name) if said else ""
         if status == 0:
@@ -124,14 +145,23 @@ def load_into_kernel(data, number):
     if len(data) > MAX_BTF_NBYTES:
         return "refused", f"{words}: {len(data):,} bytes, more than the {MAX_BTF_NBYTES:,} that kernels take"
     for nbytes in (LOG_NBYTES, MAX_BTF_NBYTES - 1):  # older kernels take less room for the log
-        log = ctypes.create_string_buffer(nbytes)
+        log = (ctypes.c_char * nbytes).from_buffer(mmap.mmap(-1, nbytes))  # zeros, of which few pages are touched
         fd, _ = _btf_load(data, number, log)
         if fd >= 0:
             os.close(fd)
-        lines = [line for line in log.value.decode("utf-8", "replace").splitlines() if line.strip()]
-        if lines:
-            return "refused", f"{words}: {lines[-1].strip()}"
+        said = _last_line(log.value)
+        if said:
+            return "refused", f"{words}: {said}"
     return "refused", words
+
+
+def _last_line(data):
+    """The last line of a log that is not blank, stripped, or an empty str; the log of a kernel's BTF has 100,000."""
+    for line in reversed(data.split(b"\n")):
+        said = [part for part in line.decode("utf-8", "replace").splitlines() if part.strip()]
+        if said:
+            return said[-1].strip()
+    return ""
 
 
 def _btf_load(data, number, log):

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+from itertools import repeat
+from typing import NamedTuple
+
+import numpy as np
+
 from harness.errors import MeasureError
 from harness.functions.forms import FORM_COLUMNS
 from harness.measure.columns import COLUMNS, frame
@@ -41,6 +46,74 @@ STAGES = (
 """Counts of the manifest's funnel, in order, and what they are; each '-' group adds up to the line above it."""
 
 
+class Coded(NamedTuple):
+    """What rows of functions.csv are grouped by, as numbers: tens of thousands of groups are too many for pandas.
+
+    Attributes
+    ----------
+    names : object (names,)
+        The distinct names, str, by their first row.
+    name : int64 (rows,)
+        Which of them is a row's.
+    address : uint64 (rows,)
+    """
+
+    names: np.ndarray
+    name: np.ndarray
+    address: np.ndarray
+
+
+def coded(result):
+    """The Coded of a Result, made once.
+
+    Raises
+    ------
+    MeasureError
+        An address of functions.csv is not one.
+    """
+    return result.once(_coded)
+
+
+def _coded(result):
+    import pandas as pd
+
+    table = result.functions
+    name, names = pd.factorize(table.name.to_numpy(object))
+    try:
+        address = np.fromiter(map(int, table.address.tolist(), repeat(16)), np.uint64, len(table))
+    except (ValueError, OverflowError) as error:
+        raise MeasureError(f"expected addresses in hex, found: {error}", result.folder / "functions.csv") from error
+    return Coded(names, name.astype(np.int64), address)
+
+
+def ranks(result):
+    """Rank of each of Coded.names among them, int64 (names,)."""
+    return result.once(_ranks)
+
+
+def _ranks(result):
+    names = coded(result).names.tolist()
+    rank = np.empty(len(names), np.int64)
+    rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
+    return rank
+
+
+def first_rows(rows, *keys):
+    """Those of some rows that are the first with their keys, ascending.
+
+    Parameters
+    ----------
+    rows : int64 (n,)
+        Ascending.
+    keys : arrays (n,)
+    """
+    order = np.lexsort(keys)  # stable
+    new = np.ones(len(rows), bool)
+    if len(rows):
+        new[1:] = np.any([key[order[1:]] != key[order[:-1]] for key in keys], axis=0)
+    return np.sort(rows[order[new]])
+
+
 def funnel(result):
     """The way from DIEs to encoded functions: DataFrame stage, functions."""
     counts, functions = result.manifest["funnel"], result.manifest["functions"]
@@ -78,12 +151,14 @@ def skipped(results):
     """Instances by policy and reason for which they are left out: DataFrame policy, reason, instances, names."""
     rows = []
     for result in results:
-        table = result.functions
-        left_out = table[table.reason != ""]
-        for reason, group in left_out.groupby("reason", sort=True):
-            rows.append((result.policy, reason, len(group), group.name.nunique()))
-        rows.append((result.policy, "(encoded)", len(table) - len(left_out),
-                     table[table.reason == ""].name.nunique()))
+        texts, reason = _texts_of(result.functions.reason)
+        n = max(1, len(texts))
+        pairs = np.unique(coded(result).name * n + reason)  # each name once for each of its reasons
+        counts = dict(zip(texts, zip(np.bincount(reason, minlength=n).tolist(),
+                                     np.bincount(pairs % n, minlength=n).tolist(), strict=True), strict=False))
+        encoded = counts.pop("", (0, 0))
+        rows += [(result.policy, text, *numbers) for text, numbers in counts.items()]
+        rows.append((result.policy, "(encoded)", *encoded))
     return frame(rows, ("policy", "reason", "instances", "names"))
 
 
@@ -92,17 +167,43 @@ def names_by_addresses(result):
 
     All instances count that an ELF symbol matches exactly or with a suffix, whatever the policy makes of them.
     """
-    table = result.functions
-    matched = table[table.match.isin(MATCHED)]
-    group = matched.drop_duplicates(["name", "address"])
-    addresses = group.groupby("name").address.size()
-    exact, suffix = (group[group.match == m].groupby("name").address.size().reindex(addresses.index, fill_value=0)
-                     for m in MATCHED)
-    why = matched[matched.reason != ""].drop_duplicates(["name", "reason"]).sort_values(["name", "reason"])
-    reasons = why.groupby("name").reason.agg("; ".join).reindex(addresses.index, fill_value="")
-    rows = zip(addresses.index, addresses, exact, suffix, reasons, strict=True)
-    out = frame(rows, ("name", "addresses", "exact", "suffix", "reasons"))
-    return out.sort_values(["addresses", "name"], ascending=[False, True], kind="stable", ignore_index=True)
+    import pandas as pd
+
+    table, code = result.functions, coded(result)
+    match = table.match.to_numpy(object)
+    matched = np.flatnonzero(np.logical_or.reduce([match == m for m in MATCHED]))
+    once = first_rows(matched, code.name[matched], code.address[matched])
+    exact, suffix = (np.bincount(code.name[once[match[once] == m]], minlength=len(code.names)) for m in MATCHED)
+    addresses = exact + suffix
+    order = np.flatnonzero(addresses)
+    order = order[np.lexsort((ranks(result)[order], -addresses[order]))]
+    reasons = _reasons(code, matched, table.reason)
+    columns = {"name": code.names, "addresses": addresses, "exact": exact, "suffix": suffix, "reasons": reasons}
+    return pd.DataFrame({c: values[order] for c, values in columns.items()}).astype(
+        {c: COLUMNS[c].dtype for c in columns})
+
+
+def _reasons(code, rows, reason):
+    """The distinct reasons of some rows of each name, sorted and joined, object (names,); most names have none."""
+    out = np.full(len(code.names), "", object)
+    texts, reason = _texts_of(reason.iloc[rows])
+    left_out = np.array([text != "" for text in texts], bool)[reason]
+    pairs = np.unique(code.name[rows[left_out]] * len(texts) + reason[left_out])
+    if len(pairs):
+        name, reason = np.divmod(pairs, len(texts))
+        start = np.flatnonzero(np.diff(name, prepend=-1))
+        stop = np.append(start[1:], len(name))
+        out[name[start]] = [texts[reason[a]] if b == a + 1 else "; ".join(texts[reason[a:b]])
+                            for a, b in zip(start.tolist(), stop.tolist(), strict=True)]
+    return out
+
+
+def _texts_of(column):
+    """The distinct strings of a column that has few, sorted, object (texts,), and which of them each row has."""
+    import pandas as pd
+
+    which, texts = pd.factorize(column.to_numpy(object), sort=True)
+    return texts, which.astype(np.int64)
 
 
 def addresses_per_name(names):

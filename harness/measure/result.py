@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+
+import numpy as np
 
 from harness import btf
 from harness import encodings as enc
@@ -24,6 +27,37 @@ HEADLINE = "consistent"
 
 BASELINE = enc.names()[0]
 """The encoding that the others are measured against: the first of the registry."""
+
+
+class Texts(dict):
+    """The strings of a BtfFile by their offset, as str: all of them decoded at once, which is faster than one by one.
+
+    An offset inside a string, which is allowed, is looked up when it is asked for.
+
+    Raises
+    ------
+    BtfFormatError
+        An offset beyond the section.
+    """
+
+    def __init__(self, file):
+        self.file = file
+        self.data = file.strings.blob.tobytes()
+        texts = self.data.decode("utf-8", "surrogateescape").split("\0")
+        start = np.flatnonzero(file.strings.blob == 0) + 1
+        super().__init__(zip([0, *start[:-1].tolist()], texts[:-1], strict=True))
+
+    def __missing__(self, offset):
+        if offset >= len(self.data):
+            raise self.file.fault(f"expected a name_off below {len(self.data)}, found {offset}",
+                                  self.file.strings_start + len(self.data))
+        text = self.data[offset : self.data.index(b"\0", offset)].decode("utf-8", "surrogateescape")
+        self[offset] = text
+        return text
+
+    def of(self, offsets):
+        """The strings at some offsets, list of str."""
+        return [self[offset] for offset in offsets.tolist()]
 
 
 @dataclass(frozen=True)
@@ -71,6 +105,21 @@ class Result:
         return self._parsed[name]
 
     @cached_property
+    def _known(self):
+        return {}
+
+    def once(self, function, *arguments):
+        """``function(result, *arguments)``, kept for whoever asks next: what several frames are made from."""
+        asked = (function, *arguments)
+        if asked not in self._known:
+            self._known[asked] = function(self, *arguments)
+        return self._known[asked]
+
+    def texts(self, name):
+        """The Texts of an encoding or of SHIPPED, decoded once."""
+        return self.once(_texts, name)
+
+    @cached_property
     def names(self):
         """Matched function names by number of addresses, see harness.measure.functions.names_by_addresses."""
         from harness.measure.functions import names_by_addresses
@@ -113,14 +162,19 @@ class Result:
         import pandas as pd
 
         path = self.folder / name
+        dtypes = defaultdict(lambda: str, {c: "int64" if c in numbers else str for c in columns})
         try:
-            table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")
-            found = tuple(table.columns)
-            if found[: len(columns)] != columns:
-                raise MeasureError(f"expected the columns {','.join(columns)}, found {','.join(found)}", path)
-            return table.astype(dict.fromkeys(numbers, "int64"))
-        except (OSError, ValueError) as error:  # pandas' parser errors are ValueErrors
+            table = pd.read_csv(path, dtype=dtypes, keep_default_na=False, encoding_errors="surrogateescape")
+        except (OSError, ValueError, OverflowError) as error:  # pandas' parser errors are ValueErrors
             raise MeasureError(f"expected a table of functions, found: {error}", path) from error
+        found = tuple(table.columns)
+        if found[: len(columns)] != columns:
+            raise MeasureError(f"expected the columns {','.join(columns)}, found {','.join(found)}", path)
+        return table
+
+
+def _texts(result, name):
+    return Texts(result.btf(name))
 
 
 def load(folder):

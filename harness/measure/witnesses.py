@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
+
+import numpy as np
 
 from harness.errors import MeasureError
 from harness.measure.columns import frame
-from harness.measure.consumers import bpftool_version, find_bpftool, run
+from harness.measure.consumers import AT_ONCE, bpftool_version, find_bpftool, run
+from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
 from harness.model import Kind
 
@@ -44,22 +48,19 @@ def shipped_names(result):
     """
     if SHIPPED not in result.files:
         return None
-    ours, theirs = (_Named(result.btf(name)) for name in (BASELINE, SHIPPED))
-    functions = result.functions
+    ours, theirs = (_Named(result.btf(name), result.texts(name)) for name in (BASELINE, SHIPPED))
     n_ours, n_theirs = Counter(ours.functions()), Counter(theirs.functions())
-    differ = [name for _, name, _ in _differences(n_ours, n_theirs)]
-    known = dict(list(functions[functions.name.isin(differ)].groupby("name")[["match", "reason"]]))
-    kept = functions[functions.reason == ""].groupby("name").match.agg(frozenset)
-    suffixed = kept.index[[matches == {"suffix"} for matches in kept]]
-    n_suffixed = sum(1 for name in suffixed if n_theirs[name])
+    differ = list(_differences(n_ours, n_theirs))
+    known = _matches_and_reasons(result.functions, [name for _, name, _ in differ])
+    n_suffixed = sum(1 for name in _only_suffixed(result) if name in n_theirs)
     rows = list(_var_rows(ours, theirs))
     for kind, names in (("DATASEC", _Named.datasecs), ("DECL_TAG", _Named.decl_tags)):
         mine, other = Counter(names(ours)), Counter(names(theirs))
         rows += [(kind, where, name, times, "lists other variables" if kind == "DATASEC" else "")
                  for where, name, times in _differences(mine, other)]
-    alike = {OURS: ours.alike_but_for_names(), SHIPPED: theirs.alike_but_for_names()}
+    alike = {OURS: ours.alike_but_for_names(n_ours), SHIPPED: theirs.alike_but_for_names(n_theirs)}
     funcs = []
-    for where, name, times in _differences(n_ours, n_theirs):
+    for where, name, times in differ:
         reason = _func_reason(where, name, known.get(name), n_ours, n_theirs, n_suffixed)
         if n_ours[name] and n_theirs[name] and name in alike[where]:
             reason += "; they differ in parameter names only"
@@ -71,23 +72,41 @@ def shipped_names(result):
 
 def _differences(mine, other):
     """(where, name, times) of two Counters, by name."""
-    for name in sorted(mine.keys() | other.keys()):
+    names = {name for name, n in mine.items() if other.get(name) != n}
+    names |= {name for name, n in other.items() if mine.get(name) != n}
+    for name in sorted(names):
         times = mine[name] - other[name]
         if times:
             yield (OURS if times > 0 else SHIPPED), name, abs(times)
 
 
+def _matches_and_reasons(functions, names):
+    """What functions.csv says of some names, dict of str to list of (match, reason)."""
+    rows = functions[functions.name.isin(names)]
+    known = {}
+    for name, match, reason in zip(rows.name, rows.match, rows.reason, strict=True):
+        known.setdefault(name, []).append((match, reason))
+    return known
+
+
+def _only_suffixed(result):
+    """The names whose encoded instances all have a symbol with a suffix, list of str."""
+    code, functions = coded(result), result.functions
+    kept, suffix = (functions.reason == "").to_numpy(), (functions.match == "suffix").to_numpy()
+    n_kept, n_suffix = (np.bincount(code.name[rows], minlength=len(code.names)) for rows in (kept, kept & suffix))
+    return code.names[(n_kept > 0) & (n_kept == n_suffix)].tolist()
+
+
 def _func_reason(where, name, rows, n_ours, n_theirs, n_suffixed):
+    left_out = "; ".join(sorted({reason for _, reason in rows or ()} - {""}))
     if n_ours[name] and n_theirs[name]:
-        left_out = sorted(set(rows.reason) - {""}) if rows is not None else []
-        why = f"; left out here: {'; '.join(left_out)}" if left_out and where == SHIPPED else ""
+        why = f"; left out here: {left_out}" if left_out and where == SHIPPED else ""
         return f"FUNCs of one name and several prototypes: {n_ours[name]} here, {n_theirs[name]} shipped{why}"
     if rows is None:
         return "no DIE with code has this name" if where == SHIPPED else "not in functions.csv"
     if where == SHIPPED:
-        left_out = sorted(set(rows.reason) - {""})
-        return "left out here: " + "; ".join(left_out) if left_out else "not left out here"
-    kept = set(rows.match[rows.reason == ""])
+        return f"left out here: {left_out}" if left_out else "not left out here"
+    kept = {match for match, reason in rows if reason == ""}
     if kept == {"suffix"}:
         return f"all its symbols have a suffix (.isra, .constprop); of such names the shipped file has {n_suffixed:,}"
     if kept == {"fallback"}:
@@ -96,21 +115,27 @@ def _func_reason(where, name, rows, n_ours, n_theirs, n_suffixed):
 
 
 def _proto_rows(ours, theirs, n_ours, n_theirs):
-    mine, other = ours.prototypes(), theirs.prototypes()
+    signatures = [[named.signature(i, True) for i in named.ids(Kind.FUNC_PROTO)] for named in (ours, theirs)]
+    differ = list(_differences(*map(Counter, signatures)))
+    users = {}
+    for where, named, texts in zip((OURS, SHIPPED), (ours, theirs), signatures, strict=True):
+        wanted = {signature for w, signature, _ in differ if w == where}
+        protos = {i: s for i, s in zip(named.ids(Kind.FUNC_PROTO), texts, strict=True) if s in wanted}
+        for proto, names in named.users(protos).items():
+            users.setdefault((where, protos[proto]), set()).update(names)
     rows = []
-    for where, signature, times in _differences(Counter({k: v[0] for k, v in mine.items()}),
-                                                Counter({k: v[0] for k, v in other.items()})):
-        count, users = (mine if where == OURS else other)[signature]
+    for where, signature, times in differ:
         lacking = n_theirs if where == OURS else n_ours
-        alone = [u for u in users if not lacking[u]]
-        if len(alone) == len(users) and users:
+        names = sorted(users.get((where, signature), ()))
+        alone = [u for u in names if not lacking[u]]
+        if len(alone) == len(names) and names:
             text = "only prototype of FUNCs that the other file lacks"
-        elif users:
+        elif names:
             text = "FUNCs have another prototype in the other file"
         else:
             text = "not of a FUNC"
-        some = (alone or users)[:3]
-        text += f": {', '.join(some)}" + (f" and {len(users) - len(some)} more" if len(users) > len(some) else "") \
+        some = (alone or names)[:3]
+        text += f": {', '.join(some)}" + (f" and {len(names) - len(some)} more" if len(names) > len(some) else "") \
             if some else ""
         rows.append(("FUNC_PROTO", where, signature, times, text))
     return rows
@@ -131,58 +156,61 @@ MAX_DEPTH, CUT = 12, "\u2026"
 
 
 class _Named:
-    """The names in a BtfFile, as str."""
+    """The names in a BtfFile, as str.
 
-    def __init__(self, btf):
-        self.btf = btf
-        self.text = btf.strings.blob.tobytes()
+    Its columns are lists: Python reads single numbers out of a list much faster than out of an array.
+    """
+
+    def __init__(self, btf, texts):
+        self.btf, self.texts = btf, texts
         self.kind = [0, *btf.types.kind().tolist()]
         self.name_off = [0, *btf.types.name().tolist()]
         self.size_type = [0, *btf.types.size_type().tolist()]
+        self.start = btf.types.start.tolist()
+        self.funcs = self.ids(Kind.FUNC)
         self.described = {0: "void"}
 
     def name(self, type_id):
-        return self.string(self.name_off[type_id])
+        return self.texts[self.name_off[type_id]]
 
-    def string(self, offset):
-        return self.text[offset : self.text.index(b"\0", offset)].decode("utf-8", "surrogateescape")
+    def row(self, type_id):
+        return self.btf.types.words[self.start[type_id] : self.start[type_id + 1]].tolist()
 
     def ids(self, kind):
-        return [i for i, k in enumerate(self.kind) if k == kind]
+        return (np.flatnonzero(self.btf.types.kind() == kind) + 1).tolist()
 
     def functions(self):
-        return [self.name(i) for i in self.ids(Kind.FUNC)]
+        return [self.name(i) for i in self.funcs]
 
-    def prototypes(self):
-        """By signature: how many there are, and the names of FUNCs that have it."""
-        users = {}
-        for i in self.ids(Kind.FUNC):
-            users.setdefault(self.size_type[i], set()).add(self.name(i))
+    def users(self, protos):
+        """The names of FUNCs that have one of some prototypes, set of str by type_id."""
         out = {}
-        for i in self.ids(Kind.FUNC_PROTO):
-            signature = self.signature(i, True)
-            count, names = out.get(signature, (0, ()))
-            out[signature] = (count + 1, sorted({*names, *users.get(i, ())}))
+        for i in self.funcs:
+            if self.size_type[i] in protos:
+                out.setdefault(self.size_type[i], set()).add(self.name(i))
         return out
 
-    def alike_but_for_names(self):
-        """Names of several FUNCs whose prototypes differ in nothing but their parameters' names, set of str."""
+    def alike_but_for_names(self, n_funcs):
+        """Names of several FUNCs whose prototypes differ in nothing but their parameters' names, set of str.
+
+        n_funcs : Counter of the names of FUNCs.
+        """
         found = {}
-        for i in self.ids(Kind.FUNC):
-            found.setdefault(self.name(i), []).append(self.size_type[i])
-        return {name for name, protos in found.items()
-                if len(protos) > 1 and len({self.signature(p) for p in protos}) == 1}
+        for i in self.funcs:
+            if n_funcs[self.name(i)] > 1:
+                found.setdefault(self.name(i), []).append(self.size_type[i])
+        return {name for name, protos in found.items() if len({self.signature(p) for p in protos}) == 1}
 
     def variables(self):
         """Offset of each VAR in its DATASEC by name, None for one that is in none."""
         place = {}
         for i in self.ids(Kind.DATASEC):
-            row = self.btf.types.row(i).tolist()
+            row = self.row(i)
             place.update(zip(row[3::3], row[4::3], strict=True))
         return {self.name(i): place.get(i) for i in self.ids(Kind.VAR)}
 
     def datasecs(self):
-        return [f"{self.name(i)}: {(len(self.btf.types.row(i)) - 3) // 3} variables" for i in self.ids(Kind.DATASEC)]
+        return [f"{self.name(i)}: {(len(self.row(i)) - 3) // 3} variables" for i in self.ids(Kind.DATASEC)]
 
     def decl_tags(self):
         out = []
@@ -194,11 +222,10 @@ class _Named:
 
     def signature(self, type_id, names=False, depth=0):
         """A FUNC_PROTO in words: return type and parameters."""
-        row = self.btf.types.row(type_id).tolist()
-        parts = []
-        for name_off, param in zip(row[3::2], row[4::2], strict=True):
-            text = self.describe(param, depth + 1) if param or name_off else "..."
-            parts.append(f"{text} {self.string(name_off)}" if names and name_off else text)
+        row, known, texts = self.row(type_id), self.described.get, self.texts
+        parts = [f"{known(param) or self.describe(param, depth + 1)} {texts[name_off]}" if names and name_off else
+                 known(param) or self.describe(param, depth + 1) if param or name_off else "..."
+                 for name_off, param in zip(row[3::2], row[4::2], strict=True)]
         return f"{self.describe(row[2], depth + 1)} ({', '.join(parts) or 'void'})"
 
     def describe(self, type_id, depth=0):
@@ -217,14 +244,14 @@ class _Named:
             word, inner = Kind(kind).name.lower(), self.describe(target, depth + 1)
             text = f"{inner} {word}" if inner.endswith("*") else f"{word} {inner}"
         elif kind == Kind.ARRAY:
-            row = self.btf.types.row(type_id).tolist()
+            row = self.row(type_id)
             text = f"{self.describe(row[3], depth + 1)}[{row[5]}]"
         elif kind == Kind.FUNC_PROTO:
             text = self.signature(type_id, depth=depth)
         elif kind in (Kind.INT, Kind.FLOAT, Kind.TYPEDEF):
             text = name
         elif kind == Kind.FWD:
-            text = f"{'union' if int(self.btf.types.row(type_id)[1]) >> 31 else 'struct'} {name}"
+            text = f"{'union' if self.row(type_id)[1] >> 31 else 'struct'} {name}"
         else:
             word = {Kind.ENUM64: "enum"}.get(kind, Kind(kind).name.lower())
             text = f"{word} {name or '(anon)'}"
@@ -277,9 +304,14 @@ def declarations(result, program=None):
     program = program or find_bpftool()
     if program is None:
         return Declarations("not compared", "bpftool is not installed", None, "")
+
+    def ask(name):
+        return run(program, "btf", "dump", "file", result.files[name], "format", "c")
+
     texts = []
-    for name in (BASELINE, SHIPPED):
-        status, out, err = run(program, "btf", "dump", "file", result.files[name], "format", "c")
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        answers = list(pool.map(ask, (BASELINE, SHIPPED)))
+    for name, (status, out, err) in zip((BASELINE, SHIPPED), answers, strict=True):
         if status != 0:
             last = err.strip().splitlines()[-1:] or [""]
             words = f"bpftool on {result.files[name].name}: {status} {last[0].replace(str(result.files[name]), '')}"
@@ -291,7 +323,7 @@ def declarations(result, program=None):
 def compare(ours, shipped, program="bpftool"):
     """Declarations of two lists of declarations."""
     exact = set(ours) ^ set(shipped)
-    plain = [Counter(NUMBERED.sub("", d) for d in side) for side in (ours, shipped)]
+    plain = [Counter(NUMBERED.sub("", d) if "___" in d else d for d in side) for side in (ours, shipped)]
     n_plain = len(set(plain[0]) ^ set(plain[1]))
     plain = [_without_forwards(side) for side in plain]
     rows = [(where, " ".join(d.split())) for where, d, _ in _differences(*plain)]
@@ -313,8 +345,13 @@ def compare(ours, shipped, program="bpftool"):
 
 def _without_forwards(declarations):
     """A Counter without ``struct foo;`` and ``union foo;`` where foo is defined in it."""
-    defined = {_head(d) for d in declarations if "{" in d}
-    return Counter({d: n for d, n in declarations.items() if not (FORWARD.fullmatch(d) and _head(d) in defined)})
+    forwards = [d for d in declarations if "{" not in d and FORWARD.fullmatch(d)]
+    defined = {_head(d) for d in declarations if "{" in d} if forwards else ()
+    out = Counter(declarations)
+    for declaration in forwards:
+        if _head(declaration) in defined:
+            del out[declaration]
+    return out
 
 
 def _why(plain):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import random
 
 import numpy as np
 
@@ -29,6 +30,26 @@ INSTANCES = [
 ]
 
 
+NAMES = ("a", "Z", "aa", "b.c", "é", "\udcff", "\udcfe\udc80", "shipped", "alone", "twice", "\U0001f600", "_")
+"""Names that differ in how they are sorted: code points, not letters, and bytes that are not UTF-8."""
+
+REASONS = ("", "", "", "partial body", "inconsistent prototype", "ambiguous address", "another; reason")
+
+
+def any_instances(seed, n=60):
+    """Instances by chance: names with several addresses, addresses with several names, and the same row twice."""
+    rng = random.Random(seed)
+    out = []
+    for _ in range(n):
+        match = rng.choice(("exact", "exact", "suffix", "fallback", "part", "overridden"))
+        more = {"symbol_addresses": rng.randint(1, 2), "ftrace": rng.choice(("0", "1", "")),
+                "section": rng.choice((".text", ".init.text"))}
+        out.append((rng.choice(NAMES), 0xFFFFFFFF81000000 + 16 * rng.randrange(30), match,
+                    rng.choice((TAKES_INT, TAKES_NODE)),
+                    rng.choice(REASONS) if match in ("exact", "suffix", "fallback") else "partial body", more))
+    return out
+
+
 MATCHES = ("none", "exact", "suffix", "part", "alias", "overridden")
 
 
@@ -41,7 +62,7 @@ class Blob:
     def __call__(self, text):
         if text not in self.known:
             self.known[text] = len(self.data)
-            self.data += text.encode() + b"\0"
+            self.data += text.encode("utf-8", "surrogateescape") + b"\0"
         return self.known[text]
 
     def array(self):
@@ -120,7 +141,7 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
     for number, instance in enumerate(instances):
         func_id = 0 if instance[4] else plain.pop(0)
         lines.append(",".join(map(str, columns(instances, instance, func_id, number).values())))
-    (folder / "functions.csv").write_text("\n".join(lines) + "\n")
+    (folder / "functions.csv").write_bytes(("\n".join(lines) + "\n").encode("utf-8", "surrogateescape"))
     (folder / "inlined.csv").write_text("name,dies,units,declared_inline\ngone,12,3,1\n")
     skipped = {}
     for i in instances:

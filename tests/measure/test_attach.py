@@ -1,3 +1,6 @@
+import random
+import re
+
 import numpy as np
 import pytest
 
@@ -21,7 +24,7 @@ from harness.measure.attach import (
     untraceable,
 )
 from harness.model import Kind, StringTable, info_word
-from tests.measure.folders import INSTANCES, TAKES_INT, TAKES_NODE, Blob, make, rows
+from tests.measure.folders import INSTANCES, TAKES_INT, TAKES_NODE, Blob, any_instances, make, rows
 
 BASE = 0xFFFFFFFF81000000
 POLICIES = ("all", "consistent", "current")
@@ -145,6 +148,65 @@ def test_func_addresses__reads_tags_and_funcs():
     func, address = func_addresses(file)
     assert list(zip(func.tolist(), address.tolist(), strict=True)) == [(2, 0x20), (2, BASE + 0x10), (3, BASE)]
     assert func_addresses(btf.parse(btf.encode(rows(proto), StringTable(s.array()))))[0].tolist() == []
+
+
+def test_func_addresses__of_any_name_as_a_pattern_finds_them():
+    pattern = re.compile(rb"addr(?:ess)?=0x([0-9a-f]{1,16})\Z")
+    rng = random.Random(7)
+    names = ["address=0x", "addr=0x", "address=0x" + "0" * 17, "addr=0x" + "f" * 17, "address=0xF", "addr=0x0g",
+             "address=0x0123456789abcdef", "addr=0x0123456789abcdef", "addr=0x1 ", "address=0x1:", "a", "", "address=0"]
+    names += [rng.choice(("address=0x", "addr=0x", "adr=0x")) + "".join(rng.choices("0123456789abcdefg", k=k % 19))
+              for k in range(300)]
+    s = Blob()
+    whole = [[s(name), info_word(Kind.DECL_TAG), 2, 0xFFFFFFFF] for name in names]
+    inside = [[s("x" + name) + 1, *tag[1:]] for name, tag in zip(names[:20], whole, strict=False)]
+    beyond = [[len(s.data) + 5, *whole[0][1:]]]
+    types = rows([0, info_word(Kind.FUNC_PROTO), 0], [s("f"), info_word(Kind.FUNC), 1], *whole, *inside, *beyond)
+    file = btf.parse(btf.encode(rows([0, info_word(Kind.FUNC_PROTO), 0]), StringTable(s.array())))
+    file = file._replace(types=types, strings=StringTable(s.array()))
+    expected = {int(found[1], 16) for found in map(pattern.match, (n.encode() for n in names)) if found}
+    func, address = func_addresses(file)
+    assert len(expected) > 90 and address.tolist() == sorted(expected) and set(func.tolist()) == {2}
+
+
+def slow_statuses(result, encoding):
+    """Status by address, the obvious way: over all FUNCs and all rows."""
+    file = result.btf(encoding)
+    funcs = [(i, file.name(i).decode("utf-8", "surrogateescape"))
+             for i in range(1, file.types.n_types + 1) if file.types.kind()[i - 1] == Kind.FUNC]
+    given = {}
+    for func, address in zip(*(c.tolist() for c in func_addresses(file)), strict=True):
+        given.setdefault(func, set()).add(address)
+    table = result.functions[result.functions.match.isin(("exact", "suffix", "fallback"))]
+    out = {int(a, 16): 0 for a in table.address}
+    for func, name in funcs:
+        found = [(a, Status.UNIQUE if len(given[func]) == 1 else Status.AMBIGUOUS) for a in given.get(func, ())]
+        if not found:
+            rivals = sum(n == name and i not in given for i, n in funcs)
+            for row in table[table.name == name].itertuples():
+                if row.reason == "" or encoding == "shipped":
+                    alone = row.symbol_addresses == 1 and rivals == 1
+                    found.append((int(row.address, 16), Status.UNREACHABLE if row.symbol != name else
+                                  Status.UNIQUE if alone else Status.AMBIGUOUS))
+        for address, status in found:
+            out[address] = max(out[address], status)
+    return dict(sorted(out.items()))
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_reached__as_its_slow_twin(tmp_path, seed):
+    result = measure.load(make(tmp_path / "r", instances=any_instances(seed)))
+    for encoding in result.files:
+        out = reached(result, encoding)
+        assert dict(zip(out.index.tolist(), out.status.tolist(), strict=True)) == slow_statuses(result, encoding)
+
+
+def test_refusals__names_that_begin_or_end_like_a_denied_one_are_not(tmp_path):
+    found = ["migrate_enable", "migrate_enabled", "migrate_enabl", "xmigrate_enable", "rcu_read_unlock_strict", "rcu"]
+    instances = [(name, BASE + 16 * i, "exact", TAKES_INT, "") for i, name in enumerate(found)]
+    result = measure.load(make(tmp_path / "r", instances=instances))
+    assert reached(result, "plain").traceable.tolist() == [False, True, True, True, False, True]
+    assert refusals([result]).set_index("reason").functions["(denied by name)"] == 2
 
 
 def statuses(result, encoding):

@@ -4,10 +4,11 @@ import errno
 
 import pytest
 
-from harness import measure
+from harness import btf, measure
 from harness.errors import MeasureError
 from harness.measure import consumers, witnesses
-from tests.measure.folders import make
+from harness.model import Kind, StringTable, concatenate, info_word
+from tests.measure.folders import INT, NODE, TAKES_INT, Blob, base_types, make, rows
 
 needs_bpftool = pytest.mark.skipif(consumers.find_bpftool() is None, reason="bpftool is not installed")
 
@@ -35,6 +36,30 @@ def test_shipped_names__give_the_reason_of_each(result):
     assert names.loc[("VAR", "counter"), "reason"].startswith("at offset 0 of its section")
     assert ("DATASEC", ".data..percpu: 1 variables") in names.index
     assert not any(kind == "FUNC_PROTO" for kind, _ in names.index)
+
+
+def test_shipped_names__prototypes_name_their_functions(result):
+    """Ours has a prototype that the shipped file lacks, of FUNCs that it has and of such that it has not."""
+    s = Blob()
+    base = base_types(s)
+    whole = [[s(name), info_word(Kind.FUNC), TAKES_INT] for name in ("twice", "alone")]
+    lone = [0, info_word(Kind.FUNC_PROTO, 2), NODE, 0, INT, 0, 0]
+    theirs = concatenate([base, rows(*whole, lone)])
+    ours = concatenate([base, rows([0, info_word(Kind.FUNC_PROTO, 1), 0, s("b"), INT],
+                                   *([s(name), info_word(Kind.FUNC), 8] for name in ("zoo", "twice", "new", "a", "b")),
+                                   [0, info_word(Kind.FUNC_PROTO, 1), 0, s("c"), INT],
+                                   *([s(name), info_word(Kind.FUNC), 14] for name in ("only", "alone")))])
+    for name, types in (("plain", ours), ("shipped", theirs)):
+        result._parsed[name] = btf.parse(btf.encode(types, StringTable(s.array())))
+    found = measure.shipped_names(result)
+    protos = found[found.kind == "FUNC_PROTO"]
+    assert protos[["only in", "name", "times", "reason"]].to_numpy().tolist() == [
+        ["shipped", "struct node (int, ...)", 1, "not of a FUNC"],
+        ["ours", "void (int b)", 1, "FUNCs have another prototype in the other file: a, b, new and 2 more"],
+        ["ours", "void (int c)", 1, "FUNCs have another prototype in the other file: only and 1 more"]]
+    funcs = found[found.kind == "FUNC"]
+    assert funcs[["only in", "name"]].to_numpy().tolist() == [["ours", name] for name in ("a", "b", "new", "only",
+                                                                                         "zoo")]
 
 
 HEADER = """\
@@ -98,6 +123,43 @@ def test_consumers__say_when_bpftool_cannot_run(result, tmp_path):
     rows = list(consumers.ask_bpftool(result, str(tmp_path / "nothing")))
     assert {row[2] for row in rows} == {"refused"} and "cannot be run" in rows[0][3]
     assert measure.declarations(result, str(tmp_path / "nothing")).verdict == "not compared"
+
+
+def script(path, text):
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def test_run__hands_on_what_a_program_says(tmp_path):
+    program = script(tmp_path / "program", "echo out $1; echo err >&2; exit 3")
+    assert consumers.run(program, tmp_path) == (3, f"out {tmp_path}\n", "err\n")
+    assert consumers.run(program, 1, output=False) == (3, "", "err\n")
+    status, out, err = consumers.run(tmp_path / "nothing")
+    assert status.startswith("cannot be run: No such file") and out == err == ""
+
+
+def test_run__ends_what_does_not_end(tmp_path, monkeypatch):
+    monkeypatch.setattr(consumers, "TIMEOUT_S", 0.1)
+    assert consumers.run(script(tmp_path / "program", "exec sleep 20"))[0] == "no end within 0.1 s"
+
+
+def test_consumers__are_in_the_order_of_the_files_whoever_is_first(result, tmp_path):
+    program = script(tmp_path / "program",
+                     'case "$4" in *plain.btf) sleep 0.3;; *func.btf) echo no $4 >&2; exit 2;; esac')
+    rows = list(consumers.ask_bpftool(result, program))
+    assert [row[1:] for row in rows] == [("plain", "loaded", ""), ("decl_tag", "loaded", ""),
+                                         ("btf_func", "refused", "exit 2: no btf_func.btf"), ("shipped", "loaded", "")]
+    asked = measure.ask_consumers(result, program)
+    assert asked.encoding.tolist()[:4] == list(result.files) and asked.witness.nunique() == 2
+
+
+@pytest.mark.parametrize(("log", "words"), [
+    (b"", ""), (b"\n \n", ""), (b"one", "one"), (b"one\n two \n\n", "two"), (b"a\xff\n", "a\ufffd"),
+    (b"one\ntwo\x0bthree\x0b\n", "three"),
+])
+def test_kernel__says_most_in_the_last_line(log, words):
+    assert consumers._last_line(log) == words
 
 
 @needs_bpftool

@@ -114,6 +114,10 @@ def first_rows(rows, *keys):
     return np.sort(rows[order[new]])
 
 
+PAIRS = "distinct (FUNC, address) pairs"
+"""The stage of the funnel that counts what has an address in BTF."""
+
+
 def funnel(result):
     """The way from DIEs to encoded functions: DataFrame stage, functions."""
     counts, functions = result.manifest["funnel"], result.manifest["functions"]
@@ -124,7 +128,7 @@ def funnel(result):
         ("encoded", functions["encoded"]),
         ("distinct names encoded", functions.get("names", 0)),
         ("FUNCs in the baseline", functions["funcs"]),
-        ("distinct (FUNC, address) pairs", functions.get("pairs", 0)),
+        (PAIRS, functions.get("pairs", 0)),
         ("distinct addresses", functions.get("addresses", 0)),
     ]
     return frame(rows, ("stage", "functions"))

@@ -1,0 +1,23 @@
+"""What every form of a report says in the same words: the question, the policies, the limits. Plain text, ASCII."""
+
+QUESTION = """\
+A function that appears at several addresses, such as a static inline emitted in many compile units, becomes one
+FUNC in BTF, and a tracer that attaches by BTF id cannot say which address it means. What does it cost to give
+every function its address, in types and in bytes, and who can still read the file?"""
+
+POLICIES = {
+    "all": "every instance with code, a prototype and an ELF symbol at its address",
+    "consistent": "without names whose instances disagree on types or have a parameter where it is not expected, and "
+                  "without clones that lack parameters; names with several addresses stay",
+    "current": "also without names that have more than one address, as pahole does since 1.31",
+}
+
+LIMITS = (
+    "What fentry takes is judged by the rules of the newest kernel that was read, not by those of the kernel measured.",
+    "Attachable addresses of decl_tag and btf_func are those that a kernel could reach which reads them; none does "
+    "today.",
+    "Addresses are those of the ELF file. A kernel that randomizes its base needs them relocated; what that would cost "
+    "is not counted.",
+    "One kernel, one compiler, one configuration.",
+    "The words of consumers are those of the versions named, on the machine where the report was made.",
+)

@@ -1,0 +1,137 @@
+"""Small reports' folders, written by hand as harness.report writes a kernel's."""
+
+from __future__ import annotations
+
+import json
+import random
+import struct
+import zlib
+
+import pandas as pd
+
+from harness import measure
+from harness.report import findings, folder
+
+ABOUT = {
+    "schema": folder.SCHEMA, "program": "0.1.0", "kernel": "tiny-1.0",
+    "title": "tiny-1.0: what function addresses cost in BTF", "finding": "", "command": "make report KERNEL=tiny",
+    "policy": "consistent", "policies": ["consistent", "current"], "encodings": ["plain", "decl_tag", "btf_func"],
+    "provenance": {"build_id": "00ff00ff", "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
+                   "package": "linux-image-tiny-dbg", "version": "1.0-1"},
+    "ok": True, "recorded": False,
+}
+
+
+def table(columns, *rows):
+    """A DataFrame; columns in one string, parted by commas."""
+    return pd.DataFrame(list(rows), columns=columns.split(","))
+
+
+ENCODINGS = "encoding,bytes,delta,percent,types,FUNC,extra FUNC,DECL_TAG"
+PACKED = "zstd-19,zstd-19 delta,zstd-19 percent"
+NAMES = "name,class,instances,addresses,signatures,same_prototype,file_separates,unit_separates,file_line_separates"
+
+
+def frames():
+    """The frames of a kernel of 1,000 bytes, dict."""
+    return {
+        "encodings": table(f"{ENCODINGS},{PACKED}",
+                           ("plain", 1000, 0, 0.0, 61, 20, 0, 0, 500, 0, 0.0),
+                           ("decl_tag", 2075, 1075, 107.5, 86, 20, 0, 25, 700, 200, 40.0),
+                           ("btf_func", 1260, 260, 26.0, 66, 25, 5, 0, 640, 140, 28.0)),
+        "policies": table(f"policy,{ENCODINGS}",
+                          ("consistent", "plain", 1000, 0, 0.0, 61, 20, 0, 0),
+                          ("consistent", "decl_tag", 2075, 1075, 107.5, 86, 20, 0, 25),
+                          ("consistent", "btf_func", 1260, 260, 26.0, 66, 25, 5, 0),
+                          ("current", "plain", 940, 0, 0.0, 57, 17, 0, 0),
+                          ("current", "decl_tag", 1671, 731, 77.77, 74, 17, 0, 17),
+                          ("current", "btf_func", 1076, 136, 14.47, 57, 17, 0, 0)),
+        "plot_bytes": table("encoding,part,bytes",
+                            *((e, p, n) for e, sizes in (("plain", (300, 260, 240, 0, 176, 24)),
+                                                         ("decl_tag", (300, 260, 240, 400, 851, 24)),
+                                                         ("btf_func", (300, 260, 500, 0, 176, 24)))
+                              for p, n in zip(("shared types", "FUNC_PROTO", "FUNC", "DECL_TAG", "strings", "other"),
+                                              sizes, strict=True))),
+        "plot_tradeoff": table("policy,encoding,growth,attachable,today",
+                               ("consistent", "plain", 60, 15, False), ("consistent", "decl_tag", 1135, 16, False),
+                               ("consistent", "btf_func", 320, 19, False), ("current", "plain", 0, 15, True),
+                               ("current", "decl_tag", 731, 15, False), ("current", "btf_func", 136, 15, False)),
+        "plot_names": table("addresses,names,named", (1, 40, ""), (2, 2, "b, c"), (3, 1, "a")),
+        "names": table("name,addresses,exact,suffix,reasons", ("a", 3, 3, 0, ""), ("b", 2, 1, 1, "unexpected register"),
+                       ("c", 2, 2, 0, "")),
+        "ambiguous_names": table(f"{NAMES},init_addresses,ftrace_addresses",
+                                 ("a", "inline_out_of_line", 3, 3, 1, True, False, True, False, 0, 0),
+                                 ("b", "same_prototype", 2, 2, 1, True, True, True, True, 1, 2),
+                                 ("c", "different_prototype", 2, 2, 2, False, True, True, True, 0, 2),
+                                 ("w", "weak_strong", 2, 1, 1, True, True, True, True, 0, 1)),
+        "aliases": table("address,names,aliases,signatures,section", ("0xffffffff81000000", 2, "x y", 1, ".text")),
+        "attachability": table("policy,encoding,addresses,attachable",
+                               *((p, e, 44, n) for p, e, n in (
+                                   ("consistent", "plain", 15), ("consistent", "decl_tag", 16),
+                                   ("consistent", "btf_func", 19), ("current", "plain", 15),
+                                   ("current", "decl_tag", 15), ("current", "btf_func", 15)))),
+        "bytes_per_attachable": table("policy,encoding,over,growth,attachable,gained,forgone,bytes_per_gained",
+                                      *((p, e, f"plain, {o}", g, a, n, 0, g / n if n else float("nan"))
+                                        for p, e, o, g, a, n in (
+                                          ("consistent", "plain", "current: today", 60, 15, 0),
+                                          ("consistent", "decl_tag", "same policy", 1075, 16, 1),
+                                          ("consistent", "decl_tag", "current: today", 1135, 16, 1),
+                                          ("consistent", "btf_func", "same policy", 260, 19, 4),
+                                          ("current", "decl_tag", "same policy", 731, 15, 0),
+                                          ("current", "btf_func", "same policy", 136, 15, 0)))),
+        "claims": table("id,claim,predicted,kernel,measured,verdict,reason",
+                        ("payload", "the addresses themselves take roughly 400k", "400,000 bytes", "tiny-1.0",
+                         "consistent 200, current 136", "does not hold", "far less"),
+                        ("whole_growth", "the whole growth stays under 1 MB", "1,000,000 bytes", "tiny-1.0",
+                         "consistent 260, current 136", "holds", "less"),
+                        ("extra_funcs", "telling FUNCs apart by address adds about 1000 of them", "1,000 FUNCs",
+                         "tiny-1.0", "consistent 5, current 0", "holds under current", "made up")),
+        "consumers": table("witness,encoding,verdict,words",
+                           *((w, e, v, "") for w in ("bpftool v7.1.0, using libbpf v1.1", "Linux 6.18.44, BPF_BTF_LOAD")
+                             for e, v in (("plain", "loaded"), ("decl_tag", "loaded"), ("btf_func", "refused"),
+                                          ("shipped", "loaded")))),
+        "kinds": table("kind,plain,decl_tag,btf_func,shipped", ("INT", 15, 15, 15, 15), ("FUNC", 20, 20, 25, 18),
+                       ("DECL_TAG", 0, 25, 0, 0), ("total", 35, 60, 40, 33)),
+        "shipped_kinds": table("kind,ours,shipped,difference,verdict", ("INT", 15, 15, 0, "equal"),
+                               ("PTR", 9, 9, 0, "equal"), ("FUNC", 20, 18, 2, "differs")),
+        "declarations": table("only in,declaration"),
+        "invariants": table("policy,invariant,statement,holds,detail",
+                            ("consistent", "2 bytes", "parts sum to the size", True, "1,000 = 1,000"),
+                            ("consistent", "3 formula", "growth == its formula", True, "measured +260")),
+    }
+
+
+def png(nbytes, seed=1):
+    """A PNG image of about that size: noise in grey, 256 pixels wide."""
+    height = max(1, nbytes // 257)
+    rows = random.Random(seed).randbytes(256 * height)
+    raw = b"".join(b"\0" + rows[256 * i : 256 * i + 256] for i in range(height))
+    head = struct.pack(">IIBBBBB", 256, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
+        for kind, data in ((b"IHDR", head), (b"IDAT", zlib.compress(raw, 0)), (b"IEND", b"")))
+
+
+def write(path, tables=None, plots=(("bytes", 3000), ("tradeoff", 4000)), **about):
+    """Write a report's folder and return the ReportFolder.
+
+    Parameters
+    ----------
+    path : Path
+    tables : dict of str to DataFrame, optional
+        `frames()` when None; facts.csv is added.
+    plots : iterable of (str, int)
+        Name and size of each plot_NAME.png.
+    about : dict
+        What report.json says otherwise than ABOUT.
+    """
+    path.mkdir(parents=True, exist_ok=True)
+    tables = dict(frames() if tables is None else tables)
+    tables["facts"] = findings.facts(tables)
+    for name, frame in tables.items():
+        (path / f"{name}.csv").write_bytes(measure.csv_bytes(frame))
+    for number, (name, nbytes) in enumerate(plots):
+        (path / f"plot_{name}.png").write_bytes(png(nbytes, number))
+    files = sorted(p.name for p in path.iterdir() if p.name != folder.ABOUT)
+    (path / folder.ABOUT).write_text(json.dumps(ABOUT | about | {"files": [*files, folder.ABOUT]}))
+    return folder.read(path)

@@ -15,6 +15,8 @@ provenance      the manifest's kernel: build id, machine, package, version, sha2
 ok              whether all invariants hold
 recorded        true in data/recorded: measured before, elsewhere
 files           names of all files that the program made, relative to the folder
+recorded_on     of a recorded one: the day
+cut             of a recorded one: its tables that lost rows, and how many they had
 ==============  ====================================================================================================
 """
 

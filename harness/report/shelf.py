@@ -1,0 +1,172 @@
+"""index.html beside the reports: all kernels measured, one row each, with links to their pages."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from harness.errors import MeasureError
+from harness.measure import write as write_file
+from harness.measure.functions import PAIRS
+from harness.report import folder
+from harness.report.page import escape, fill, href
+from harness.report.tables import plain
+
+NAME = "index.html"
+
+PAGES = (NAME, "report.md", folder.ABOUT)
+"""What of a report is linked to: the first that is there."""
+
+
+def write(directory):
+    """Write the list of the reports in a folder, atomically.
+
+    Parameters
+    ----------
+    directory : path-like
+        Its folders that have a report.json are reports, hidden ones aside. Those that cannot be read are named on the
+        page.
+
+    Returns
+    -------
+    Path
+        Of the page.
+
+    Raises
+    ------
+    MeasureError
+        The folder cannot be read, or the page cannot be written.
+    """
+    directory = Path(directory)
+    try:
+        places = sorted(p for p in directory.iterdir()
+                        if not p.name.startswith(".") and (p / folder.ABOUT).is_file())
+    except OSError as error:
+        raise MeasureError(f"expected a folder of reports, found: {error.strerror}", directory) from error
+    found, unreadable = [], []
+    for place in places:
+        try:
+            found.append(folder.read(place))
+        except MeasureError as error:
+            unreadable.append((place.name, _local(error, place)))
+    path = directory / NAME
+    write_file(path, render(found, unreadable).encode())
+    return path
+
+
+def render(folders, unreadable=()):
+    """The list of reports as one page, HTML as str.
+
+    Parameters
+    ----------
+    folders : list of ReportFolder
+        Links go to the last part of each path.
+    unreadable : iterable of (str, str)
+        Name of a folder, and what is wrong with it. Folders whose tables cannot be read join them.
+    """
+    rows, unreadable = [], list(unreadable)
+    for report in folders:
+        try:
+            rows.append(_measured(report))
+        except MeasureError as error:
+            unreadable.append((report.path.name, _local(error, report.path)))
+    rows.sort(key=lambda row: (_natural(row["kernel"]), row["folder"]))
+    others = list(dict.fromkeys(name for row in rows for name in row["others"]))
+    bases = list(dict.fromkeys(row["baseline"] for row in rows))
+    return fill("shelf.html", ("tables.js",), rows=rows, table=_table(rows, " or ".join(bases), others) if rows else "",
+                unreadable=sorted(unreadable))
+
+
+def _local(error, place):
+    """What is wrong with a folder, without where on this machine it is."""
+    return error.message.replace(f"{place}/", "")
+
+
+def _natural(text):
+    """A text to sort by: 6.1 before 6.12."""
+    return [(0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part)
+            for part in re.split("([0-9]+)", text)]
+
+
+def _measured(report):
+    """What a row says of a report, dict; None for what it does not have.
+
+    Raises
+    ------
+    MeasureError
+        A table cannot be read, or there is no encoding.
+    """
+    about = report.about
+    encodings = _records(report, "encodings", ("encoding", "bytes", "delta", "percent", "FUNC", "extra FUNC"))
+    if not encodings:
+        raise MeasureError("expected encodings.csv with a row for each encoding, found none", report.path)
+    attachable = {row["encoding"]: row["attachable"]
+                  for row in _records(report, "attachability", ("policy", "encoding", "attachable"))
+                  if row["policy"] == about["policy"]}
+    stages = {row["stage"].strip(): row["functions"] for row in _records(report, "funnel", ("stage", "functions"))}
+    names = _records(report, "names", ("addresses",))
+    base, *others = encodings
+    page = next((name for name in PAGES if (report.path / name).is_file()), "")
+    return {
+        "folder": report.path.name, "link": f"{report.path.name}/{page}", "kernel": about["kernel"],
+        "policy": about["policy"], "ok": about["ok"], "recorded": about["recorded"], "program": about["program"],
+        "baseline": base["encoding"], "bytes": base["bytes"], "FUNC": base["FUNC"],
+        "attachable": attachable.get(base["encoding"]), "pairs": stages.get(PAIRS),
+        "several": sum(row["addresses"] > 1 for row in names) if "names" in report else None,
+        "others": {row["encoding"]: {**row, "attachable": attachable.get(row["encoding"])} for row in others},
+    }
+
+
+def _records(report, name, columns):
+    """Rows of a CSV, list of dict; empty when the report has none of that name."""
+    if name not in report:
+        return []
+    frame = report.frame(name)
+    missing = [c for c in columns if c not in frame.columns]
+    if missing:
+        raise MeasureError(f"expected {name}.csv with the columns {', '.join(columns)}, found none of "
+                           f"{', '.join(missing)}", report.path)
+    return frame[list(columns)].to_dict("records")
+
+
+PLAIN = (("bytes", "bytes"), ("FUNC", "FUNCs"), ("attachable", "attachable"))
+"""Of the baseline: key, head."""
+
+GROWN = (("delta", "bytes"), ("percent", "percent"), ("extra FUNC", "FUNCs"), ("attachable", "attachable"))
+"""Of another encoding: key, head."""
+
+
+def _table(rows, baseline, others):
+    """The table, HTML."""
+    groups = [(baseline, PLAIN), *((f"{name}, over {baseline}", GROWN) for name in others)]
+    head = ['<th rowspan="2" scope="col">kernel</th>', '<th rowspan="2" scope="col">policy</th>',
+            *(f'<th colspan="{len(heads)}" scope="colgroup" class="group" data-dt-order="disable">'
+              f"{escape(name)}</th>"
+              for name, heads in groups),
+            '<th rowspan="2" scope="col" class="n group">pairs</th>',
+            '<th rowspan="2" scope="col" class="n">names with several addresses</th>']
+    second = [f'<th scope="col" class="n{" group" if i == 0 else ""}">{escape(text)}</th>'
+              for _, heads in groups for i, (_, text) in enumerate(heads)]
+    lines = []
+    for row in rows:
+        notes = [*(['<strong class="failed">FAILED</strong>'] * (not row["ok"])),
+                 *(['<span class="quiet">recorded</span>'] * row["recorded"])]
+        cells = [f'<td data-order="{escape(row["kernel"])}"><a href="{href(row["link"])}">{escape(row["kernel"])}</a>'
+                 f'{"".join(" " + note for note in notes)}</td>', f"<td>{escape(row['policy'])}</td>",
+                 *(_cell(key, row[key], i == 0) for i, (key, _) in enumerate(PLAIN))]
+        for name in others:
+            mine = row["others"].get(name, {})
+            cells += [_cell(key, mine.get(key), i == 0) for i, (key, _) in enumerate(GROWN)]
+        cells += [_cell("pairs", row["pairs"], True), _cell("names", row["several"])]
+        lines.append(f"<tr>{''.join(cells)}</tr>\n")
+    return (f'<div class="table"><div class="tablehead"></div>\n<div class="scroll" role="region" tabindex="0" '
+            f'aria-label="Kernels"><table class="data wide" data-name="kernels" aria-label="Kernels">\n<thead><tr>'
+            f"{''.join(head)}</tr>\n<tr>{''.join(second)}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody></table></div>"
+            "</div>")
+
+
+def _cell(key, value, first=False):
+    """A number's cell, or one that says that there is none."""
+    missing = value is None or value != value
+    return (f'<td class="n{" group" if first else ""}" data-order="{"" if missing else repr(value)}">'
+            f"{plain(key, None if missing else value)}</td>")

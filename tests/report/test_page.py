@@ -1,0 +1,342 @@
+"""The page says what the report says, lets nothing in, and survives whatever a kernel file calls its functions."""
+
+import base64
+import gzip
+import hashlib
+import json
+import re
+from html.parser import HTMLParser
+
+import pytest
+
+from harness import measure
+from harness.errors import MeasureError
+from harness.measure import csv_bytes
+from harness.report import page, search, shelf
+from harness.report.document import Figure, Report
+from harness.report.tables import Table, plain
+from tests.report.pages import HOSTILE, encodings, instances, report, reports
+
+VOID = {"meta", "link", "input", "br", "wbr", "img", "path", "rect", "use"}
+
+
+class Page(HTMLParser):
+    """A page taken apart: elements as (tag, attributes, text) by their start; fails where tags do not match."""
+
+    def __init__(self, text):
+        super().__init__(convert_charrefs=True)
+        self.elements, self._open = [], []
+        self.feed(text)
+        self.close()
+        assert not self._open, self._open
+
+    def handle_starttag(self, tag, attributes):
+        element = (tag, dict(attributes), [])
+        assert len(element[1]) == len(attributes), f"an attribute twice: {tag} {attributes}"
+        self.elements.append(element)
+        if tag not in VOID:
+            self._open.append(element)
+
+    def handle_startendtag(self, tag, attributes):
+        self.elements.append((tag, dict(attributes), []))
+
+    def handle_endtag(self, tag):
+        if tag not in VOID:
+            assert self._open.pop()[0] == tag, f"</{tag}> ends another element"
+
+    def handle_data(self, data):
+        for _, _, text in self._open:
+            text.append(data)
+
+    def all(self, *tags):
+        """(tag, attributes, text) of all elements of these tags."""
+        return [(tag, attributes, "".join(text)) for tag, attributes, text in self.elements if tag in tags]
+
+    def texts(self, *tags):
+        return [text.strip() for _, _, text in self.all(*tags)]
+
+
+def seen(text):
+    """The body of a page up to its data and scripts."""
+    return text.partition("<body")[2].partition("<script")[0]
+
+
+@pytest.fixture(scope="module")
+def text():
+    return page.render(report())
+
+
+@pytest.fixture(scope="module")
+def parsed(text):
+    return Page(text)
+
+
+def test_render__gives_the_same_page_for_the_same_report(text):
+    assert page.render(report()) == text
+    assert text.encode().decode() == text
+
+
+def test_render__headings_are_those_of_the_document_in_order(parsed):
+    found = [(tag, text) for tag, _, text in parsed.all("h1", "h2", "h3")]
+    assert found == [
+        ("h1", "tiny-1.0: what function addresses cost in <BTF>"), ("h2", "What was asked"), ("h2", "Encodings"),
+        ("h2", "Functions"), ("h3", "Names"), ("h3", "Names"), ("h2", "Invariants"), ("h2", "Function search"),
+        ("h2", "Provenance")]
+    ids = [attributes["id"] for _, attributes, _ in parsed.elements if "id" in attributes]
+    assert len(ids) == len(set(ids)) and {"what-was-asked", "names", "names-2", "invariants"} <= set(ids)
+    links = [attributes["href"][1:] for _, attributes, _ in parsed.all("a") if attributes["href"].startswith("#")]
+    assert set(links) <= set(ids) and {"encodings", "function-search", "provenance"} <= set(links)
+
+
+def test_render__words_are_commonmark_without_html(text):
+    assert "<p>Words with <code>code</code>, <strong>weight</strong>, &lt;b&gt;no HTML&lt;/b&gt; and " in text
+    assert "<li>one</li>" in text and 'href="javascript:' not in text
+
+
+def cells(parsed, name):
+    """Rows of a table by its name, head first, each a list of (text, attributes)."""
+    rows, inside = [], False
+    for tag, attributes, words in parsed.elements:
+        if tag == "table":
+            inside = attributes.get("data-name") == name
+        elif inside and tag == "tr":
+            rows.append([])
+        elif inside and tag in ("td", "th"):
+            rows[-1].append(("".join(words), attributes))
+    return rows
+
+
+def test_render__cells_are_those_of_the_frame_with_numbers_to_sort_by(parsed):
+    table = report().frames["names"]
+    head, *rows = cells(parsed, "names")
+    assert [words for words, _ in head] == list(table.columns) and len(rows) == len(table) == 120
+    for row, values in zip(rows, table.itertuples(index=False), strict=True):
+        for (words, attributes), column, value in zip(row, table.columns, values, strict=True):
+            if isinstance(value, str):
+                assert words == search.shown(value)
+                assert "data-order" not in attributes
+            else:
+                assert words == plain(column, value)
+                if not isinstance(value, bool):
+                    assert attributes["data-order"] == ("" if value != value else repr(value))
+    assert rows[1][3] == ("FAILED", {"class": "failed"})
+    assert head[1][1]["class"] == "n" and head[1][1]["title"].startswith("addresses: ")
+
+
+def test_render__a_total_stays_last_and_none_is_said(parsed, text):
+    text = seen(text)
+    foot = text.partition('data-name="kinds"')[2].partition("<tfoot>")[2].partition("</tfoot>")[0]
+    assert foot.startswith("<tr><td>total</td>") and text.count("<tfoot>") == 1
+    assert '>declarations.csv</a></div>\n<p class="note">(none)</p>' in text
+
+
+def test_table__stops_at_many_rows_and_says_so(monkeypatch):
+    monkeypatch.setattr(page, "MOST_ROWS", 100)
+    made = page.table(Table("names", report().frames["names"], columns=("name", "addresses")))
+    assert made.count("<tr>") == 101 and "20 others in names.csv" in made and "words" not in made
+
+
+def test_render__links_every_file_of_a_table_or_plot(parsed):
+    links = {attributes["href"] for _, attributes, _ in parsed.all("a")}
+    assert {"encodings.csv", "names.csv", "kinds.csv", "declarations.csv", "aliases.csv", "plot_bytes.csv",
+            "plot_bytes.svg", "plot_bytes.png"} <= links
+
+
+def test_render__names_of_functions_lead_to_the_search(parsed):
+    kinds = [row[0][1]["class"] for row in cells(parsed, "names")[1:]]
+    assert kinds[:12] == ["fn"] * 12 and set(kinds[12:]) == {"name"}
+
+
+def test_figure__is_svg_within_the_page_with_words_for_who_cannot_see_it(parsed, text):
+    (svg,) = parsed.all("svg")
+    assert svg[1]["role"] == "img" and svg[1]["aria-label"] == 'decl_tag grows by 50 % & "more".'
+    assert "width" not in svg[1] and svg[1]["viewbox"] == "0 0 576 216"
+    assert not [words for words in ("DOCTYPE svg", "<?xml", "who made it", "a label") if words in seen(text)]
+    assert [attributes["width"] for _, attributes, _ in parsed.all("rect")] == ["576"]
+
+
+def test_figure__takes_the_other_image_or_says_its_finding():
+    made = page.figure(Figure("bytes", "A \"finding\".", "caption", {"svg": b"", "png": b"\x89PNG"}))
+    assert '<img alt="A &quot;finding&quot;." src="data:image/png;base64,iVBORw==">' in made
+    assert "<p>A &quot;finding&quot;.</p>" in page.figure(Figure("bytes", 'A "finding".', "", {}))
+
+
+def test_render__lets_nothing_in(parsed, text):
+    for tag, attributes, _ in parsed.elements:
+        assert not {name for name in attributes if name.startswith("on")}, (tag, attributes)
+        for name in ("src", "href", "xlink:href", "action", "data"):
+            target = attributes.get(name, "")
+            assert ":" not in target or target.startswith("data:"), (tag, attributes)
+    assert [tag for tag, _, _ in parsed.elements if tag in ("img", "iframe", "object", "embed", "form", "base")] == []
+    assert [attributes["type"] for _, attributes, _ in parsed.all("script")] == ["text/plain", *["module"] * 3]
+    policy = next(a["content"] for _, a, _ in parsed.all("meta") if a.get("http-equiv") == "Content-Security-Policy")
+    hashes = re.findall("'sha256-([^']+)'", policy)
+    assert hashes == [base64.b64encode(hashlib.sha256(code.encode()).digest()).decode()
+                      for _, attributes, code in parsed.all("script") if attributes["type"] == "module"]
+    assert policy.startswith("default-src 'none'; script-src 'sha256-") and "connect-src" not in policy
+    assert not re.search("@import|url\\((?!data:)", text.partition("<style>")[2].partition("</style>")[0])
+
+
+def test_render__has_the_notices_of_what_it_brings(text):
+    assert "DataTables 2" in text and "SpryMedia" in text and "Marc Wouts" in text
+    assert "The above copyright notice and this permission notice shall be included" in text
+
+
+def test_within_script__neither_ends_nor_opens_a_script():
+    assert page.within_script("'</script>' + '<!--' + /<SCRIPT/ + '<b>\x03'") == \
+        "'\\x3c/script>' + '\\x3c!--' + /\\x3cSCRIPT/ + '<b>\\x03'"
+
+
+def test_datatables__is_asked_for_by_name_when_it_is_missing(monkeypatch):
+    monkeypatch.setattr(page, "BUNDLE", "no-such-package")
+    page._datatables.cache_clear()
+    with pytest.raises(MeasureError, match="expected DataTables in the Python package no-such-package, found"):
+        page._datatables()
+    page._datatables.cache_clear()
+
+
+def test_render__says_failed_and_recorded_loudly():
+    sound, failed = page.render(report()), page.render(report(ok=False, recorded=True))
+    assert 'class="failed-banner" role="alert"' in failed and 'href="#invariants">Which one' in failed
+    assert "<strong>Recorded.</strong>" in failed
+    assert "failed-banner\"" not in sound and "Recorded." not in sound
+
+
+def test_render__has_key_figures_and_provenance(parsed):
+    terms = dict(zip(parsed.texts("dt"), parsed.texts("dd"), strict=True))
+    assert terms["plain"] == "1,000 bytes40 FUNCsfentry can reach 30"
+    assert terms["btf_func"] == "+100 bytes+10.00 %, 3 more FUNCsfentry can reach 32"
+    assert terms["package"] == "tiny|<dbg>" and terms["build id"] == "00ff" and terms["sha256"] == "ab" * 32
+    assert terms["command"] == 'make report KERNEL="tiny"' and terms["policies"] == "consistent, all"
+    assert terms["program"] == "btf-harness 0.1.0"
+
+
+def test_render__serves_a_report_without_functions_or_figures():
+    full = report()
+    bare = Report(full.about, full.blocks[:3], {}, full.functions.head(0), True)
+    for functions in (full.functions.head(0), None):
+        text = page.render(Report(full.about, full.blocks[:3], {}, functions, True))
+        assert "function-search" not in seen(text)
+        assert Page(text).texts("h2") == ["What was asked", "Provenance"]
+    assert "Key figures" not in page.render(bare)
+
+
+def test_render__links_the_list_of_reports_when_there_is_one(text):
+    assert "All kernels measured" not in text
+    assert '<a href="../index.html">All kernels measured</a>' in page.render(report(), shelf="../index.html")
+
+
+def test_anchors__are_made_of_the_words_and_each_once():
+    anchors = page.Anchors("taken")
+    assert [anchors(t) for t in ("The kernel's own .BTF", "Taken", "Taken", "…")] == \
+        ["the-kernel-s-own-btf", "taken-2", "taken-3", "section"]
+
+
+def unpacked(data):
+    return json.loads(gzip.decompress(base64.b64decode(data)))
+
+
+def restored(data):
+    """A frame of instances from what the page has, the way its script reads it: list of rows, by address."""
+    raw = unpacked(data)
+    address, out = 0, {"address": []}
+    for step in raw["address"]:
+        address += int(step, 16) if isinstance(step, str) else step
+        out["address"].append(f"0x{address:0{raw['width']}x}")
+    out["symbol"] = [name + symbol[1:] if symbol[:1] == "+" else symbol[1:]
+                     for symbol, name in zip(raw["symbol"], raw["name"], strict=True)]
+    for key in ("name", "line"):
+        out[key] = raw[key]
+    for key in (*search.CODED, *raw["policies"]):
+        values, codes = raw[key]
+        out[key] = [values[code] for code in codes]
+    return out
+
+
+def test_packed__loses_nothing():
+    functions = instances().sample(frac=1, random_state=1)
+    functions.iloc[0, functions.columns.get_loc("address")] = "0x" + "0" * 16
+    functions.iloc[1, functions.columns.get_loc("address")] = "0xffffffffffffffff"
+    functions.iloc[2, functions.columns.get_loc("symbol")] = "another"
+    functions.iloc[3, functions.columns.get_loc("symbol")] = ""
+    found, expected = restored(search.packed(functions)), functions.sort_values("address", kind="stable")
+    assert set(found) == set(expected.columns)
+    for column in expected.columns:
+        values = expected[column].tolist()
+        assert found[column] == (list(map(search.shown, values)) if column in ("name", "symbol") else values), column
+
+
+def test_packed__is_small_and_the_same_each_time():
+    functions = instances(5000)
+    assert search.packed(functions) == search.packed(functions.copy())
+    assert len(search.packed(functions)) < 100_000
+
+
+def test_packed__serves_32_bits():
+    functions = instances().assign(address=[f"0x{0xc0100000 + 4 * k:08x}" for k in range(300)])
+    assert restored(search.packed(functions))["address"] == functions.address.tolist()
+
+
+def test_packed__fails_with_one_error():
+    with pytest.raises(MeasureError, match="expected addresses in hex, found"):
+        search.packed(instances().assign(address="here"))
+    with pytest.raises(MeasureError, match="expected functions with the columns .*, found no unit, class"):
+        search.packed(instances().drop(columns=["unit", "class"]))
+
+
+def test_render__survives_names_of_every_kind(parsed, text):
+    names = [row[0][0] for row in cells(parsed, "names")[1:]]
+    assert names[:len(HOSTILE)] == list(map(search.shown, HOSTILE)) and "lone\ufffdhalf" in names
+    data = next(words for _, attributes, words in parsed.all("script") if attributes["type"] == "text/plain")
+    assert set(map(search.shown, HOSTILE)) <= set(unpacked(data)["name"]) and "alert(1)</script>" not in text
+
+
+def test_shelf__has_a_row_for_each_kernel_with_the_figures_of_its_csvs(tmp_path):
+    reports(tmp_path, "b", {"kernel": "linux-6.12", "ok": False})
+    reports(tmp_path, "a:<i>", {"kernel": "linux-6.1", "recorded": True}, without=("attachability", "names"))
+    path = shelf.write(tmp_path)
+    assert path == tmp_path / "index.html"
+    found = Page(path.read_text())
+    first, second = [[text for text, _ in row] for row in cells(found, "kernels")[2:]]
+    assert first == ["linux-6.1 recorded", "consistent", "1,000", "40", "-", "+500", "+50.00 %", "0", "-", "+100",
+                     "+10.00 %", "+3", "-", "1,043", "-"]
+    assert second == ["linux-6.12 FAILED", "consistent", "1,000", "40", "30", "+500", "+50.00 %", "0", "31", "+100",
+                      "+10.00 %", "+3", "32", "1,043", "1"]
+    assert [a["href"] for _, a, _ in found.all("a")][1:] == ["a%3A%3Ci%3E/index.html", "b/index.html"]
+    assert found.texts("h1") == ["What function addresses cost in BTF: 2 kernels measured"]
+
+
+def test_shelf__names_what_it_cannot_read_and_ignores_the_rest(tmp_path):
+    reports(tmp_path, "good")
+    (reports(tmp_path, "no <b> json") / "report.json").write_text("{")
+    (reports(tmp_path, "short") / "encodings.csv").write_text("encoding,bytes\nplain,1\n")
+    (reports(tmp_path, "gone") / "names.csv").unlink()
+    (reports(tmp_path, "letters") / "encodings.csv").write_text(
+        "encoding,bytes,delta,percent,FUNC,extra FUNC\nplain,x,0,0,1,0\n")
+    reports(tmp_path, "none", {"files": []})
+    reports(tmp_path, ".hidden")
+    (tmp_path / "btf").mkdir()
+    (tmp_path / "report.json").write_text("not a folder")
+    text = shelf.write(tmp_path).read_text()
+    found = Page(text)
+    assert len(cells(found, "kernels")) == 3
+    assert [item.partition(":")[0] for item in found.texts("li")] == ["gone", "letters", "no <b> json", "none", "short"]
+    assert str(tmp_path) not in text and ".hidden" not in seen(text)
+    assert text == shelf.write(tmp_path).read_text()
+
+
+def test_shelf__of_an_empty_folder_says_so_and_of_none_fails(tmp_path):
+    assert "No report is here." in shelf.write(tmp_path).read_text()
+    with pytest.raises(MeasureError, match="expected a folder of reports, found: No such file"):
+        shelf.write(tmp_path / "none")
+
+
+def test_shelf__puts_encodings_that_only_some_kernels_have_beside_each_other(tmp_path):
+    place = reports(tmp_path, "more")
+    extra = measure.frame([("plain", 10, 0, 0.0, 4, 0), ("short", 12, 2, 20.0, 4, 0)], tuple(encodings().columns))
+    (place / "encodings.csv").write_bytes(csv_bytes(extra))
+    reports(tmp_path, "other")
+    found = Page(shelf.write(tmp_path).read_text())
+    groups = [text for text, attributes in cells(found, "kernels")[0] if "colspan" in attributes]
+    assert groups == ["plain", "short, over plain", "decl_tag, over plain", "btf_func, over plain"]
+    assert {len(row) for row in cells(found, "kernels")[2:]} == {2 + 3 + 4 * 3 + 2}

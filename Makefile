@@ -5,11 +5,12 @@ PYTHON ?= python3
 REPORT ?= reports/$(notdir $(KERNEL))
 BIN := .venv/bin
 
-.PHONY: help setup report test lint bench sample kernels clean
+.PHONY: help setup report notebooks test lint bench sample recorded kernels clean
 help:
 	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure and render into reports/"
-	@echo "make test                                       the tests (three to four minutes on two cores, no network)"
-	@echo "make setup | lint | bench | kernels | sample | clean"
+	@echo "make notebooks [KERNEL=...]                     run the notebooks into reports/notebooks/"
+	@echo "make test                                       the tests (three to five minutes on two cores, no network)"
+	@echo "make setup | lint | bench | kernels | sample | recorded | clean"
 
 setup: .venv/done
 
@@ -20,13 +21,17 @@ setup: .venv/done
 	@touch $@
 
 report: setup
-	@$(BIN)/btf-harness report "$(KERNEL)" -o "$(REPORT)"
+	@$(BIN)/btf-harness report "$(KERNEL)" -o "$(REPORT)" --index --command 'make report KERNEL=$(KERNEL)'
+
+# the notebooks, run, as .ipynb and HTML in reports/notebooks/; on recorded figures where the kernel is not here
+notebooks: setup
+	@KERNEL="$(KERNEL)" $(BIN)/python notebooks/execute.py
 
 test: setup
 	@$(BIN)/python -m pytest
 
 lint: setup
-	@$(BIN)/ruff check harness tests
+	@$(BIN)/ruff check harness tests notebooks
 
 # every kernel of the catalogue: encoded, checked, compared with its own .BTF where it ships one
 kernels: setup
@@ -41,6 +46,14 @@ sample: report
 	@rm -rf reports/sample && mkdir -p reports/sample
 	@cp $(REPORT)/report.md $(REPORT)/*.csv $(REPORT)/*.png reports/sample/
 	@rm -f reports/sample/shipped_names.csv
+	@$(BIN)/btf-harness mail $(REPORT) > reports/sample/mail.txt
+
+# data/recorded anew: what the notebooks show where no kernel is
+recorded: setup
+	@for k in debian-6.12-cloud-amd64 debian-6.1-cloud-amd64; do $(MAKE) -s report KERNEL=$$k && \
+	  $(BIN)/python -c "from harness.notebook import study; study.record('reports/$$k', 'data/recorded/$$k')" || exit 1; \
+	done
+	@$(BIN)/python -c "from harness.notebook import tiny; tiny.record('data/recorded/tiny')"
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis

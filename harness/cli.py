@@ -10,7 +10,7 @@ import argparse
 import gc
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 EXIT_OK, EXIT_FAULT, EXIT_INPUT = 0, 1, 2
@@ -77,12 +77,33 @@ def parser():
     p.add_argument("folder", metavar="DIR", help="what encode wrote")
     p.add_argument("--no-compression", action="store_true", help="leave out the zstd -19 and xz -9 sizes")
 
-    p = verb("report", "render a report: report.md, tables as CSV, plots as PNG and SVG", run_report,
+    p = verb("report", "render a report: a page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
              "examples:\n  btf-harness report debian-6.1-cloud-amd64 -o reports/6.1\n"
              "  btf-harness report out -o reports/out")
-    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (all policies are made), or what encode wrote")
-    p.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of the report")
+    p.add_argument("source", metavar="KERNEL|DIR",
+                   help="a kernel (all policies are made), what encode wrote, or another report")
+    p.add_argument("-o", "--output", required=True, metavar="DIR",
+                   help="folder of the report; an older report there is replaced when the new one is whole")
+    p.add_argument("--index", action="store_true", help="also write DIR/../index.html, the list of the reports there")
+    p.add_argument("--command", metavar="TEXT", help="what the report says it was made with; default: this command")
     p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+
+    p = verb("index", "write DIR/index.html, the list of the reports in DIR", run_index,
+             "example:\n  btf-harness index reports")
+    p.add_argument("folder", metavar="DIR", help="folder whose folders are reports")
+
+    p = verb("mail", "print a report as the body of a cover letter, or put it and plots into a patch mail", run_mail,
+             "examples:\n  btf-harness mail reports/debian-6.12-cloud-amd64\n"
+             "  btf-harness mail reports/debian-6.12-cloud-amd64 --patch 0000-cover-letter.patch -o 0000.eml")
+    p.add_argument("folder", metavar="DIR", help="a report's folder")
+    p.add_argument("--no-charts", action="store_true", help="without bar charts in text")
+    p.add_argument("--patch", type=Path, metavar="FILE", help="what git format-patch wrote: a cover letter or a patch")
+    p.add_argument("-o", "--output", type=Path, metavar="OUT.eml", help="with --patch: the message")
+    p.add_argument("--attach", action="append", metavar="PLOT",
+                   help="with --patch: a plot to attach, may be repeated: bytes, kinds, names, funnel, compressed, "
+                        "tradeoff or treemap")
+    p.add_argument("--no-attach", action="store_true", help="with --patch: no plots")
+    p.add_argument("--subject", metavar="TEXT", help="with --patch: instead of *** SUBJECT HERE ***")
 
     p = verb("functions", "list function instances, or the names behind a figure of the funnel", run_functions,
              "examples:\n  btf-harness functions debian-6.1-cloud-amd64 --name 'cpumask_w*'\n"
@@ -245,28 +266,67 @@ def run_measure(args):
 
 def run_report(args):
     """`report`."""
-    from harness import kernels, report, run
-    from harness.functions.policies import POLICIES
+    from harness import kernels, report, ui
+    from harness.report import summary
 
-    out = Path(args.output)
-    if _is_result(args.source):
-        folders = [Path(args.source)]
+    threads, shelf = max(1, args.threads), "../index.html" if args.index else None
+    if _is_result(args.source) or _is_report(args.source):
+        made = report.render(args.source, args.output, threads=threads, command=args.command, shelf=shelf)
     else:
         kernel = kernels.resolve(args.source, progress=not args.quiet)
-        prepared = _prepare(args, kernel)
-        folders = [run.write_result(out / "btf" / policy, prepared, run.encode(prepared, policy))
-                   for policy in POLICIES]
-        run.write_forms(out / "btf", prepared)
-        del prepared
-    if not args.quiet:
-        print("measuring, compressing, asking the witnesses", file=sys.stderr, flush=True)
-    result = report.build(folders, threads=max(1, args.threads))
-    report.write(result, out)
-    print(out / "report.md")
-    if not result.ok:
+        with nullcontext() if args.quiet else ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
+            made = report.make(kernel, args.output, threads, progress, command=args.command, shelf=shelf)
+    if args.index:
+        from harness.report import shelf as all_reports
+
+        listed = all_reports.write(os.path.relpath(os.path.join(args.output, os.pardir)))
+    if args.quiet:
+        print(Path(args.output) / "report.md")
+    else:
+        summary.show(made, args.output, listed if args.index else None)
+    if not made.ok:
         print("btf-harness: an invariant does not hold: see the report", file=sys.stderr)
         return EXIT_FAULT
     return EXIT_OK
+
+
+def run_index(args):
+    """`index`."""
+    from harness.report import shelf
+
+    print(shelf.write(args.folder))
+
+
+def run_mail(args):
+    """`mail`."""
+    from harness import measure, report
+    from harness.errors import MeasureError
+    from harness.report import mail
+
+    if args.patch is None:
+        for option in ("output", "attach", "subject"):
+            if getattr(args, option):
+                raise MeasureError(f"expected --patch with --{option}, found none")
+        sys.stdout.write(mail.body(report.read(args.folder), charts=not args.no_charts))
+        return
+    if args.output is None:
+        raise MeasureError("expected -o OUT.eml with --patch, found none")
+    try:
+        patch = args.patch.read_bytes()
+    except OSError as error:
+        raise MeasureError(f"expected a readable file, found: {error.strerror}", args.patch) from error
+    attach = () if args.no_attach else tuple(args.attach or mail.DEFAULT_ATTACH)
+    made = mail.message(report.read(args.folder), patch, attach, charts=not args.no_charts, subject=args.subject,
+                        path=str(args.patch))
+    measure.write(args.output, made.data)
+    print(f"{args.output}: {len(made.data):,} bytes")
+    for note in made.notes:
+        print(f"btf-harness: {note}", file=sys.stderr)
+
+
+def _is_report(source):
+    """Whether a KERNEL|DIR is the folder of a report whose results are there."""
+    return any(Path(source).glob("btf/*/manifest.json"))
 
 
 def _is_result(source):

@@ -1,10 +1,18 @@
-"""The report of one kernel: tables, plots and sentences made from frames of harness.measure.
+"""The report of one kernel: tables, plots, a page and mail made from frames of harness.measure.
 
-``render(folders, out)`` measures result folders of one kernel, one per policy, and writes report.md, a CSV for each
-table and plot, and the plots as PNG and SVG. ``build`` does it without writing and says whether all invariants hold
-(``Report.ok``), ``write`` puts a Report into a folder. The same results give the same bytes.
+======================================  ============================================================================
+``make(kernel, out)``                   encode a kernel under every policy, measure, write the report's folder
+``render(source, out)``                 the same from results that were encoded before
+``build(results)``                      the Report, not written; ``Report.ok`` says whether all invariants hold
+``read(folder)``                        ReportFolder: what was written, for mail, notebooks, the list of reports
+======================================  ============================================================================
+
+A folder is replaced in one step, when all of it is there. The same results give the same bytes.
 """
 
-from harness.report.report import Report, build, render, write
+from harness.report.document import Report
+from harness.report.folder import ReportFolder, read
+from harness.report.make import make, render
+from harness.report.report import build
 
-__all__ = ["Report", "build", "render", "write"]
+__all__ = ["Report", "ReportFolder", "build", "make", "read", "render"]

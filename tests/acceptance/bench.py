@@ -1,9 +1,10 @@
-"""Warm `btf-harness encode` of three encodings against one plain `pahole -J -j2` of the same file, in turn, in one run.
+"""Warm `btf-harness encode` of three encodings, and the whole `btf-harness report`, against one plain `pahole -J -j2`.
 
     python -m tests.acceptance.bench [KERNEL] [RUNS]
 
-Prints the medians of wall seconds and peak memory and their ratios. Both run as whole processes, from start to files
-written; pahole writes a detached .btf, so neither touches the kernel file. PAHOLE names another pahole than PATH's.
+All on the same file, in turn, in one run, as whole processes, from start to files written. Prints the medians of wall
+seconds and peak memory and their ratios. pahole writes a detached .btf, so none touches the kernel file. PAHOLE names
+another pahole than PATH's.
 """
 
 import os
@@ -53,16 +54,20 @@ def main():
         version, theirs = pahole_command(pahole, kernel.path, Path(folder) / "pahole.btf")
         ours = [sys.executable, "-m", "harness", "encode", str(kernel.path), "-q", "-o", str(Path(folder) / "ours"),
                 "--encoding", "plain", "--encoding", "decl_tag", "--encoding", "btf_func"]
+        report = [sys.executable, "-m", "harness", "report", str(kernel.path), "-q", "-o", str(Path(folder) / "report")]
         print(f"{kernel.label}: {runs} runs each after one warm-up, in turn; pahole {version}", flush=True)
-        timed(ours), timed(theirs)
-        rows = [(timed(ours), timed(theirs)) for _ in range(runs)]
-    for k, unit in ((0, "s"), (1, "MiB")):
-        a, b = [r[0][k] for r in rows], [r[1][k] for r in rows]
-        ratio = [x / y for x, y in zip(a, b, strict=True)]
-        print(f"  {'wall' if k == 0 else 'peak'}: ours {statistics.median(a):.2f} {unit} "
-              f"({min(a):.2f} to {max(a):.2f}), pahole {statistics.median(b):.2f} {unit} "
-              f"({min(b):.2f} to {max(b):.2f}), ratio {statistics.median(ratio):.2f} "
-              f"({min(ratio):.2f} to {max(ratio):.2f})")
+        commands = {"encode": ours, "report": report, "pahole": theirs}
+        for command in commands.values():
+            timed(command)
+        rows = [{name: timed(command) for name, command in commands.items()} for _ in range(runs)]
+    for verb in ("encode", "report"):
+        for k, what, unit in ((0, "wall", "s"), (1, "peak", "MiB")):
+            a, b = [r[verb][k] for r in rows], [r["pahole"][k] for r in rows]
+            ratio = [x / y for x, y in zip(a, b, strict=True)]
+            print(f"  {verb}, {what}: ours {statistics.median(a):.2f} {unit} "
+                  f"({min(a):.2f} to {max(a):.2f}), pahole {statistics.median(b):.2f} {unit} "
+                  f"({min(b):.2f} to {max(b):.2f}), ratio {statistics.median(ratio):.2f} "
+                  f"({min(ratio):.2f} to {max(ratio):.2f})")
 
 
 if __name__ == "__main__":

@@ -18,12 +18,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import btf, kernels, measure, run
+from harness import btf, kernels, measure, report, run
 from harness.dwarf import walk
 from harness.elf import ElfImage
 from harness.functions import join
 from harness.functions.steps import CLASSES, MATCHES, STEPS, rows_of_step
 from harness.model import Kind
+from harness.report import mail, plots
+from tests.report import figures
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 WANTED = [k for k in os.environ.get("BTF_HARNESS_KERNELS", "").split(",") if k]
@@ -325,3 +327,34 @@ def test_kernel__addresses_lie_in_executable_sections(kernel, everything):
     for start, stop in code:
         inside |= (address >= np.uint64(start)) & (address < np.uint64(stop))
     assert inside.all()
+
+
+@pytest.fixture(scope="module")
+def written(kernel, tmp_path_factory):
+    """The kernel's report, and its twin from a second run on one thread."""
+    out = tmp_path_factory.mktemp("reports")
+    for name, threads in (("one", 2), ("two", 1)):
+        assert report.make(kernel, out / name, threads, command="make report").ok
+    return out / "one", out / "two"
+
+
+def test_kernel__its_report_shows_the_figures_of_its_csvs(written):
+    csvs = figures.csvs_of(written[0])
+    assert figures.check_report_md(written[0], csvs) >= 15
+    assert figures.check_page(written[0], csvs) >= 15
+    assert figures.check_text_tables(written[0], csvs) >= 15
+    assert figures.check_words(written[0], csvs) > 30
+
+
+def test_kernel__its_report_is_byte_identical_on_a_second_run(written):
+    one, two = ({p.relative_to(w): p for p in w.rglob("*") if p.is_file()} for w in written)
+    assert one.keys() == two.keys() and len(one) > 80
+    for name, path in one.items():
+        assert path.read_bytes() == two[name].read_bytes(), name
+
+
+def test_kernel__its_report_fits_mail_and_page(written):
+    read = report.read(written[0])
+    assert all(len(line) <= 72 for line in mail.body(read).splitlines()) and mail.body(read).isascii()
+    assert all(len(read.file(f"plot_{name}.png")) <= 60_000 for name in plots.PLOTS)
+    assert len(read.file("index.html")) < 4_000_000

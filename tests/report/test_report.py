@@ -1,15 +1,19 @@
-"""The report says what its frames say, and says it the same way each time."""
+"""The report says what its frames say, and says it the same way each time, in every form."""
 
-import csv
 import io
+import json
+import re
+import shutil
 
 import pytest
 
 from harness import measure, report
 from harness.errors import MeasureError
-from harness.report import plots
-from harness.report.tables import Table, cell, number
+from harness.report import mail, plots, summary
+from harness.report.tables import Table, cell
 from tests.measure.folders import INSTANCES, edit, make
+from tests.report import figures
+from tests.report.figures import unescaped
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -22,7 +26,7 @@ def own_cache(tmp_path_factory):
 @pytest.fixture
 def undrawn(monkeypatch):
     """Without the plots, which take most of the time."""
-    monkeypatch.setattr(plots, "draw", lambda *args, **kwargs: {"png": b"", "svg": b""})
+    monkeypatch.setattr(plots, "draw", lambda *args, **kwargs: {"png": b"", "svg": b"<svg/>"})
 
 
 @pytest.fixture(scope="module")
@@ -38,92 +42,154 @@ def three(tmp_path_factory):
 @pytest.fixture(scope="module")
 def written(three, tmp_path_factory):
     """A report of them."""
-    return report.render(three, tmp_path_factory.mktemp("report"), witnesses=False).parent
+    out = tmp_path_factory.mktemp("report") / "tiny"
+    report.render(three, out, witnesses=False, threads=1, command="make report KERNEL=tiny")
+    return out
 
 
-def markdown_tables(text):
-    """Every table as (columns, rows), cells as text."""
-    found, rows = [], []
-    for line in [*text.splitlines(), ""]:
-        if line.startswith("|"):
-            rows.append([c.strip() for c in line.strip("|").replace("\\|", "\0").split("|")])
-        elif rows:
-            found.append((rows[0], rows[2:]))
-            rows = []
-    return [([unescaped(c) for c in head], [[unescaped(c) for c in r] for r in body]) for head, body in found]
-
-
-def unescaped(text):
-    for sign in "*_`<[\\":
-        text = text.replace("\\" + sign, sign)
-    return text.replace("\0", "|")
+def files(folder):
+    return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
 def test_render__is_byte_identical_on_a_second_run(written, three, tmp_path):
-    second = report.render(three[::-1], tmp_path / "two", witnesses=False, threads=1).parent
-    names = sorted(p.name for p in written.iterdir())
-    assert names == sorted(p.name for p in second.iterdir()) and "report.md" in names
-    for name in names:
-        assert (written / name).read_bytes() == (second / name).read_bytes(), name
+    again = tmp_path / "tiny"
+    report.render(three[::-1], again, witnesses=False, threads=2, command="make report KERNEL=tiny")
+    assert files(written) == files(again)
+    assert {"report.md", "index.html", "report.json", "plot_bytes.png", "tables/encodings.txt",
+            "tables/encodings.tex", *(f"plot_{n}.{s}" for n in plots.PLOTS for s in ("png", "svg", "csv"))
+            } <= set(files(written))
+    for name in files(written):
+        assert (written / name).read_bytes() == (again / name).read_bytes(), name
 
 
-def test_render__every_cell_of_the_report_is_in_a_csv(written):
-    files = [list(csv.reader(io.StringIO(path.read_text()))) for path in written.glob("*.csv")]
-    tables = markdown_tables((written / "report.md").read_text())
-    assert len(tables) >= 12
-    for head, body in tables:
-        having = [rows for rows in files if set(head) <= set(rows[0])]
-        assert having, head
-        assert any(len(body) < len(rows) and all(
-            same(a, kept[rows[0].index(column)]) for shown, kept in zip(body, rows[1:], strict=False)
-            for column, a in zip(head, shown, strict=True)) for rows in having), head
+def test_render__says_what_it_holds(written):
+    read = report.read(written)
+    assert set(read.about["files"]) == set(files(written)) and read.about["ok"]
+    assert read.about["policies"] == ["consistent", "all", "current"]
+    assert read.about["encodings"] == ["plain", "decl_tag", "btf_func"]
+    assert read.about["kernel"] == "tiny-1.0" and read.about["command"] == "make report KERNEL=tiny"
+    assert read["encodings"]["extra FUNC"].tolist() == [0, 0, 2]
 
 
-def same(shown, kept):
-    if shown == kept.strip() or (shown, kept) in (("yes", "True"), ("no", "False"), ("-", "")):
-        return True
-    if not kept[:1].isdigit() and kept[:1] != "-":
-        return False
-    return number(shown) == float(kept)
+def test_render__shows_the_figures_of_its_csvs(written):
+    csvs = figures.csvs_of(written)
+    assert figures.check_report_md(written, csvs) >= 15
+    assert figures.check_page(written, csvs) >= 15
+    assert figures.check_text_tables(written, csvs) >= 15
+    assert figures.check_words(written, csvs) > 20
+
+
+@pytest.mark.parametrize(("name", "old", "new", "check"), [
+    ("report.md", "| +80 |", "| +98,765 |", figures.check_report_md),
+    ("report.md", "80 bytes more", "98,765 bytes more", figures.check_words),
+    ("index.html", 'data-order="80">+80<', 'data-order="80">+98,765<', figures.check_page),
+    ("index.html", "80 bytes more", "98,765 bytes more", figures.check_words),
+    ("tables/encodings.txt", "+80", "+98,765", figures.check_text_tables),
+])
+def test_figures__notice_one_that_is_not_in_the_csv(written, tmp_path, name, old, new, check):
+    shutil.copytree(written, tmp_path / "r")
+    text = (tmp_path / "r" / name).read_text()
+    assert old in text
+    (tmp_path / "r" / name).write_text(text.replace(old, new, 1))
+    with pytest.raises(AssertionError):
+        check(tmp_path / "r", figures.csvs_of(tmp_path / "r"))
 
 
 def test_render__headline_is_the_consistent_policy(written):
     text = (written / "report.md").read_text()
-    first = text.split("## Kernel")[0]
-    assert "`decl_tag` +" in first and "`btf_func` +80 bytes" in first
+    first = unescaped(text.split("## Kernel")[0])
+    found = json.loads((written / "report.json").read_text())["finding"]
+    assert "80 bytes more as btf_func" in found and found in first
     assert "Policy `consistent`" in text and "FAILED" not in text
     assert "tiny|dbg" in unescaped(text.replace("\\|", "\0"))
 
 
-def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn):
+def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn, capsys):
     folder = make(tmp_path / "tiny")
     edit(folder, lambda m: m["encodings"]["btf_func"].update(predicted_growth=1))
-    made = report.build([folder], witnesses=False)
-    assert not made.ok
-    assert made.text.splitlines()[2].startswith("**FAILED: 1 of ")
-    assert "3 formula" in made.text.splitlines()[2] and "| **FAILED** | measured +80, predicted +1 |" in made.text
-    assert report.build([make(tmp_path / "sound")], witnesses=False).ok
+    made = report.render(folder, tmp_path / "r", witnesses=False, threads=1)
+    text = (tmp_path / "r" / "report.md").read_text()
+    assert not made.ok and not report.read(tmp_path / "r").about["ok"]
+    assert text.splitlines()[4].startswith("**FAILED: 1 of ")
+    assert "3 formula" in text.splitlines()[4] and "| **FAILED** | measured +80, predicted +1 |" in text
+    assert "FAILED" in (tmp_path / "r" / "index.html").read_text()
+    assert "FAILED" in mail.body(report.read(tmp_path / "r")).splitlines()[0]
+    summary.show(made, tmp_path / "r")
+    assert "FAILED: an invariant does not hold" in capsys.readouterr().out
+    assert report.build([make(tmp_path / "sound")], witnesses=False, threads=1).ok
+
+
+def test_render__goes_on_from_a_report_and_keeps_its_results(three, tmp_path, undrawn):
+    out = tmp_path / "r"
+    for folder in three:
+        make_in = out / "btf" / folder.name
+        make_in.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copytree(folder, make_in)
+    (out / "report.json").write_text(json.dumps({
+        "schema": 1, "program": "0", "kernel": "k", "title": "", "finding": "", "command": "", "policy": "all",
+        "policies": [], "encodings": [], "provenance": {}, "ok": True, "recorded": False,
+        "files": [p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()]}))
+    before = files(out / "btf")
+    report.render(out, out, witnesses=False, threads=1)
+    assert files(out / "btf") == before and report.read(out).about["kernel"] == "tiny-1.0"
+    with pytest.raises(MeasureError, match="expected a report, an empty folder or none"):
+        report.render(out / "btf" / "all", out / "btf" / "all", witnesses=False, threads=1)
+    assert files(out / "btf") == before
+
+
+def test_render__leaves_the_old_report_when_it_fails(three, tmp_path, undrawn, monkeypatch):
+    out = tmp_path / "r"
+    report.render(three, out, witnesses=False, threads=1)
+    before = {name: (out / name).read_bytes() for name in files(out)}
+
+    def broken(self):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Table, "latex", broken)
+    with pytest.raises(KeyboardInterrupt):
+        report.render(three[:1], out, witnesses=False, threads=1)
+    assert {name: (out / name).read_bytes() for name in files(out)} == before
+    assert [p.name for p in tmp_path.iterdir()] == ["r"]
+
+
+def test_summary__is_plain_where_no_terminal_is_and_fits_it(three, capsys, undrawn):
+    made = report.build(three, witnesses=False, threads=1)
+    summary.show(made, "out")
+    text = capsys.readouterr().out
+    table = text.split("\n\n")[1]
+    assert text.isascii() and max(map(len, table.splitlines())) <= 79
+    assert made.about["finding"] in " ".join(text.split()) and "out/index.html" in text.replace("\n", "")
+
+    class Terminal(io.StringIO):
+        def isatty(self):
+            return True
+
+    screen = Terminal()
+    summary.show(made, "out", stream=screen)
+    words = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())
+    assert "btf_func" in words and "+80" in words and " ".join(made.about["finding"].split()[:6]) in words
 
 
 def test_build__refuses_results_that_do_not_belong_together(tmp_path):
     a = make(tmp_path / "a")
     with pytest.raises(MeasureError, match="expected results of one kernel, found label"):
-        report.build([a, make(tmp_path / "b", "all", label="other")])
+        report.build([a, make(tmp_path / "b", "all", label="other")], threads=1)
     with pytest.raises(MeasureError, match="expected one result per policy"):
-        report.build([a, make(tmp_path / "c")])
+        report.build([a, make(tmp_path / "c")], threads=1)
     with pytest.raises(MeasureError, match="expected at least one"):
-        report.build([])
+        report.build([], threads=1)
 
 
 def test_build__serves_a_kernel_without_btf(tmp_path, undrawn):
-    made = report.build([make(tmp_path / "bare", shipped=False)], witnesses=False)
-    assert "This kernel ships none." in made.text and "shipped_names" not in made.tables
+    report.render(make(tmp_path / "bare", shipped=False), tmp_path / "r", witnesses=False, threads=1)
+    assert "This kernel ships none." in (tmp_path / "r" / "report.md").read_text()
+    assert "shipped_names" not in report.read(tmp_path / "r")
 
 
-def test_write__fails_with_one_error(tmp_path):
+def test_render__fails_with_one_error(tmp_path, three):
     (tmp_path / "out").write_text("")
     with pytest.raises(MeasureError, match="the folder cannot be made"):
-        report.write(report.Report("", {}, {}, True), tmp_path / "out")
+        report.render(three, tmp_path / "out", witnesses=False, threads=1)
 
 
 @pytest.mark.parametrize(("column", "value", "text"), [
@@ -140,45 +206,3 @@ def test_table__counts_the_rows_it_leaves_out():
     text = Table("many", rows, 20).markdown()
     assert text.count("\n|") == 21 and text.endswith("[10 others in many.csv]")
     assert Table("none", rows.head(0)).markdown() == "(none)"
-
-
-@pytest.fixture
-def axes():
-    from matplotlib.figure import Figure
-
-    return Figure().subplots()
-
-
-def test_bytes_by_encoding__draws_the_frame(axes):
-    rows = [("plain", "FUNC", 100), ("plain", "strings", 300), ("tag", "FUNC", 150), ("tag", "strings", 450)]
-    frame = measure.frame(rows, ("encoding", "part", "bytes"))
-    assert plots.bytes_by_encoding(frame, axes) is axes
-    drawn = [(c.get_label(), [b.get_width() for b in c], [b.get_x() for b in c]) for c in axes.containers]
-    assert drawn == [("FUNC", [100, 150], [0, 0]), ("strings", [300, 450], [100, 150])]
-    assert [t.get_text() for t in axes.texts] == ["400 bytes", "+200 bytes\n+50.00 %"]
-
-
-def test_types_by_kind__draws_the_frame(axes):
-    rows = [("INT", "plain", 3), ("INT", "tag", 3), ("DECL_TAG", "plain", 0), ("DECL_TAG", "tag", 9)]
-    plots.types_by_kind(measure.frame(rows, ("kind", "encoding", "count")), axes)
-    drawn = {line.get_label(): list(line.get_xdata()) for line in axes.lines}
-    assert drawn == {"plain": [3], "tag": [3, 9]}
-    assert [t.get_text() for t in axes.texts] == ["3", "0 to\n9"]
-    assert axes.get_xscale() == "log"
-
-
-def test_addresses_per_name__draws_the_frame(axes):
-    frame = measure.frame([(1, 1000), (2, 30), (22, 1)], ("addresses", "names"))
-    plots.addresses_per_name(frame, axes, outliers=[(22, "jhash")])
-    (bars,) = axes.containers
-    assert [(b.get_x() + b.get_width() / 2, b.get_height()) for b in bars] == [(1, 1000), (2, 30), (22, 1)]
-    assert [t.get_text() for t in axes.texts] == ["1,000", "30", "1", "jhash"]
-    assert axes.get_yscale() == "log"
-
-
-def test_draw__makes_small_images_without_dates(tmp_path):
-    frame = measure.frame([(1, 10), (2, 3)], ("addresses", "names"))
-    images = plots.draw(plots.addresses_per_name, frame, 3.8)
-    assert images["png"].startswith(b"\x89PNG") and len(images["png"]) <= 60_000
-    assert b"Software" not in images["png"] and b"dc:date" not in images["svg"] and b"Matplotlib" not in images["svg"]
-    assert images == plots.draw(plots.addresses_per_name, frame, 3.8)

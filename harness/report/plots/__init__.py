@@ -1,0 +1,66 @@
+"""Plots: each takes a tidy frame and an Axes, draws exactly the frame, and returns the Axes.
+
+Each has a finding, one sentence computed from the same frame: it is the title, and serves as alternative text and in
+mails (ASCII). ``PLOTS`` has them all by short name. ``draw`` makes PNG and SVG of the house's size, ``figure`` the same
+for a notebook::
+
+    plot = plots.PLOTS["tradeoff"]
+    images = plots.draw(plot.function, frame, plot.height_inches, caption="debian-6.12.117-cloud-amd64, ...")
+    plots.figure(plot.function, frame, plot.height_inches)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+from harness.report.plots.funnel import funnel, funnel_finding
+from harness.report.plots.growth import (
+    bytes_by_encoding,
+    bytes_by_encoding_finding,
+    growth_compressed,
+    growth_compressed_finding,
+)
+from harness.report.plots.images import draw, figure
+from harness.report.plots.kinds import types_by_kind, types_by_kind_finding
+from harness.report.plots.names import addresses_per_name, addresses_per_name_finding
+from harness.report.plots.style import COLOURS, ENCODING_COLOURS
+from harness.report.plots.tradeoff import tradeoff, tradeoff_finding
+from harness.report.plots.treemap import treemap, treemap_finding
+
+__all__ = ["COLOURS", "ENCODING_COLOURS", "PLOTS", "Plot", "addresses_per_name", "bytes_by_encoding", "draw", "figure",
+           "funnel", "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
+
+
+class Plot(NamedTuple):
+    """One plot.
+
+    Attributes
+    ----------
+    function : callable
+        ``function(frame, ax)`` draws the frame and returns the Axes.
+    finding : callable
+        ``finding(frame)`` is the title on one line.
+    height_inches : float
+        For three encodings; plots with rows become higher for more, and lower for fewer.
+    columns : tuple of str
+        What the frame must have.
+    """
+
+    function: Callable
+    finding: Callable
+    height_inches: float
+    columns: tuple
+
+
+PLOTS = {
+    "bytes": Plot(bytes_by_encoding, bytes_by_encoding_finding, 3.1, ("encoding", "part", "bytes")),
+    "kinds": Plot(types_by_kind, types_by_kind_finding, 5.0, ("kind", "encoding", "count")),
+    "names": Plot(addresses_per_name, addresses_per_name_finding, 3.6, ("addresses", "names", "named")),
+    "funnel": Plot(funnel, funnel_finding, 4.8, ("step", "role", "functions")),
+    "compressed": Plot(growth_compressed, growth_compressed_finding, 2.8,
+                       ("encoding", "form", "bytes", "delta", "percent")),
+    "tradeoff": Plot(tradeoff, tradeoff_finding, 4.7, ("policy", "encoding", "growth", "attachable", "today")),
+    "treemap": Plot(treemap, treemap_finding, 4.2, ("file", "part", "bytes")),
+}
+"""By short name, which is also the stem of the files."""

@@ -1,0 +1,71 @@
+"""What a run found, at its end: a short table, the finding in one sentence, and where the files are."""
+
+from __future__ import annotations
+
+import sys
+import textwrap
+from pathlib import Path
+
+from harness.measure import COMPRESSORS
+from harness.report.tables import Table, cell
+
+COLUMNS = ("encoding", "bytes", "delta", "percent", "extra FUNC", f"{COMPRESSORS[0]} delta", "attachable")
+"""Of encodings.csv, and attachable of attachability.csv."""
+
+WIDTH = 79
+"""Columns of a terminal, where it is none."""
+
+
+def summary_table(report):
+    """The Table of the headline policy: one row per encoding, COLUMNS as far as they were measured."""
+    frame = report.frames["encodings"]
+    attach = report.frames["attachability"]
+    mine = attach[attach.policy == report.about["policy"]].set_index("encoding").attachable
+    frame = frame.assign(attachable=[int(mine[e]) for e in frame.encoding])
+    caption = f"{report.about['kernel']}, policy {report.about['policy']}; delta and percent are over " \
+              f"{report.about['encodings'][0]}; attachable: functions that fentry could reach by a BTF id."
+    return Table("summary", frame, columns=tuple(c for c in COLUMNS if c in frame), caption=caption)
+
+
+def show(report, folder, shelf=None, stream=None):
+    """Print it: with rich on a terminal, else as plain ASCII.
+
+    Parameters
+    ----------
+    report : Report
+    folder : path-like
+        Where it was written.
+    shelf : path-like, optional
+        The list of all reports, if it was written.
+    stream : text file, optional
+        Standard output by default.
+    """
+    stream = stream or sys.stdout
+    table = summary_table(report)
+    said = report.about["finding"]
+    if not report.ok:
+        said = "FAILED: an invariant does not hold, see the report. " + said
+    folder = Path(folder)
+    files = ((folder / "index.html", "the page"), (folder / "report.md", "the same as Markdown"),
+             (folder, "all tables as CSV, text and LaTeX, plots as PNG and SVG"),
+             *([(shelf, "all kernels measured")] if shelf else []))
+    if not stream.isatty():
+        where = "\n".join(f"{path}: {what}" for path, what in files)
+        print(table.text(WIDTH), textwrap.fill(said, WIDTH), where, sep="\n\n", file=stream)
+        return
+    from rich.console import Console
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    console = Console(file=stream, highlight=False)
+    grid = Grid(title=Text(table.caption), title_justify="left", title_style="dim", box=None, pad_edge=False,
+                padding=(0, 2, 0, 0), header_style="bold")
+    for i, name in enumerate(table.columns):
+        grid.add_column(name, justify="right" if i else "left")
+    for row in table.frame[list(table.columns)].itertuples(index=False):
+        grid.add_row(*(Text(v if isinstance(v, str) else cell(c, v))
+                       for c, v in zip(table.columns, row, strict=True)))
+    console.print(grid)
+    console.print(Text(said, style="bold" if report.ok else "bold red"))
+    for path, what in files:
+        console.print(Text.assemble(str(path), (f": {what}", "dim")), soft_wrap=True)

@@ -1,0 +1,50 @@
+"""A second process for what a report can do at the same time: drawing, and asking the witnesses.
+
+Both are Python that holds the interpreter's lock, so a thread would not help. The process is spawned, not forked: the
+walk's threads may hold locks. Results do not depend on it.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
+
+
+class Here:
+    """An executor that calls at once, in this process."""
+
+    def submit(self, function, *args):
+        """The Future of function(*args), done."""
+        future = Future()
+        future.set_result(function(*args))
+        return future
+
+
+@contextmanager
+def worker(threads):
+    """An executor with one other process, or Here when there is but one thread to use.
+
+    The process begins by importing what it will need, so it is best made early.
+    """
+    if threads < 2:
+        yield Here()
+        return
+    import multiprocessing
+
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    try:
+        pool.submit(_warm)
+        yield pool
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _warm():
+    import matplotlib.backends.backend_agg
+    import matplotlib.figure
+    import pandas
+
+    from harness import measure
+    from harness.report import plots
+
+    return matplotlib, pandas, measure, plots

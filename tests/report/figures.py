@@ -1,0 +1,174 @@
+"""Whether every figure that a report shows, in any of its forms, is that of the CSV it comes from."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from html.parser import HTMLParser
+
+from harness import report
+from harness.report import mail, plots
+from harness.report.report import SHOWN
+from harness.report.tables import number
+
+NUMBER = re.compile(r"(?<![\w.])[+-]?[0-9][0-9,]*(?:\.[0-9]+)?(?![\w])")
+
+OURS = {float(n) for n in (
+    1, 2, 3, 4, 5, 6,                 # of invariants, and steps
+    16, 27, 8, 12,                    # of the formulas that the encodings state
+    11, 44, 300_000, 500_000, 500, 2000, 25, 1_000_000, 1000, 400_000, 22,  # of the claims and their rules
+    2023, 5, 17, 18, 1.31, 2026, 7, 64, 19, 9, 0.1, 1.0, 0,  # dates, versions, levels of compression
+    123,                              # of a line, an example in the help of the page's search
+)}
+"""Numbers that are no measurements: they stand in the words of the program or of data/claims.toml."""
+
+
+QUOTES = r'<\S+@\S+>|"[^"]*"|\([A-Z][a-z]+ [A-Z][^)]*\)'
+"""Words of the thread and who said them when."""
+
+
+def numbers(text):
+    """The numbers in a text, set of float."""
+    return {abs(float(n.replace(",", ""))) for n in NUMBER.findall(text)}
+
+
+def known(csvs):
+    """Every number of every CSV, also those within words, as absolute float; findings.csv, being words, has none."""
+    found = set()
+    for rows in (rows for name, rows in csvs.items() if name != "findings"):
+        for row in rows[1:]:
+            for text in row:
+                found |= numbers(text)
+    return found
+
+
+def prose_of_markdown(text):
+    """report.md without its tables, quotes of the thread and links."""
+    lines = [line for line in text.splitlines() if not line.startswith(("|", "[", "!["))]
+    return re.sub(QUOTES + "|`[^`]*`", "", "\n".join(lines))
+
+
+def csvs_of(folder):
+    """Every CSV as rows of text, by stem."""
+    return {path.stem: list(csv.reader(io.StringIO(path.read_text("utf-8", "surrogateescape"))))
+            for path in folder.glob("*.csv")}
+
+
+def markdown_tables(text):
+    """Every table as (columns, rows), cells as text."""
+    found, rows = [], []
+    for line in [*text.splitlines(), ""]:
+        if line.startswith("|"):
+            rows.append([c.strip() for c in line.strip("|").replace("\\|", "\0").split("|")])
+        elif rows:
+            found.append((rows[0], rows[2:]))
+            rows = []
+    return [([unescaped(c) for c in head], [[unescaped(c) for c in r] for r in body]) for head, body in found]
+
+
+def unescaped(text):
+    for sign in "*_`<[\\":
+        text = text.replace("\\" + sign, sign)
+    return text.replace("\0", "|")
+
+
+class Page(HTMLParser):
+    """A page's tables, by name as (columns, rows), and the words outside of tables, scripts and pictures."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.tables, self.words, self._open, self._cell = {}, [], [], None
+        self.feed(text)
+
+    def handle_starttag(self, tag, attrs):
+        if tag == "table":
+            self._rows = self.tables.setdefault(dict(attrs).get("data-name"), [])
+        elif tag == "tr":
+            self._rows.append([])
+        elif tag in ("td", "th"):
+            self._cell = []
+        if tag in ("script", "style", "svg", "template"):
+            self._open.append(tag)
+
+    def handle_endtag(self, tag):
+        if tag in ("td", "th"):
+            self._rows[-1].append("".join(self._cell))
+            self._cell = None
+        if self._open and self._open[-1] == tag:
+            self._open.pop()
+
+    def handle_data(self, data):
+        if self._cell is not None:
+            self._cell.append(data)
+        elif not self._open:
+            self.words.append(data)
+
+
+def check_table(head, body, rows):
+    """Whether each cell shown is the CSV's, row by row."""
+    place = [rows[0].index(c) for c in head]
+    assert len(body) < len(rows)
+    for shown, kept in zip(body, rows[1:], strict=False):
+        for column, (a, i) in enumerate(zip(shown, place, strict=True)):
+            assert same(a.strip(), kept[i].strip()), (head[column], a, kept[i])
+
+
+def same(shown, kept):
+    if shown == kept or (shown, kept) in (("yes", "True"), ("no", "False"), ("-", ""), ("**FAILED**", "False")):
+        return True
+    if not re.fullmatch(r"-?[0-9.]+", kept):
+        return False
+    return number(shown) == float(kept)
+
+
+def check_report_md(folder, csvs):
+    """Each cell of report.md's tables is in the CSV that has its columns; returns how many tables."""
+    tables = markdown_tables((folder / "report.md").read_text())
+    for head, body in tables:
+        having = [rows for rows in csvs.values() if set(head) <= set(rows[0])]
+        assert having, head
+        for i, rows in enumerate(having):
+            try:
+                check_table(head, body, rows)
+                break
+            except AssertionError:
+                if i == len(having) - 1:
+                    raise
+    return len(tables)
+
+
+def check_page(folder, csvs):
+    """Each cell of the page's tables is in the CSV of its name; returns how many tables."""
+    page = Page((folder / "index.html").read_text())
+    named = {name: rows for name, rows in page.tables.items() if name in csvs}
+    for name, (head, *body) in named.items():
+        check_table(head, body, csvs[name])
+    return len(named)
+
+
+def check_text_tables(folder, csvs):
+    """Each number of tables/*.txt is in a CSV; they fit a mail. Returns how many files."""
+    paths = sorted((folder / "tables").glob("*.txt"))
+    for path in paths:
+        text = path.read_text()
+        assert text.isascii() and max(map(len, text.splitlines())) <= 72, path
+        allowed = known({path.stem: csvs[path.stem]}) | OURS
+        assert numbers(text.partition("\n\n")[2] or text) <= allowed | {float(len(csvs[path.stem]) - 21)}, path
+    return len(paths)
+
+
+def check_words(folder, csvs):
+    """Each number in the words of report.md, the page, the mail and the plots' titles is in a CSV."""
+    read = report.read(folder)
+    allowed = known(csvs) | OURS
+    text = (folder / "report.md").read_text()
+    for n, name in re.findall(r"\[([0-9,]+) others in ([\\a-z_]+)\.csv\]", text):
+        assert int(n.replace(",", "")) == len(csvs[name.replace("\\", "")]) - 1 - SHOWN, name
+    page = " ".join(Page((folder / "index.html").read_text()).words)
+    for form, words in (("report.md", prose_of_markdown(text)), ("page", page), ("mail", mail.body(read))):
+        found = numbers(re.sub(QUOTES, "", words))
+        assert found <= allowed, (form, found - allowed)
+    for name, plot in plots.PLOTS.items():
+        assert plot.finding(read[f"plot_{name}"]) in " ".join(text.replace("\\", "").split()), name
+    return len(numbers(prose_of_markdown(text)))

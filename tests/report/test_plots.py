@@ -1,0 +1,513 @@
+"""Plots draw what their frames hold, say in the title what it shows, and keep their texts apart."""
+
+import functools
+import io
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.errors import MeasureError
+from harness.report import plots
+from harness.report.plots import labels, style
+
+PLOTS = plots.PLOTS
+
+CAPTION = "linux-image-6.12.117+deb12-cloud-amd64-dbg 6.12.117-1, policy consistent, btf-harness 0.1.0"
+
+EIGHT = ("plain", "decl_tag", "btf_func", "decl_tag_short", "func_sec", "btf_func_rel", "kind_flag_off", "datasec_addr")
+
+STACK = {
+    "plain": (1312748, 856472, 569604, 2112, 1953989, 24),
+    "decl_tag": (1312748, 856472, 569604, 766896, 3244022, 24),
+    "btf_func": (1312748, 856472, 955980, 2112, 1953989, 24),
+}
+
+FUNNEL = [
+    ("subprogram DIEs", "total", 326397), ("declarations", "removed", 144452), ("without a name", "removed", 0),
+    ("abstract (inlined)", "removed", 128989), ("definitions without code", "removed", 4594),
+    ("instances with code", "total", 48362), ("found by symbol alone", "added", 841),
+    ("instances seen", "total", 49203), ("optimized parameters", "removed", 695), ("partial body", "removed", 341),
+    ("inconsistent prototype", "removed", 173), ("overridden: its name's symbol is elsewhere", "removed", 139),
+    ("reordered parameters", "removed", 32), ("unexpected register", "removed", 24),
+    ("instances encoded", "total", 47799), ("merged: same name and prototype", "removed", 332),
+    ("FUNCs in plain", "total", 47467),
+]
+
+POINTS = [
+    ("consistent", "plain", 8800, 38559), ("consistent", "decl_tag", 2063617, 38782),
+    ("consistent", "btf_func", 395176, 39105), ("all", "plain", 58354, 38579), ("all", "decl_tag", 2152903, 39403),
+    ("all", "btf_func", 453250, 39772), ("current", "plain", 0, 38559), ("current", "decl_tag", 2029017, 38731),
+    ("current", "btf_func", 377592, 38731),
+]
+
+KINDS = {"INT": 15, "PTR": 13095, "ARRAY": 3082, "STRUCT": 9398, "UNION": 1728, "ENUM": 2064, "FWD": 105,
+         "TYPEDEF": 2206, "VOLATILE": 24, "CONST": 2822, "RESTRICT": 3, "FUNC": 47467, "FUNC_PROTO": 25098, "VAR": 384,
+         "DATASEC": 1, "FLOAT": 1, "DECL_TAG": 132, "ENUM64": 8}
+
+NAMES = [(1, 47040, ""), (2, 206, ""), (3, 38, ""), (4, 15, ""), (5, 19, ""), (6, 5, ""), (7, 1, ""), (8, 6, ""),
+         (9, 2, "init_once, modalias_show"), (10, 1, "lruvec_stat_mod_folio"), (13, 2, "p4d_offset, type_show"),
+         (22, 1, "jhash")]
+
+
+def of(name, rows):
+    return pd.DataFrame(list(rows), columns=list(PLOTS[name].columns))
+
+
+def stack(encodings=tuple(STACK)):
+    return of("bytes", [(e, part, n) for e in encodings for part, n in zip(style.COLOURS, STACK[e], strict=True)])
+
+
+def kinds(more=(("FUNC", "btf_func", 47799), ("DECL_TAG", "decl_tag", 47931)), encodings=tuple(STACK)):
+    other = {(kind, e): n for kind, e, n in more}
+    return of("kinds", [(k, e, other.get((k, e), n)) for k, n in KINDS.items() for e in encodings])
+
+
+def compressed(sizes):
+    rows = []
+    for e in sizes:
+        for i, form in enumerate(("raw", "zstd-19", "xz-9")):
+            base = sizes[next(iter(sizes))][i]
+            rows.append((e, form, sizes[e][i], sizes[e][i] - base, 100 * (sizes[e][i] - base) / base))
+    return of("compressed", rows)
+
+
+SIZES = {"plain": (4694949, 1205421, 1065216), "decl_tag": (6749766, 1422364, 1235664),
+         "btf_func": (5081325, 1342115, 1175448)}
+
+
+def tradeoff(points=tuple(POINTS), today=True):
+    return of("tradeoff", [(*p, today and p[:2] == ("current", "plain")) for p in points])
+
+
+def tree(*files):
+    rows = []
+    for file in files:
+        rows += [(file, kind, 12 * n) for kind, n in KINDS.items() if kind not in style.COLOURS]
+        rows += [(file, part, n) for part, n in zip(style.COLOURS, STACK[file], strict=True)
+                 if part in ("FUNC_PROTO", "FUNC", "DECL_TAG", "strings")]
+        rows += [(file, "header", 24), (file, "padding", 0)]
+    return of("treemap", rows)
+
+
+REAL = {"bytes": stack(), "kinds": kinds(), "names": of("names", NAMES), "funnel": of("funnel", FUNNEL),
+        "compressed": compressed(SIZES), "tradeoff": tradeoff(), "treemap": tree("plain")}
+
+ODD = {
+    "bytes, eight encodings": ("bytes", of("bytes", [
+        (e, part, n + 50000 * i * (part in ("FUNC", "DECL_TAG"))) for i, e in enumerate(EIGHT)
+        for part, n in zip(style.COLOURS, STACK["plain"], strict=True)])),
+    "bytes, no growth": ("bytes", of("bytes", [(e, "FUNC", 100) for e in "abc"])),
+    "bytes, smaller": ("bytes", of("bytes", [("plain", "FUNC", 1000), ("x$y$", "FUNC", 900), ("z", "FUNC", 1000)])),
+    "bytes, no bytes": ("bytes", of("bytes", [("a", "FUNC", 0), ("b", "FUNC", 0)])),
+    "kinds, eight encodings": ("kinds", kinds([("FUNC", e, 47467 + 30 * i) for i, e in enumerate(EIGHT)]
+                                              + [("DECL_TAG", "plain", 0)], EIGHT)),
+    "names, none ambiguous": ("names", of("names", [(1, 47040, "")])),
+    "names, many": ("names", of("names", [(i, max(1, int(40000 / i**3.2)), f"name_{i}, other_{i}" * (i > 40))
+                                          for i in range(1, 45)] + [(200, 1, "cpumask_weight")])),
+    "names, strange": ("names", of("names", [(1, 9, ""), (3, 1, "a$b$c\udc80, \u4e2d \u2026")])),
+    "funnel, one total": ("funnel", of("funnel", FUNNEL[:1])),
+    "funnel, one scale": ("funnel", of("funnel", FUNNEL[:6])),
+    "funnel, only small steps": ("funnel", of("funnel", FUNNEL[7:])),
+    "compressed, smaller": ("compressed", compressed({"plain": (900, 300, 200), "x": (800, 310, 200)})),
+    "compressed, eight encodings": ("compressed", compressed({
+        e: tuple(n + n * i // 20 for n in SIZES["plain"]) for i, e in enumerate(EIGHT)})),
+    "tradeoff, one policy": ("tradeoff", tradeoff(POINTS[:3], today=False)),
+    "tradeoff, all the same": ("tradeoff", tradeoff([(*p[:2], 0, 100) for p in POINTS])),
+    "tradeoff, 32 bit": ("tradeoff", tradeoff([(p, e, g // 2 - 9000, n // 3) for p, e, g, n in POINTS])),
+    "treemap, three files": ("treemap", tree(*STACK)),
+}
+ODD |= {f"{name}, one encoding": (name, frame[frame.encoding == "plain"])
+        for name, frame in REAL.items() if "encoding" in frame}
+ODD |= {f"{name}, nothing": (name, frame.head(0)) for name, frame in REAL.items()}
+EVERY = {name: (name, frame) for name, frame in REAL.items()} | ODD
+
+
+@pytest.fixture
+def axes():
+    from matplotlib.figure import Figure
+
+    return Figure().subplots()
+
+
+def page(name, frame, caption=CAPTION):
+    return plots.figure(PLOTS[name].function, frame, PLOTS[name].height_inches, caption)
+
+
+def draw(name):
+    return plots.draw(PLOTS[name].function, REAL[name], PLOTS[name].height_inches, caption=CAPTION)
+
+
+drawn_once = functools.cache(draw)
+
+
+def texts(figure):
+    """Every text that can be seen, with its box in pixels."""
+    from matplotlib.text import Text
+
+    figure.draw_without_rendering()
+    found = [t for t in figure.findobj(Text) if t.get_visible() and t.get_text() and t.axes is not None]
+    shown = [t for t in found if t not in ticks(figure, visible=False)] + [figure.caption]
+    return [(t.get_text(), np.array(t.get_window_extent().extents)) for t in shown if t.get_text()]
+
+
+def ticks(figure, visible):
+    """Labels of the ticks that are within the limits or, not visible, of the others."""
+    found = []
+    for ax in figure.findobj(lambda a: hasattr(a, "get_xticklabels")):
+        for axis, limits in ((ax.xaxis, ax.get_xlim()), (ax.yaxis, ax.get_ylim())):
+            for tick in axis.get_major_ticks() + axis.get_minor_ticks():
+                if (min(limits) <= tick.get_loc() <= max(limits) and axis.get_visible() and ax.axison) == visible:
+                    found += [tick.label1, tick.label2]
+    return found
+
+
+@pytest.mark.parametrize("case", EVERY)
+def test_figure__has_its_finding_as_title_and_no_text_on_another(case):
+    name, frame = EVERY[case]
+    figure = page(name, frame)
+    finding = PLOTS[name].finding(frame)
+    assert figure.ax.get_title(loc="left").replace("\n", " ") == finding
+    assert finding.isascii() and finding and "nan" not in finding
+    assert figure.caption.get_text().replace("\n", " ") == CAPTION
+    drawn = texts(figure)
+    assert len(drawn) >= 3
+    width, height = figure.bbox.width, figure.bbox.height
+    assert width == 800
+    for text, (x0, y0, x1, y1) in drawn:
+        assert -0.5 <= x0 and x1 <= width + 0.5 and -0.5 <= y0 and y1 <= height + 0.5, text
+    boxes = np.array([box + (1, 1, -1, -1) for _, box in drawn])  # a pixel for the edges of letters
+    area = np.triu(labels.overlap(boxes, boxes), 1)
+    assert not [(drawn[i][0], drawn[j][0]) for i, j in zip(*area.nonzero(), strict=True)]
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_draw__makes_small_images_the_same_each_time(name):
+    assert tuple(REAL[name].columns) == PLOTS[name].columns
+    images = drawn_once(name)
+    assert images["png"].startswith(b"\x89PNG") and len(images["png"]) <= 35_000
+    assert len(images["svg"]) <= 30_000 and images["svg"].startswith(b"<svg ")
+    assert b"Software" not in images["png"] and b"dc:date" not in images["svg"] and b"Matplotlib" not in images["svg"]
+    assert images == draw(name)
+
+
+def test_draw__svgs_share_no_id_and_their_references_hold():
+    seen = set()
+    for name in PLOTS:
+        svg = drawn_once(name)["svg"].decode()
+        ids = set(re.findall(r' id="([^"]+)"', svg))
+        assert not ids & seen
+        assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg)) <= ids
+        assert "<style" not in svg and "<!DOCTYPE" not in svg
+        seen |= ids
+    assert seen
+
+
+def test_draw__is_independent_of_the_callers_settings():
+    import matplotlib
+
+    with matplotlib.rc_context({"font.size": 20, "svg.fonttype": "path", "axes.grid": True}):
+        assert draw("compressed") == drawn_once("compressed")
+
+
+def test_draw__its_palette_keeps_the_colours_of_the_house():
+    from PIL import Image
+
+    image = Image.open(io.BytesIO(drawn_once("kinds")["png"]))
+    assert image.mode == "P" and image.size[0] == 800
+    colours = {"#{:02X}{:02X}{:02X}".format(*rgb) for _, rgb in image.convert("RGB").getcolors()}
+    assert {"#FFFFFF", *style.ENCODING_COLOURS[:3]} <= colours
+
+
+def test_figure__wraps_a_long_caption_below_the_plot():
+    figure = page("bytes", REAL["bytes"], caption=" ".join([CAPTION] * 3))
+    assert figure.caption.get_text().count("\n") == 2
+    assert figure.caption.get_window_extent().y1 < figure.ax.get_tightbbox().y0
+
+
+@pytest.mark.parametrize("name", PLOTS)
+def test_plots__work_in_the_figure_of_a_notebook(name):
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(9, 5), layout="constrained")
+    ax = figure.subplots()
+    assert PLOTS[name].function(REAL[name], ax) is ax
+    figure.draw_without_rendering()
+
+
+def test_bytes_by_encoding__draws_the_frame(axes):
+    rows = [("plain", "FUNC", 100), ("plain", "strings", 300), ("tag", "FUNC", 150), ("tag", "strings", 450)]
+    assert plots.bytes_by_encoding(of("bytes", rows), axes) is axes
+    drawn = [(c.get_label(), [b.get_width() for b in c], [b.get_x() for b in c]) for c in axes.containers]
+    assert drawn == [("FUNC", [100, 150], [0, 0]), ("strings", [300, 450], [100, 150])]
+    words = [t.get_text() for t in axes.texts]
+    assert words[:2] == ["400 bytes", "+200 bytes\n+50.00 %"]
+    assert words[2:] == ["FUNC\n100 bytes", "FUNC\n+50 bytes", "strings\n300 bytes", "strings\n+150 bytes"]
+
+
+def test_bytes_by_encoding__names_each_visible_part_in_a_bar_or_the_legend():
+    frame = pd.concat([stack(), of("bytes", [("plain", "new part", 30000)])])
+    ax = page("bytes", frame).ax
+    legend = [t.get_text() for t in ax.get_legend().get_texts()]
+    assert legend == ["new part"]  # 24 bytes of other are less than a pixel
+    named = {t.get_text().split("\n")[0] for t in ax.texts}
+    assert {"shared types", "FUNC_PROTO", "FUNC", "DECL_TAG", "strings"} <= named
+
+
+@pytest.mark.parametrize(("sizes", "finding"), [
+    ({"plain": 1000, "decl_tag": 1438, "btf_func": 1082},
+     "Addresses grow .BTF by 8.2 % as btf_func, by 43.8 % as decl_tag"),
+    ({"plain": 1000, "decl_tag_short": 1300}, "Addresses grow .BTF by 30.0 % as decl_tag_short"),
+    ({"plain": 100000, "a": 100003}, "Addresses grow .BTF by 0.003 % as a"),
+    ({"plain": 1000}, ".BTF as plain has 1,000 bytes, 100.0 % of them FUNC"),
+    ({"plain": 1000, "a": 1000, "b": 1000}, "Addresses add nothing to .BTF as a and b"),
+    ({"plain": 1000, "a": 900, "b": 1000, "c": 1100},
+     "Addresses change .BTF by -10.0 % as a, not at all as b, by +10.0 % as c"),
+    ({"plain": 1000, "a": 1100, "b": 1200, "c": 1300, "d": 1400},
+     "Addresses change .BTF by +10.0 % (a) to +40.0 % (d), 4 encodings over plain"),
+    ({"plain": 0, "a": 5}, "Addresses grow .BTF by 5 bytes as a"),
+    ({"plain": 0}, ".BTF as plain has 0 bytes"),
+    ({}, "No file was measured"),
+])
+def test_bytes_by_encoding_finding(sizes, finding):
+    assert PLOTS["bytes"].finding(of("bytes", [(e, "FUNC", n) for e, n in sizes.items()])) == finding
+
+
+def test_types_by_kind__draws_the_frame(axes):
+    rows = [("INT", "plain", 3), ("INT", "tag", 3), ("DECL_TAG", "plain", 0), ("DECL_TAG", "tag", 9)]
+    plots.types_by_kind(of("kinds", rows), axes)
+    drawn = {line.get_label(): list(line.get_xdata()) for line in axes.lines}
+    assert drawn == {"every encoding": [3], "plain": [], "tag": [9]}
+    assert [t.get_text() for t in axes.texts] == ["3", "0 plain", "9 tag"]
+    assert [t.get_text() for t in axes.get_yticklabels()] == ["INT", "DECL_TAG"]
+    assert axes.get_xscale() == "log"
+
+
+@pytest.mark.parametrize(("frame", "finding"), [
+    (REAL["kinds"], "Of 18 kinds, encodings differ only in FUNC (47,467 to 47,799) and DECL_TAG (132 to 47,931)"),
+    (kinds(()), "All 3 encodings have the same 107,633 types, kind by kind"),
+    (kinds((), ("plain",)), "107,633 types in plain: 44.1 % FUNC, 23.3 % FUNC_PROTO, 12.2 % PTR"),
+    (kinds([(k, "btf_func", 7) for k in ("INT", "PTR", "FUNC", "VAR")]),
+     "Encodings differ in 4 of 18 kinds: INT, PTR, FUNC and VAR"),
+    (of("kinds", [("INT", "plain", 0), ("INT", "x", 1)]), "Of 1 kind, encodings differ only in INT (0 to 1)"),
+    (of("kinds", [("INT", "plain", 0)]), "No types"),
+])
+def test_types_by_kind_finding(frame, finding):
+    assert PLOTS["kinds"].finding(frame) == finding
+
+
+def test_addresses_per_name__draws_the_frame(axes):
+    plots.addresses_per_name(of("names", [(1, 1000, ""), (2, 30, ""), (3, 0, ""), (22, 1, "jhash")]), axes)
+    (bars,) = axes.containers
+    assert [b.get_height() for b in bars] == [1000, 30, 1]
+    shown = dict(zip(axes.get_xticks(), [t.get_text() for t in axes.get_xticklabels()], strict=True))
+    assert [shown[b.get_x() + b.get_width() / 2] for b in bars] == ["1", "2", "22"]
+    assert sorted(shown.items())[2][1] == "..."  # 3 to 21 are left out
+    assert [t.get_text() for t in axes.texts] == ["1,000", "30", "1", "jhash"]
+    assert axes.get_yscale() == "log"
+
+
+def test_addresses_per_name__shows_short_gaps(axes):
+    plots.addresses_per_name(of("names", [(1, 1000, ""), (5, 30, "")]), axes)
+    assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "3", "4", "5"]
+
+
+@pytest.mark.parametrize(("rows", "finding"), [
+    (NAMES, "296 of 47,336 names have more than one address, at most 22 (jhash)"),
+    ([(1, 9, ""), (2, 1, "")], "1 of 10 names has more than one address, at most 2"),
+    ([(1, 9, float("nan")), (3, 4, "")], "4 of 13 names have more than one address, at most 3 (4 names)"),
+    ([(1, 9, "")], "Each of 9 names has one address"),
+    ([(1, 1, "")], "The only name has one address"),
+    ([(1, 0, "")], "No name has an address"),
+    ([(2, 1, "a\udcff \u2026")], "1 of 1 names has more than one address, at most 2 (a? ...)"),
+])
+def test_addresses_per_name_finding(rows, finding):
+    assert PLOTS["names"].finding(of("names", rows)) == finding
+
+
+def bars(ax):
+    """Bars by label as (left, right)."""
+    return {c.get_label(): [(b.get_x(), b.get_x() + b.get_width()) for b in c] for c in ax.containers}
+
+
+def test_funnel__draws_the_frame_on_two_scales():
+    ax = page("funnel", REAL["funnel"]).ax
+    (inset,) = ax.child_axes
+    assert bars(ax) == {"total": [(0, 326397), (0, 48362)],
+                        "removed": [(181945, 326397), (52956, 181945), (48362, 52956)]}
+    lower = bars(inset)
+    assert lower["added"] == [(48362, 49203)]
+    assert [right for _, right in lower["total"]] == [49203, 47799, 47467]
+    assert [right - left for left, right in lower["removed"]] == [695, 341, 173, 139, 32, 24, 332]
+    start, stop = inset.get_xlim()
+    assert {left for left, _ in lower["total"]} == {start} and 0 < start < 47467 and stop == 49203
+    assert f"magnified {326397 / (stop - start):,.0f} times" in ax.get_xlabel()
+    words = [t.get_text() for t in ax.get_yticklabels()]
+    assert words == [step for step, _, n in FUNNEL if n]
+    signs = {"total": "", "removed": "-", "added": "+"}
+    assert [t.get_text() for t in ax.texts] == [f"{signs[role]}{n:,}" for _, role, n in FUNNEL if n]
+
+
+def test_funnel__one_scale_where_nothing_would_vanish(axes):
+    plots.funnel(of("funnel", [("a", "total", 100), ("b", "removed", 60), ("n", "note", 7), ("c", "total", 40)]), axes)
+    assert not axes.child_axes
+    assert bars(axes) == {"total": [(0, 100), (0, 40)], "removed": [(40, 100)]}
+    assert [t.get_text() for t in axes.texts] == ["100", "-60", "7", "40"]
+    assert "of these: n" in [t.get_text() for t in axes.get_yticklabels()]
+
+
+@pytest.mark.parametrize(("rows", "finding"), [
+    (FUNNEL, "326,397 subprogram DIEs become 47,467 FUNCs in plain; of 49,203 instances seen, 1,404 (2.9 %) are left "
+             "out for 6 reasons"),
+    (FUNNEL[:6], "326,397 subprogram DIEs become 48,362 instances with code"),
+    (FUNNEL[:1], "326,397 subprogram DIEs"),
+    ([("a", "total", 9), ("b", "removed", 3), ("c", "total", 7)], "FAILED: 7 c, but the steps before give 6"),
+    ([], "No functions"),
+])
+def test_funnel_finding(rows, finding):
+    assert PLOTS["funnel"].finding(of("funnel", rows)) == finding
+
+
+def test_funnel__refuses_an_unknown_role(axes):
+    with pytest.raises(MeasureError, match="expected a role total, removed, added or note, found 'lost'"):
+        plots.funnel(of("funnel", [("a", "lost", 1)]), axes)
+
+
+def test_growth_compressed__draws_the_frame(axes):
+    plots.growth_compressed(REAL["compressed"], axes)
+    drawn = {c.get_label(): [b.get_width() for b in c] for c in axes.containers}
+    assert drawn == {"decl_tag": [2054817, 216943, 170448], "btf_func": [386376, 136694, 110232]}
+    words = [t.get_text() for t in axes.texts]
+    assert words[:2] == ["decl_tag", "btf_func"]
+    assert words[2:4] == ["+2,054,817 bytes (+43.77 %)", "+216,943 bytes (+18.00 %)"]
+    assert axes.get_xlabel() == "MB added to plain (bytes: 4,694,949 raw, 1,205,421 zstd-19, 1,065,216 xz-9)"
+
+
+@pytest.mark.parametrize(("frame", "finding"), [
+    (REAL["compressed"], "Compressed with zstd-19, decl_tag adds 217 kB (+18.0 %) instead of 2.05 MB (+43.8 %), "
+                         "btf_func adds 137 kB (+11.3 %) instead of 386 kB (+8.2 %)"),
+    (compressed({"plain": (100, 50, 40), "x": (120, 50, 40)}),
+     "Compressed with zstd-19, x adds nothing instead of 20 bytes (+20.0 %)"),
+    (compressed({"plain": (100, 50, 40), "x": (100, 50, 40)}),
+     "Nothing grows over plain, neither raw nor with zstd-19"),
+    (compressed({"plain": (100, 50, 40)}), "Only plain was made: 100 bytes raw, 50 bytes zstd-19, 40 bytes xz-9"),
+    (REAL["compressed"].query("form == 'raw'"), "Growth over plain, raw: decl_tag +2.05 MB, btf_func +386 kB"),
+    (REAL["compressed"].head(0), "No file was measured"),
+])
+def test_growth_compressed_finding(frame, finding):
+    assert PLOTS["compressed"].finding(frame) == finding
+
+
+def test_tradeoff__draws_and_labels_every_point():
+    ax = page("tradeoff", REAL["tradeoff"]).ax
+    points = [line for line in ax.lines if not line.get_label().startswith("_")]
+    assert [(line.get_label(), line.get_xdata()[0], line.get_ydata()[0]) for line in points] == [
+        (f"{encoding}, {policy}", growth, attachable) for policy, encoding, growth, attachable in POINTS]
+    assert {(line.get_color(), line.get_label().split(", ")[0]) for line in points} == {
+        ("#000000", "plain"), ("#D55E00", "decl_tag"), ("#0072B2", "btf_func")}
+    assert len({(line.get_marker(), line.get_label().split(", ")[1]) for line in points}) == 3
+    words = {t.get_text().split("\n")[0]: t.get_text().split("\n")[1] for t in ax.texts}
+    assert len(words) == 9
+    assert words["plain, current"] == "38,559 attachable, today"
+    assert words["plain, consistent"] == "+0 for +8.80 kB"
+    assert words["btf_func, all"] == "+1,213 for +453 kB: 374 bytes each"
+
+
+def test_tradeoff__equal_points_share_a_label():
+    ax = page("tradeoff", tradeoff([("all", "plain", 0, 9), ("all", "a", 50, 12), ("all", "b", 50, 12)], False)).ax
+    assert sorted(t.get_text() for t in ax.texts) == ["a, all\nb, all\n+3 for +50 bytes: 17 bytes each",
+                                                      "plain, all\n9 attachable"]
+
+
+@pytest.mark.parametrize(("frame", "finding"), [
+    (REAL["tradeoff"], "btf_func with policy all buys most per byte: 1,213 more attachable functions than today, for "
+                       "453 kB (374 bytes each)"),
+    (tradeoff(POINTS[:3], today=False), "btf_func buys most per byte: 546 more attachable functions than with plain, "
+                                        "for 386 kB (708 bytes each)"),
+    (tradeoff([*POINTS, ("all", "less", -5, 38560)]), "less with policy all buys most per byte: 1 more attachable "
+                                                      "functions than today, at no growth"),
+    (tradeoff([(*p[:3], 38559) for p in POINTS]), "Nothing makes more functions attachable than today: 38,559"),
+    (tradeoff(POINTS[:1], today=False), "38,559 functions are attachable with plain, consistent"),
+    (tradeoff([]), "Nothing was measured"),
+])
+def test_tradeoff_finding(frame, finding):
+    assert PLOTS["tradeoff"].finding(frame) == finding
+
+
+@pytest.mark.parametrize("files", [("plain",), tuple(STACK)])
+def test_treemap__areas_are_bytes_and_no_part_is_lost(files):
+    frame = tree(*files)
+    ax = page("treemap", frame).ax
+    areas = {p.get_label(): p.get_width() * p.get_height() for p in ax.patches}
+    nbytes = {f"{row.file}: {row.part}": row.bytes for row in frame.itertuples() if row.bytes}
+    assert areas.keys() == nbytes.keys()
+    scale = sum(areas.values()) / sum(nbytes.values())
+    assert all(abs(areas[key] / scale - n) < 1e-6 * n for key, n in nbytes.items())
+    words = "\n".join(t.get_text() for t in ax.texts) + " ".join(ax.xaxis.get_label_text().split())
+    for part, n in set(zip(frame.part, frame.bytes, strict=True)):
+        assert not n or re.search(rf"\b{part}\b[\n ]{n:,}", words), part
+
+
+def test_treemap__rectangles_do_not_overlap():
+    ax = page("treemap", tree(*STACK)).ax
+    boxes = np.array([p.get_bbox().extents for p in ax.patches])
+    shared = np.triu(labels.overlap(boxes, boxes), 1)
+    assert shared.max() < 1e-6
+
+
+@pytest.mark.parametrize(("frame", "finding"), [
+    (of("treemap", [("x", "header", 24), ("x", "FUNC", 10)]), "The 34 bytes of x: 70.6 % header, 29.4 % FUNC"),
+    (of("treemap", [("x", "FUNC", 10), ("y", "FUNC", 22)]), "y is 12 bytes larger than x: FUNC +12 bytes"),
+    (of("treemap", [("x", "FUNC", 10), ("y", "FUNC", 10)]), "x and y have the same bytes in each part"),
+    (tree(*STACK), "decl_tag is 2.05 MB larger than plain: strings +1.29 MB, DECL_TAG +765 kB"),
+    (of("treemap", [("x", "FUNC", 0)]), "No bytes"),
+])
+def test_treemap_finding(frame, finding):
+    assert PLOTS["treemap"].finding(frame) == finding
+
+
+@pytest.mark.parametrize(("nbytes", "text"), [
+    (0, "0 bytes"), (1, "1 byte"), (999, "999 bytes"), (1000, "1.00 kB"), (8800, "8.80 kB"), (12345, "12.3 kB"),
+    (453250, "453 kB"), (999_499, "999 kB"), (999_500, "1.00 MB"), (2054817, "2.05 MB"), (-3000, "-3.00 kB"),
+])
+def test_size__has_three_digits(nbytes, text):
+    assert style.size(nbytes) == text
+
+
+@pytest.mark.parametrize(("value", "text"), [(0, "0 %"), (8.23, "8.2 %"), (0.049, "0.05 %"), (0.003, "0.003 %"),
+                                             (-0.01, "-0.01 %"), (1234.5, "1,234.5 %"), (1e-6, "1e-06 %")])
+def test_percent__has_as_many_decimals_as_it_needs(value, text):
+    assert style.percent(value) == text
+
+
+def test_extent__is_what_is_drawn_or_a_little_more(axes):
+    from matplotlib.text import Text
+
+    axes.figure.set_dpi(style.DPI)
+    for size in (style.TINY, style.SMALL, style.TEXT, style.TITLE):
+        for text in ("+172 for +2.03 MB: 11,797 bytes each", "DECL_TAG", "two\nlines of text"):
+            box = Text(0, 0, text, fontsize=size, figure=axes.figure).get_window_extent()
+            width, height = style.extent(axes, text, size)
+            assert box.width - 1 <= width <= 1.15 * box.width + 2 and box.height - 1 <= height
+
+
+def test_wrapped__breaks_no_number_from_its_unit(axes):
+    lines = style.wrapped(axes, "adds 217 kB (+18.0 %) instead of 2.05 MB or 3 bytes", 1, style.TEXT)
+    assert "217 kB" in style.wrapped(axes, "adds 217 kB now", 60, style.TEXT)
+    assert "".join(lines.split()) == "adds217kB(+18.0%)insteadof2.05MBor3bytes"
+
+
+def test_place__finds_the_free_place():
+    taken = labels.places([((0, 0, 10, 10), None, 0)])
+    choice = labels.places([((5, 5, 15, 15), None, 0), ((30, 0, 40, 10), (15, 5, 30, 5), 3),
+                            ((90, 0, 100, 10), None, 1)])
+    chosen = labels.place([taken, choice], [(50, 50, 60, 60)], (-5, -5, 60, 60))
+    assert chosen == [((0, 0, 10, 10), None), ((30, 0, 40, 10), (15, 5, 30, 5))]
+
+
+def test_crosses__clips_lines_at_boxes():
+    boxes = np.array([(0.0, 0.0, 2.0, 2.0)])
+    lines = np.array([(-1, -1, 3, 3), (-1, 1, 3, 1), (1, -1, 1, 3), (-1, 3, 3, 3), (3, 0, 3, 2), (0.5, 0.5, 1, 1),
+                      (np.nan,) * 4])
+    assert labels.crosses(lines, boxes)[:, 0].tolist() == [True, True, True, False, False, True, False]

@@ -1,0 +1,246 @@
+"""A BTF file byte by byte: chosen types, their strings and the header, each field as it lies in the file.
+
+======================================  ============================================================================
+``types_of_function(btf, name)``        type_ids of a function's FUNCs, with their FUNC_PROTOs and DECL_TAGs
+``header_bytes(btf)``                   the header's fields: DataFrame BYTE_COLUMNS
+``type_bytes(btf, type_ids)``           the fields of these types, and the strings that they name: BYTE_COLUMNS
+======================================  ============================================================================
+
+Fields have the names of the structs in Documentation/bpf/btf.rst and include/uapi/linux/btf.h, v6.12; struct btf_func
+is in neither, it was proposed in 2023.
+"""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+
+from harness.btf import wire
+from harness.errors import MeasureError
+from harness.measure.columns import frame
+from harness.measure.lookup import declaration
+from harness.model import Kind
+from harness.model.tables import KFLAG_SHIFT, KIND_MASK, KIND_SHIFT, VLEN_MASK
+
+BYTE_COLUMNS = ("item", "file_offset", "raw", "field", "value", "meaning")
+
+HEADER_FORMATS = {"magic": "H", "version": "B", "flags": "B"}
+"""struct format of the header's fields that are no u32."""
+
+HEADER_MEANINGS = {
+    "magic": "BTF, and its byte order",
+    "version": "of the format",
+    "flags": "none is defined",
+    "hdr_len": "bytes of this header; the offsets below count from its end",
+    "type_off": "where the types begin",
+    "type_len": "bytes of types",
+    "str_off": "where the strings begin",
+    "str_len": "bytes of strings",
+    "layout_off": "where the layout of kinds begins",
+    "layout_len": "bytes of layout",
+}
+
+BEHIND = {
+    Kind.INT: ("", ("BTF_INT_*",)),
+    Kind.ARRAY: ("btf_array", ("type", "index_type", "nelems")),
+    Kind.STRUCT: ("btf_member", ("name_off", "type", "offset")),
+    Kind.UNION: ("btf_member", ("name_off", "type", "offset")),
+    Kind.ENUM: ("btf_enum", ("name_off", "val")),
+    Kind.ENUM64: ("btf_enum64", ("name_off", "val_lo32", "val_hi32")),
+    Kind.FUNC_PROTO: ("btf_param", ("name_off", "type")),
+    Kind.VAR: ("btf_var", ("linkage",)),
+    Kind.DATASEC: ("btf_var_secinfo", ("type", "offset", "size")),
+    Kind.DECL_TAG: ("btf_decl_tag", ("component_idx",)),
+}
+"""The struct behind struct btf_type, and the names of its words, by kind."""
+
+TYPE_FIELDS = ("type", "index_type")
+"""Fields that hold a type_id."""
+
+
+def types_of_function(btf, name):
+    """What a file holds for a function of this name, in the order of the file.
+
+    Parameters
+    ----------
+    btf : harness.btf.BtfFile
+    name : str
+
+    Returns
+    -------
+    list of int
+        type_ids of the FUNCs, the FUNC_PROTOs that they point at, each once, and the DECL_TAGs that point at them.
+
+    Raises
+    ------
+    MeasureError
+        No FUNC has the name.
+    """
+    types, kinds = btf.types, btf.types.kind()
+    wanted = name.encode("utf-8", "surrogateescape")
+    funcs = [i for i in (np.flatnonzero(kinds == Kind.FUNC) + 1).tolist() if btf.name(i) == wanted]
+    if not funcs:
+        raise MeasureError(f"expected a FUNC of the name {name!r}, found none", btf.path)
+    targets = types.size_type()
+    tags = np.flatnonzero((kinds == Kind.DECL_TAG) & np.isin(targets, np.array(funcs, np.uint32))) + 1
+    return sorted({*(int(targets[i - 1]) for i in funcs), *funcs, *tags.tolist()})
+
+
+def header_bytes(btf):
+    """struct btf_header, one row per field: DataFrame BYTE_COLUMNS."""
+    rows = []
+    fields = btf.header._fields if btf.header.hdr_len >= wire.HDR_LEN_LAYOUT else btf.header._fields[:-2]
+    for name in fields:
+        value = getattr(btf.header, name)
+        raw = struct.pack(wire.prefix(btf.byteorder) + HEADER_FORMATS.get(name, "I"), value)
+        text = f"{value:#06x}" if name == "magic" else f"{value:,}"
+        meaning = f"{HEADER_MEANINGS[name]}: {btf.byteorder} endian" if name == "magic" else HEADER_MEANINGS[name]
+        rows.append(("header", wire.HEADER_FIELD_OFF[name], raw.hex(" "), f"btf_header.{name}", text, meaning))
+    return frame(rows, BYTE_COLUMNS)
+
+
+def type_bytes(btf, type_ids, strings=True):
+    """Every byte of some types, one row per field, and of the strings that they name, one row per string.
+
+    Parameters
+    ----------
+    btf : harness.btf.BtfFile
+    type_ids : iterable of int
+        In the order in which they are to appear.
+    strings : bool
+        Also the strings, in the order of the file.
+
+    Returns
+    -------
+    DataFrame
+        BYTE_COLUMNS. item: `[type_id] KIND`, or `string`; file_offset: bytes from the magic; raw: the bytes as they lie
+        in the file, hex; field: struct and field; value: the number that they are; meaning: what it stands for.
+
+    Raises
+    ------
+    MeasureError
+        There is no such type_id.
+    BtfFormatError
+        A type_id or name_off in one of them is out of range, or the types form a cycle.
+
+    Notes
+    -----
+    Made from the parsed tables: parsing loses nothing, and the tests hold every row against the file.
+    """
+    rows, named = [], {}
+    for type_id in type_ids:
+        if not 0 < type_id <= btf.types.n_types:
+            raise MeasureError(f"expected a type_id of 1 to {btf.types.n_types}, found {type_id}", btf.path)
+        rows += _type_rows(btf, type_id, named)
+    if strings:
+        for name_off, users in sorted(named.items()):
+            text = btf.strings.get(name_off)
+            raw = text + b"\0"
+            of = ", ".join(users[:3]) + (f" and {len(users) - 3} others" if len(users) > 3 else "")
+            rows.append(("string", btf.strings_start + name_off, raw.hex(" "), f"string at {name_off:,}",
+                         f"{len(raw):,} bytes", f'"{_text(text)}" and NUL, name of {of}'))
+    return frame(rows, BYTE_COLUMNS)
+
+
+def _type_rows(btf, type_id, named):
+    """Rows of one type; the name_offs that it holds go into `named`, with who holds them."""
+    words = btf.types.row(type_id).tolist()
+    start = btf.types_start + wire.WORD_NBYTES * int(btf.types.start[type_id])
+    kind, vlen, kind_flag = Kind(words[1] >> KIND_SHIFT & KIND_MASK), words[1] & VLEN_MASK, words[1] >> KFLAG_SHIFT
+    item = f"[{type_id}] {kind.name}"
+    layout = wire.KIND_LAYOUT[kind]
+
+    def row(word, field, value, meaning, n_words=1):
+        number = words[word] if n_words == 1 else words[word] | words[word + 1] << 32
+        raw = struct.pack(wire.prefix(btf.byteorder) + ("I" if n_words == 1 else "Q"), number)
+        return item, start + wire.WORD_NBYTES * word, raw.hex(" "), field, value, meaning
+
+    def plain(word, field):
+        value, of = words[word], field.rsplit(".")[-1]
+        if of == "name_off":
+            return row(word, field, f"{value:,}", _name(btf, value, item, named))
+        if of in TYPE_FIELDS:
+            return row(word, field, f"{value:,}", _of_type(btf, value))
+        return row(word, field, *_number(kind, of, value, kind_flag))
+
+    yield plain(0, "btf_type.name_off")
+    yield row(1, "btf_type.info", f"{words[1]:#010x}", _info(kind, vlen, kind_flag))
+    third = "btf_type.type" if layout.size_type_is_id else "btf_type.size"
+    yield plain(2, third)
+    if kind == Kind.FUNC and kind_flag:
+        address = words[3] | words[4] << 32
+        yield row(3, "btf_func.addr", f"{address:#018x}", "entry address", 2)
+        return
+    name, fields = BEHIND.get(kind, ("", ()))
+    for entry in range(vlen if layout.vlen_words else 1 if fields else 0):
+        label = f"{name}[{entry}]." if layout.vlen_words else f"{name}." if name else ""
+        for i, field in enumerate(fields):
+            yield plain(wire.HEAD_WORDS + entry * len(fields) + i, label + field)
+
+
+def _info(kind, vlen, kind_flag):
+    """The info word in words; kind_flag where it is set, and of FUNCs always."""
+    said = [f"kind {int(kind)} {kind.name}"]
+    what = {Kind.FUNC_PROTO: "parameter", Kind.STRUCT: "member", Kind.UNION: "member", Kind.DATASEC: "variable",
+            Kind.ENUM: "enumerator", Kind.ENUM64: "enumerator"}.get(kind)
+    if kind == Kind.FUNC:
+        linkage = wire.FuncLinkage(vlen).name.lower() if vlen in list(wire.FuncLinkage) else "unknown"
+        said.append(f"vlen {vlen}: {linkage}")
+        said.append(f"kind_flag {kind_flag}" + (": struct btf_func follows" if kind_flag else ""))
+        return ", ".join(said)
+    if what or vlen:
+        said.append(f"vlen {vlen}" + (f": {vlen:,} {what}{'s' * (vlen != 1)}" if what else ""))
+    return ", ".join(said + ["kind_flag 1"] * kind_flag)
+
+
+def _name(btf, name_off, item, named):
+    """What a name_off names."""
+    if name_off == 0:
+        return "no name"
+    if name_off >= len(btf.strings.blob):
+        raise btf.fault(f"{item}: expected a name_off below {len(btf.strings.blob)}, found {name_off}", btf.types_start)
+    users = named.setdefault(name_off, [])
+    if item not in users:
+        users.append(item)
+    return f'"{_text(btf.strings.get(name_off))}"'
+
+
+def _of_type(btf, type_id):
+    """A type that is pointed at: its number and kind, and how C writes it."""
+    if type_id == 0:
+        return "void"
+    if type_id > btf.types.n_types:
+        raise btf.fault(f"expected a type_id of at most {btf.types.n_types}, found {type_id}", btf.types_start)
+    kind = Kind(int(btf.types.row(type_id)[1]) >> KIND_SHIFT & KIND_MASK)
+    if kind in (Kind.VAR, Kind.DATASEC, Kind.DECL_TAG):
+        return f'[{type_id}] {kind.name} "{_text(btf.name(type_id))}"'
+    return f"[{type_id}] {kind.name}: {declaration(btf, type_id)}"
+
+
+def _number(kind, field, value, kind_flag):
+    """A word that is neither a name nor a type: value and meaning."""
+    if field == "component_idx":
+        signed = value - (1 << 32) if value >> 31 else value
+        return f"{signed}", "the target itself" if value == wire.WHOLE else f"its member or parameter {signed}"
+    if kind == Kind.INT and field == "BTF_INT_*":
+        bits = wire.IntEncoding(value >> 24 & 0xF)
+        names = "+".join(b.name for b in bits) or "no encoding"
+        return f"{value:#010x}", f"{names}; bit offset {value >> 16 & 0xFF}; {value & 0xFF} bits"
+    if kind in (Kind.STRUCT, Kind.UNION) and field == "offset":
+        width = value >> wire.BITFIELD_SIZE_SHIFT if kind_flag else 0
+        bit = value & wire.BIT_OFFSET_MASK if kind_flag else value
+        return f"{value:,}" if not width else f"{value:#010x}", f"bit {bit:,}" + (
+            f", bit field of {width}" if width else "")
+    if field == "val":
+        return f"{value - (1 << 32) if kind_flag and value >> 31 else value:,}", "signed" if kind_flag else "unsigned"
+    if kind in (Kind.ARRAY, Kind.FWD) and field == "size":
+        return f"{value:,}", "not used"
+    if kind == Kind.VAR and field == "linkage":
+        return f"{value}", wire.VarLinkage(value).name.lower() if value in list(wire.VarLinkage) else "unknown"
+    meaning = {"size": "bytes", "nelems": "elements", "offset": "bytes from the section's start"}.get(field, "")
+    return f"{value:,}", meaning
+
+
+def _text(name):
+    return name.decode("utf-8", "backslashreplace")

@@ -9,7 +9,7 @@ BIN := .venv/bin
 help:
 	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure and render into reports/"
 	@echo "make notebooks [KERNEL=...]                     run the notebooks into reports/notebooks/"
-	@echo "make test                                       the tests (three to five minutes on two cores, no network)"
+	@echo "make test                                       the tests (three to four minutes on two cores, no network)"
 	@echo "make setup | lint | bench | kernels | sample | recorded | clean"
 
 setup: .venv/done
@@ -28,7 +28,7 @@ notebooks: setup
 	@KERNEL="$(KERNEL)" $(BIN)/python notebooks/execute.py
 
 test: setup
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n auto --dist loadfile
 
 lint: setup
 	@$(BIN)/ruff check harness tests notebooks

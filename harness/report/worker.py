@@ -31,12 +31,28 @@ def worker(threads):
         return
     import multiprocessing
 
-    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"))
+    pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     try:
         pool.submit(_warm)
         yield pool
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent():
+    """Leave no process behind a run that was killed: it would wait for work for ever, holding both ends of its pipe."""
+    import os
+    import signal
+    import threading
+    from multiprocessing import connection, parent_process
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the parent, which ends us
+
+    def watch():
+        connection.wait([parent_process().sentinel])
+        os._exit(1)
+
+    threading.Thread(target=watch, daemon=True).start()
 
 
 def _warm():

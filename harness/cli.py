@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import gc
 import os
+import shlex
 import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -274,8 +275,9 @@ def run_report(args):
         made = report.render(args.source, args.output, threads=threads, command=args.command, shelf=shelf)
     else:
         kernel = kernels.resolve(args.source, progress=not args.quiet)
+        command = args.command or f"btf-harness report {shlex.quote(args.source)} -o {shlex.quote(args.output)}"
         with nullcontext() if args.quiet else ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
-            made = report.make(kernel, args.output, threads, progress, command=args.command, shelf=shelf)
+            made = report.make(kernel, args.output, threads, progress, command=command, shelf=shelf)
     if args.index:
         from harness.report import shelf as all_reports
 

@@ -193,7 +193,7 @@ def _alarms(folder, invariants):
 def _origin(folder):
     """The command, the kernel and the program."""
     about = folder.about
-    kernel = about["provenance"] | about["provenance"].get("provenance", {})
+    kernel = about["provenance"]
     rows = [("kernel", about["kernel"]), *((key, kernel[key]) for key in PROVENANCE if kernel.get(key) is not None),
             ("program", f"btf-harness {about['program']}")]
     return "\n\n".join(["Made by:", _command(about["command"]), "\n".join(

@@ -54,7 +54,7 @@ def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, sh
         run.write_forms(fresh / "btf", prepared)
         del prepared
         stage("measure, ask the witnesses, draw")
-        report = build(folders, witnesses, threads, command or f"btf-harness report {kernel.name} -o {out}",
+        report = build(folders, witnesses, threads, command or f"btf-harness report {kernel.path} -o {out}",
                        pool)
         stage("write")
         write_files(report, fresh, shelf)
@@ -127,8 +127,8 @@ def write_files(report, folder, shelf=None):
     for figure in report.figures:
         files |= {f"{figure.stem}.{suffix}": data for suffix, data in figure.images.items()}
     for table in report.tables:
-        files[f"{TABLES}/{table.name}.txt"] = text_of(table.text())
-        files[f"{TABLES}/{table.name}.tex"] = text_of(table.latex())
+        files[f"{TABLES}/{table.name}.txt"] = text_of(table.text() + "\n")
+        files[f"{TABLES}/{table.name}.tex"] = text_of(table.latex() + "\n")
     files["report.md"] = text_of(markdown.render(report))
     files["index.html"] = text_of(page.render(report, shelf))
     for name, data in files.items():

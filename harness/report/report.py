@@ -108,7 +108,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.plot("funnel", fr.funnel_plot(results[0], page.sizes))
     page.words("Function instances by reason for which they are left out:")
     page.table("skipped", fr.skipped_frame(results), caption="Function instances by policy and reason for which they "
-               "are left out.")
+               "are left out. A name can be in several rows, the total has it once.")
     several = names[names.addresses > 1]
     page.words(f"{len(several):,} of {len(names):,} matched names have more than one address, "
                f"{int(several.addresses.sum()):,} addresses together. All instances count here that a symbol matches, "

@@ -19,6 +19,9 @@ NARROW, WORD = 14, 24
 """A column of words is not squeezed below NARROW characters, nor below its longest word if that has no more than WORD,
 where another block of columns can be begun instead."""
 
+KIND = 10
+"""Words in a column's name that are no longer stay whole, such as FUNC_PROTO."""
+
 LONG = 40
 """Rows from which on LaTeX may break a table across pages."""
 
@@ -205,8 +208,9 @@ class _Column(NamedTuple):
 
 
 def _pieces(name):
-    """A column's name, cut where its head may be wrapped."""
-    return re.findall(r"[^ _]*_|[^ _]+", ascii_text(name)) or [""]
+    """A column's name, cut where its head may be wrapped: at spaces, and long words behind underscores."""
+    return [piece for word in ascii_text(name).split(" ") if word
+            for piece in ([word] if len(word) <= KIND else re.findall("[^_]*_|[^_]+", word))] or [""]
 
 
 def _head(column, width):

@@ -137,7 +137,7 @@ def _fixed(p, blocked, bounds, rules):
     covered = overlap(boxes, blocked)
     inside = ((p.lines[:, None, :2] >= blocked[:, :2]) & (p.lines[:, None, :2] <= blocked[:, 2:])).all(axis=2)
     return (np.where(out > 0, 1500 + out, 0) + np.where(covered > 0, 500 + covered, 0).sum(axis=1)
-            + 150 * (crosses(p.lines, blocked) & ~inside).sum(axis=1) + 30 * crosses(rules, boxes).sum(axis=0))
+            + 150 * (crosses(p.lines, blocked) & ~inside).sum(axis=1) + 60 * crosses(rules, boxes).sum(axis=0))
 
 
 def _between(p):

@@ -10,6 +10,9 @@ from harness.report.plots import labels, style
 SHORT = 12
 """More points than that have labels of one line."""
 
+COVERED = 5.0
+"""Points of type between markers: nearer ones share a label, for they cover each other."""
+
 
 class Point(NamedTuple):
     """One encoding under one policy: growth and attachable as in the frame, cost and gain over the reference."""
@@ -77,7 +80,7 @@ def tradeoff(frame, ax):
     Parameters
     ----------
     frame : DataFrame
-        policy (str), encoding (str), growth (int64, bytes over today's file, may be negative), attachable (int64,
+        policy (str), encoding (str), growth (int64, bytes over one file, may be negative), attachable (int64,
         addresses of functions), today (bool: the reference; without one, the first row is).
     ax : matplotlib Axes
 
@@ -114,7 +117,7 @@ def tradeoff(frame, ax):
     ax.tick_params(length=0, labelsize=style.SMALL, labelcolor=style.FAINT)
     ax.grid(color=style.RULE, linewidth=0.6)
     style.no_spine(ax, "left", "bottom")
-    over = f"today's file ({reference.name})" if reference.today else "today's file"
+    over = f"today's file ({reference.name})" if reference.today else f"the file of {reference.name}"
     ax.set_xlabel(f"{unit} more than {over}", loc="left")
     ax.set_ylabel("attachable functions (not from 0)")
     style.settle(ax, 2.2 + 0.14 * len(points))
@@ -122,32 +125,42 @@ def tradeoff(frame, ax):
     return ax
 
 
-def _texts(points, reference, short):
-    """By place (growth, attachable): the names of the points there, and what they cost and buy."""
-    texts = {}
-    for place in dict.fromkeys((p.growth, p.attachable) for p in points):
-        mine = [p for p in points if (p.growth, p.attachable) == place]
-        p = reference if reference in mine else mine[0]
+def _heaps(points, at, reference, distance):
+    """Points no further than a distance from the first of their heap, tuples; the reference stands first in its own."""
+    heaps = []
+    for p in sorted(points, key=lambda p: p is not reference):
+        heap = next((h for h in heaps if hypot(at[p][0] - at[h[0]][0], at[p][1] - at[h[0]][1]) < distance), None)
+        if heap is None:
+            heaps.append([p])
+        else:
+            heap.append(p)
+    return [tuple(heap) for heap in heaps]
+
+
+def _text(heap, reference, short):
+    """The names of points that lie together, and what each costs and buys."""
+    lines = []
+    for p in heap:
         second = f"{p.gain:+,} for {style.size(p.cost, sign=True)}"
         if p is reference:
             second = f"{p.attachable:,} attachable" + ", today" * p.today
         elif p.gain > 0 and p.cost > 0:
             second = f"{p.gain:+,}, {_each(p)} each" if short else f"{second}: {_each(p)} each"
-        names = "\n".join(p.name for p in mine)
-        texts[place] = f"{names}: {second}" if short else f"{names}\n{second}"
-    return texts
+        lines.append(f"{p.name}: {second}" if short or len(heap) > 1 else f"{p.name}\n{second}")
+    return "\n".join(lines)
 
 
 def _label(ax, points, reference):
-    """A text next to each point, where there is room."""
+    """A text next to each point or heap of points, where there is room."""
     near, half = style.pixels(ax, 6), style.pixels(ax, 4.5)
-    texts = _texts(points, reference, len(points) > SHORT)
-    at = {place: tuple(map(float, ax.transData.transform(place))) for place in texts}
+    pixels = {p: tuple(map(float, ax.transData.transform((p.growth, p.attachable)))) for p in points}
+    at = {heap: pixels[heap[0]] for heap in _heaps(points, pixels, reference, style.pixels(ax, COVERED))}
+    texts = {heap: _text(heap, reference, len(points) > SHORT) for heap in at}
     markers = [(x - half, y - half, x + half, y + half) for x, y in at.values()]
     rings = [near * r for r in (1, 2, 3, 4, 5, 6, 8, 11, 15, 20)]
-    # The points with the nearest neighbours choose first: they have the least choice.
-    order = sorted(at, key=lambda p: (min((hypot(at[p][0] - x, at[p][1] - y) for q, (x, y) in at.items() if q != p),
-                                          default=0), p))
+    # The heaps with the nearest neighbours choose first: they have the least choice.
+    order = sorted(at, key=lambda h: (min((hypot(at[h][0] - x, at[h][1] - y) for q, (x, y) in at.items() if q != h),
+                                          default=0), h))
     candidates = [labels.around(*at[place], *style.extent(ax, texts[place]), rings, 24) for place in order]
     rules = [tuple(map(float, ax.transData.transform(line.get_xydata()[k:k + 2]).ravel())) for line in ax.lines
              for k in range(len(line.get_xydata()) - 1)]

@@ -106,9 +106,10 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.words(f"From DIEs to FUNCs, policy `{results[0].policy}`.")
     page.table("funnel", measure.funnel(results[0]), caption=f"From DIEs to FUNCs, policy {results[0].policy}.")
     page.plot("funnel", fr.funnel_plot(results[0], page.sizes))
-    page.words("Function instances by reason for which they are left out:")
+    page.words("Function instances by reason for which they are left out; a name can be in several rows, and is in the "
+               "total once:")
     page.table("skipped", fr.skipped_frame(results), caption="Function instances by policy and reason for which they "
-               "are left out. A name can be in several rows, the total has it once.")
+               "are left out; a name can be in several rows.")
     several = names[names.addresses > 1]
     page.words(f"{len(several):,} of {len(names):,} matched names have more than one address, "
                f"{int(several.addresses.sum()):,} addresses together. All instances count here that a symbol matches, "

@@ -15,6 +15,8 @@ COLUMNS = ("encoding", "bytes", "delta", "percent", "extra FUNC", f"{COMPRESSORS
 WIDTH = 79
 """Columns of a terminal, where it is none."""
 
+NARROWEST = 40
+
 
 def summary_table(report):
     """The Table of the headline policy: one row per encoding, COLUMNS as far as they were measured."""
@@ -49,15 +51,17 @@ def show(report, folder, shelf=None, stream=None):
     files = ((folder / "index.html", "the page"), (folder / "report.md", "the same as Markdown"),
              (folder, "all tables as CSV, text and LaTeX, plots as PNG and SVG"),
              *([(shelf, "all kernels measured")] if shelf else []))
-    if not stream.isatty():
-        where = "\n".join(f"{path}: {what}" for path, what in files)
-        print(table.text(WIDTH), textwrap.fill(said, WIDTH), where, sep="\n\n", file=stream)
-        return
     from rich.console import Console
+
+    console = Console(file=stream, highlight=False)
+    if not stream.isatty() or console.width < WIDTH:  # rich would cut numbers short; text is put into blocks
+        width = max(NARROWEST, console.width) if stream.isatty() else WIDTH
+        where = "\n".join(f"{path}: {what}" for path, what in files)
+        print(table.text(width), textwrap.fill(said, width), where, sep="\n\n", file=stream)
+        return
     from rich.table import Table as Grid
     from rich.text import Text
 
-    console = Console(file=stream, highlight=False)
     grid = Grid(title=Text(table.caption), title_justify="left", title_style="dim", box=None, pad_edge=False,
                 padding=(0, 2, 0, 0), header_style="bold")
     for i, name in enumerate(table.columns):

@@ -152,7 +152,7 @@ def test_render__leaves_the_old_report_when_it_fails(three, tmp_path, undrawn, m
     assert [p.name for p in tmp_path.iterdir()] == ["r"]
 
 
-def test_summary__is_plain_where_no_terminal_is_and_fits_it(three, capsys, undrawn):
+def test_summary__is_plain_where_no_terminal_is_and_fits_it(three, capsys, undrawn, monkeypatch):
     made = report.build(three, witnesses=False, threads=1)
     summary.show(made, "out")
     text = capsys.readouterr().out
@@ -164,6 +164,11 @@ def test_summary__is_plain_where_no_terminal_is_and_fits_it(three, capsys, undra
         def isatty(self):
             return True
 
+    monkeypatch.setenv("COLUMNS", "50")
+    screen = Terminal()
+    summary.show(made, "out", stream=screen)
+    assert max(map(len, screen.getvalue().split("\nout/")[0].splitlines())) <= 50 and "+80" in screen.getvalue()
+    monkeypatch.setenv("COLUMNS", "100")
     screen = Terminal()
     summary.show(made, "out", stream=screen)
     words = re.sub(r"\x1b\[[0-9;]*m", "", screen.getvalue())

@@ -45,7 +45,6 @@ bench: setup
 sample: report
 	@rm -rf reports/sample && mkdir -p reports/sample
 	@cp $(REPORT)/report.md $(REPORT)/*.csv $(REPORT)/*.png reports/sample/
-	@rm -f reports/sample/shipped_names.csv
 	@$(BIN)/btf-harness mail $(REPORT) > reports/sample/mail.txt
 
 # data/recorded anew: what the notebooks show where no kernel is

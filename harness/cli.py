@@ -9,7 +9,6 @@ from __future__ import annotations
 import argparse
 import gc
 import os
-import shlex
 import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
@@ -275,7 +274,7 @@ def run_report(args):
         made = report.render(args.source, args.output, threads=threads, command=args.command, shelf=shelf)
     else:
         kernel = kernels.resolve(args.source, progress=not args.quiet)
-        command = args.command or f"btf-harness report {shlex.quote(args.source)} -o {shlex.quote(args.output)}"
+        command = args.command or report.command_line(args.source, args.output)
         with nullcontext() if args.quiet else ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
             made = report.make(kernel, args.output, threads, progress, command=command, shelf=shelf)
     if args.index:
@@ -347,6 +346,9 @@ def _result(args, source, policy="all", encodings=None):
     if _is_result(source):
         yield measure.load(source)
         return
+    if _is_report(source):  # of a report, its results under that policy
+        yield measure.load(Path(source) / "btf" / policy)
+        return
     kernel = kernels.resolve(source, progress=not args.quiet)
     prepared = _prepare(args, kernel)
     encoded = run.encode(prepared, policy, encodings, getattr(args, "rules", None) or DEFAULT,
@@ -370,8 +372,10 @@ def run_functions(args):
         columns, rows = _step(args)
         _print_rows(args, columns, rows)
         return
-    if _is_result(args.source) and (args.rules or args.quirk or args.policy):
-        raise EncodeError("expected a kernel for --policy, --rules and --quirk, found a result folder", args.source)
+    if _is_result(args.source) and args.policy:
+        raise EncodeError("expected a kernel or a report for --policy, found a result folder", args.source)
+    if (_is_result(args.source) or _is_report(args.source)) and (args.rules or args.quirk):
+        raise EncodeError("expected a kernel for --rules and --quirk, found results", args.source)
     with _result(args, args.source, args.policy or "consistent", ["plain"]) as result:
         names = measure.names_of_class(result, args.klass) if args.klass else None
         table = choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names)

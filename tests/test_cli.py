@@ -140,7 +140,7 @@ def test_cli__functions_lists_filters_and_counts(folder):
     (["--fault", "mine"], "expected a fault of"),
     (["--step", "dies_exact"], "expected a kernel for --step, found a result folder"),
     (["--step", "upwards"], "expected a step of dies_declared,"),
-    (["--policy", "all"], "expected a kernel for --policy"),
+    (["--policy", "all"], "expected a kernel or a report for --policy"),
 ])
 def test_cli__functions_refuses_what_no_row_can_be(folder, arguments, words):
     assert_refused(cli("functions", folder, *arguments), words)

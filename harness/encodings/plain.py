@@ -1,4 +1,4 @@
-"""Today's BTF: one FUNC for all addresses of a function."""
+"""BTF without addresses: one FUNC for all addresses of a function."""
 
 import numpy as np
 
@@ -13,7 +13,7 @@ def rows(pairs, first_id, n_blob):
 
 ENCODING = Encoding(
     name="plain",
-    summary="today's BTF: one FUNC per name and prototype, no address",
+    summary="BTF without addresses: one FUNC per name and prototype",
     identity="proto",
     rows=rows,
     growth=lambda pairs: 0,

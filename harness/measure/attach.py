@@ -28,7 +28,7 @@ from harness.measure.result import BASELINE, SHIPPED
 from harness.model import Kind
 
 TODAY = "current"
-"""The policy whose baseline is what distributions ship."""
+"""The policy whose baseline is what pahole writes today (July 2026); distributions may ship what an older one wrote."""
 
 
 class FentryRules(NamedTuple):

@@ -149,7 +149,7 @@ COLUMNS = {
     "step": Column("str", "", "step on the way from DIEs to FUNCs"),
     "role": Column("str", "", "total: the sum so far; removed or added: what the step takes from it or adds to it"),
     "form": Column("str", "", "raw, or a compressor's name"),
-    "today": Column("bool", "", "whether it is what distributions ship: the baseline under the policy of pahole"),
+    "today": Column("bool", "", "whether it is what pahole writes today: the baseline under its policy"),
     "fact": Column("str", "", "what is counted, for a sentence of the report"),
     "number": Column("int64", "", "how many of it"),
     "finding": Column("str", "", "short name of a finding"),

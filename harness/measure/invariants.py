@@ -112,7 +112,7 @@ def determinism(result, again=None):
     for name in result.encodings:
         said = result.manifest["encodings"][name]["sha256"]
         found = _digest(result.files[name])
-        yield ("5 determinism", f"{name}.btf has the sha256 that the manifest says", found == said, found[:16])
+        yield ("5 files", f"{name}.btf has the sha256 that the manifest says", found == said, found[:16])
     if again is not None:
         names = sorted(set(result.encodings) | set(again.encodings))
         differ = [n for n in names if result.sha256.get(n) != again.sha256.get(n)]

@@ -7,7 +7,7 @@ witness of the other. What a tracer gets follows from both and from what the ker
   first symbol of exactly that name, or -ENOENT (bpf_check_attach_target, kernel/bpf/verifier.c, v5.5 to v6.17);
 - they, and kprobe.multi, need an ftrace site (see harness.functions.ftrace);
 - kprobe events by a name that several symbols have: -EADDRNOTAVAIL (b022f0c7, "tracing/kprobes: Return EADDRNOTAVAIL
-  when func matches several symbols", v6.7); kprobe events on a function without an ftrace site: -EINVAL without
+  when func matches several symbols", v6.6); kprobe events on a function without an ftrace site: -EINVAL without
   CONFIG_KPROBE_EVENTS_ON_NOTRACE (within_notrace_func, kernel/trace/trace_kprobe.c).
 """
 
@@ -525,8 +525,8 @@ def _kernel_verdicts(lookup, name, shown, symbols):
         if symbol not in symbols:
             yield "kprobe", f"{symbol}: no function known here has a symbol of exactly this name (-ENOENT)"
         elif symbols[symbol][1] > 1:
-            yield "kprobe", (f"{symbol}: {symbols[symbol][1]} addresses, so -EADDRNOTAVAIL since v6.7 (b022f0c7); "
-                             "before, the first that kallsyms lists")
+            yield "kprobe", (f"{symbol}: {symbols[symbol][1]} addresses, so -EADDRNOTAVAIL since v6.6 "
+                             "(b022f0c7, also in stable trees); before, the first that kallsyms lists")
         else:
             yield "kprobe", f"{symbol}: its one address, {min(symbols[symbol][0])}"
     deaf = sum(row.ftrace == "0" for row in shown)

@@ -309,10 +309,11 @@ def example(folder):
 
 def lookup(folder, name):
     """What a tracer gets for a function, as `btf-harness lookup NAME` says under the policy `all`."""
-    text = f"$ btf-harness lookup {name} {folder.about['kernel']}\n{_lookup_text(folder, name)}"
+    where = folder.path.name if folder.recorded else _shown_path(folder.path)
+    text = f"$ btf-harness lookup {name} {where}\n{_lookup_text(folder, name)}"
     if folder.recorded:
         text = f"RECORDED on {_day(folder)}, kept in {_shown_path(folder.path)}:\n{text}"
-    return shown.code(text) if name else shown.note(["This kernel has no name with several addresses."], [])
+    return shown.code(text) if name else shown.note(["No other name of this kernel has several addresses."], [])
 
 
 def _lookup_text(folder, name):

@@ -12,7 +12,7 @@ A folder is replaced in one step, when all of it is there. The same results give
 
 from harness.report.document import Report
 from harness.report.folder import ReportFolder, read
-from harness.report.make import make, render
+from harness.report.make import command_line, make, render
 from harness.report.report import build
 
-__all__ = ["Report", "ReportFolder", "build", "make", "read", "render"]
+__all__ = ["Report", "ReportFolder", "build", "command_line", "make", "read", "render"]

@@ -119,10 +119,15 @@ def headline(frames, about):
     base, *others = frames["encodings"].to_dict("records")
     if not others:
         return f"Only {base['encoding']} was made, {_count(base['bytes'], 'byte')} under policy {about['policy']}."
-    than = [f" than the {base['bytes']:,} of {base['encoding']}", *[""] * (len(others) - 1)]
-    grown = _listed(f"{_more(row['delta'], 'byte')}{over} as {row['encoding']} ({_percent(row['percent'])})"
-                    for row, over in zip(others, than, strict=True))
-    return f"Under policy {about['policy']}, addresses of functions take {grown}."
+    if any(row["delta"] <= 0 for row in others):
+        changed = _listed(f"{plain('delta', row['delta'])} ({_percent(row['percent'])}) as {row['encoding']}"
+                          for row in others)
+        return (f"Under policy {about['policy']}, function addresses change the {_count(base['bytes'], 'byte')} of "
+                f"{base['encoding']} by {changed}.")
+    grown = _listed(f"{row['delta']:,}{unit} ({_percent(row['percent'])}) as {row['encoding']}"
+                    for row, unit in zip(others, [" bytes", *[""] * (len(others) - 1)], strict=True))
+    return (f"Under policy {about['policy']}, function addresses add {grown} to the "
+            f"{_count(base['bytes'], 'byte')} of {base['encoding']}.")
 
 
 def findings(frames, about):
@@ -224,9 +229,19 @@ def _separated(frames, about, known):
 
 def _sites(frames, about, known):
     n = known[ADDRESSES]
+    if n and not known[SITES] and _no_table(frames):
+        return (f"Of the {n:,} addresses of names with several, {_of_all(known[BOOT], n)} "
+                f"{_verb(known[BOOT], 'is', 'are')} in .init or .exit text, gone after boot; the kernel has no "
+                "table of ftrace call sites.")
     return n and (f"Of the {n:,} addresses of names with several, {_of_all(known[SITES], n)} "
                   f"{_verb(known[SITES], 'has', 'have')} an ftrace call site, and {_of_all(known[BOOT], n)} "
                   f"{_verb(known[BOOT], 'is', 'are')} in .init or .exit text, gone after boot.")
+
+
+def _no_table(frames):
+    """Whether no ftrace call site is known: then every unique address counts as one that may have one."""
+    attach = frames["attachability"] if "attachability" in frames else {}
+    return "with_site" in attach and bool((attach.with_site == attach.unique_id).all())
 
 
 def _attachable(frames, about, known):

@@ -176,6 +176,8 @@ def _attachment(folder, name):
         raise MeasureError(f"expected a plot of {', '.join(f[5:-4] for f in there) or 'some name'}, found {name!r}",
                            folder.path)
     data = folder.file(file)
+    if name not in PLOTS:
+        raise MeasureError(f"expected a plot of {', '.join(PLOTS)}, found {name!r}", folder.path)
     if not data.startswith(PNG):
         raise MeasureError(f"expected a PNG image, found {data[:8]!r}", folder.path / file)
     return patches.Attachment(file, "image/png", ascii_text(PLOTS[name].finding(folder.frame(f"plot_{name}"))), data)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from pathlib import Path
 
 from harness.measure import csv_bytes, results_under, write
@@ -13,6 +14,11 @@ from harness.report.worker import worker
 
 TABLES = "tables"
 """Folder in a report for its tables as plain text and LaTeX."""
+
+
+def command_line(source, out):
+    """What a user types for a report."""
+    return shlex.join(["btf-harness", "report", str(source), "-o", str(out)])
 
 
 def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, shelf=None):
@@ -54,7 +60,7 @@ def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, sh
         run.write_forms(fresh / "btf", prepared)
         del prepared
         stage("measure, ask the witnesses, draw")
-        report = build(folders, witnesses, threads, command or f"btf-harness report {kernel.path} -o {out}",
+        report = build(folders, witnesses, threads, command or command_line(kernel.path, out),
                        pool)
         stage("write")
         write_files(report, fresh, shelf)
@@ -87,7 +93,7 @@ def render(source, out, witnesses=True, threads=2, command=None, shelf=None):
     results = [r for one in sources for r in results_under(one)]
     if command is None:
         first = Path(sources[0])
-        command = read(first).about["command"] if (first / ABOUT).is_file() else f"btf-harness report {first} -o {out}"
+        command = read(first).about["command"] if (first / ABOUT).is_file() else command_line(first, out)
     out = Path(os.path.realpath(out))
     with replacing(out) as fresh:
         report = build(results, witnesses, threads, command)

@@ -15,7 +15,7 @@ def render(report):
 
 def _block(block):
     if isinstance(block, Heading):
-        return f"{'#' * block.level} {block.text}"
+        return f"{'#' * block.level} {escaped(block.text)}"
     if isinstance(block, Words):
         return block.markdown
     if isinstance(block, Figure):
@@ -25,4 +25,4 @@ def _block(block):
 
 def _alt(text):
     """Text for the alt of an image: brackets would end it."""
-    return text.replace("\\", "\\\\").replace("[", "\\[").replace("]", "\\]").replace("\n", " ")
+    return escaped(text).replace("]", "\\]")

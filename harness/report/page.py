@@ -344,7 +344,7 @@ def _key_figures(report):
         else:
             said = [f"{plain('percent', row['percent'])}, {row['extra FUNC']:,} more FUNCs"]
         if name in attachable:
-            said.append(f"fentry can reach {attachable[name]:,}")
+            said.append(f"fentry {'could' if i else 'can'} reach {attachable[name]:,}")
         out.append((name, f"{row['bytes']:,}" if i == 0 else plain("delta", row["delta"]), said))
     return out
 

@@ -7,6 +7,7 @@ from typing import NamedTuple
 from harness import encodings as enc
 from harness import measure
 from harness.errors import MeasureError
+from harness.functions.rules import QUIRKS
 from harness.measure import BASELINE, HEADLINE, frame
 from harness.measure.attach import TODAY
 from harness.report import frames as fr
@@ -76,7 +77,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.heading(2, "What was asked")
     page.words(words.QUESTION)
     page.heading(2, "What was found")
-    found = len(page.blocks)
+    page.blocks.append(_Findings())
     _provenance(page, results)
 
     page.heading(2, "Encodings")
@@ -124,7 +125,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
 
     page.heading(2, "The thread's estimates")
     page.words("Words, authors and rules are in `data/claims.toml`.")
-    page.words("\n".join(f"- `{c['id']}`: \"{c['quote']}\" ({c['author']}, {c['date']}, {c['message_id']})"
+    page.words("\n".join(f"- `{c['id']}`: \"{escaped(c['quote'])}\" ({c['author']}, {c['date']}, {c['message_id']})"
                          for c in measure.read_claims()))
     page.table("claims", measure.judge_claims(results), caption="Estimates of the thread, and what was measured.")
 
@@ -141,9 +142,8 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     said = findings.findings(page.frames, about)
     page.frames["findings"] = frame(said, ("finding", "sentence"))
     about["finding"] = findings.headline(page.frames, about)
-    page.blocks.insert(found, Words("\n".join(f"- {escaped(sentence)}" for _, sentence in said)))
     functions = fr.instances_frame(results, ambiguous)
-    return Report(about, page.drawn(), page.frames, functions, ok)
+    return Report(about, page.finished(said), page.frames, functions, ok)
 
 
 def _about(results, ok, command):
@@ -157,6 +157,12 @@ def _about(results, ok, command):
         | manifest["kernel"].get("provenance", {}),
         "ok": ok, "recorded": False,
     }
+
+
+class _Findings(NamedTuple):
+    """Where findings will stand: all of them when `names` is empty. They are known when every frame is."""
+
+    names: tuple = ()
 
 
 class _Page:
@@ -184,16 +190,25 @@ class _Page:
     def plot(self, name, table):
         """A plot of plots.PLOTS; its frame becomes a CSV."""
         plot = plots.PLOTS[name]
-        policy = "" if "policy" in table else f"policy {self.result.policy}, "
+        policy = {"names": "all matched names, ", "tradeoff": ""}.get(name, f"policy {self.result.policy}, ")
         caption = f"{self._kernel}, {policy}{self._program}"
         images = self._pool.submit(plots.draw, plot.function, table, plot.height_inches, caption)
         figure = Figure(name, plot.finding(table), caption, images)
         self.frames[figure.stem] = table
         self.blocks.append(figure)
 
-    def drawn(self):
-        """The blocks, their figures drawn."""
-        return [b._replace(images=b.images.result()) if isinstance(b, Figure) else b for b in self.blocks]
+    def finished(self, said):
+        """The blocks, their figures drawn, with the findings (name, sentence) in them."""
+        return list(filter(None, (self._finished(block, said) for block in self.blocks)))
+
+    @staticmethod
+    def _finished(block, said):
+        if isinstance(block, Figure):
+            return block._replace(images=block.images.result())
+        if isinstance(block, _Findings):
+            lines = [f"- {escaped(sentence)}" for name, sentence in said if not block.names or name in block.names]
+            return Words("\n".join(lines)) if lines else None
+        return block
 
 
 def _selection(page, results):
@@ -205,33 +220,26 @@ def _selection(page, results):
         "unsupported": "pahole has no register rules for this machine, so parameters are not judged by them",
     }
     page.heading(2, "Forms of the rules")
-    page.words(f"The policies follow pahole's rules of {manifest.get('rules', '?')}"
-             + (f" with its faults {', '.join(manifest['quirks'])}" if manifest.get("quirks") else "")
-             + f"; {manifest['kernel'].get('machine', '?')}: {registers.get(manifest.get('registers'), '?')}.")
+    page.words(f"The policies follow pahole's rules of {escaped(manifest.get('rules', '?'))}"
+             + (f" with its faults {escaped(', '.join(manifest['quirks']))}" if manifest.get("quirks") else "")
+             + f"; {escaped(manifest['kernel'].get('machine', '?'))}: {registers.get(manifest.get('registers'), '?')}.")
     path = results[0].folder.parent / "selection.csv"
     if not path.is_file():
         page.words("Only this form was made; a report made from a kernel compares all of them.")
         return
-    page.words("What each version of pahole would keep, and what its two faults change: `part-flags` lets .part bodies "
-             "spoil their parent's name, `no-ranges` sees no address in a DIE with DW_AT_ranges alone.")
+    page.words("What each version of pahole would keep, and what its faults change, quirks here:")
+    page.words("\n".join(f"- `{name}`: {escaped(meaning)}." for name, meaning in QUIRKS.items()))
     page.table("selection", measure.read_forms(path), caption="Functions kept by each form of the rules.")
 
 
 def _ambiguity(page, result):
     """Which names are ambiguous, why, and what would tell their instances apart."""
     names, summary = measure.ambiguous_names(result), measure.ambiguity_summary(result)
-    several = names[names.addresses > 1]
     page.heading(2, "Why names are ambiguous")
     page.words("Each name is in the first class that applies. No policy changes it.")
     page.words("\n".join(f"- `{cause.name}`: {cause.meaning}." for cause in measure.CAUSES))
     page.table("ambiguity", summary, caption="Ambiguous names by class.")
-    if len(several):
-        page.words(f"Of {len(several):,} names with several addresses ({int(several.addresses.sum()):,} of them), the "
-                 f"file where they are defined would separate the instances of {int(several.file_separates.sum()):,}, "
-                 f"file and line of {int(several.file_line_separates.sum()):,}, and the compile unit of "
-                 f"{int(several.unit_separates.sum()):,}. {int(several.same_prototype.sum()):,} have one prototype. "
-                 f"{int(several.init_addresses.sum()):,} of the addresses are in .init or .exit text and gone after "
-                 f"boot; {int(several.ftrace_addresses.sum()):,} have an ftrace call site.")
+    page.blocks.append(_Findings(("separated", "sites")))
     page.table("ambiguous_names", names, SHOWN, SHOWN_OF_NAMES, caption="Ambiguous names.")
     page.frames["aliases"] = measure.aliases(result)
     page.words(f"{len(page.frames['aliases']):,} addresses have several names with a DIE (aliases.csv).")
@@ -249,11 +257,11 @@ def _attachability(page, results):
              "symbol has exactly, so the kernel's lookup by name fails; `no_func`: described by none. Attachable are "
              "those of a unique id whose prototype fentry takes, with an ftrace call site, outside .init and .exit.")
     page.table("attachability", attach, caption="Addresses of functions by what a BTF id says of them.")
-    page.words("What a newly attachable function costs, over `plain` of the same policy and over what is shipped today "
-             f"(`plain` under `{TODAY}`):")
+    page.words("What a newly attachable function costs, over `plain` of the same policy and over what pahole writes "
+             f"today (`plain` under `{TODAY}`):")
     page.table("bytes_per_attachable", prices, caption="Bytes for each newly attachable function.")
-    best = prices[(prices.policy == results[0].policy) & (prices.gained > 0)].sort_values("bytes_per_gained")
-    for row in best.itertuples():
+    best = prices[(prices.policy == results[0].policy) & (prices.gained > 0)]
+    for row in best.sort_values("bytes_per_gained", kind="stable").itertuples():
         page.words(f"- `{row.encoding}` over {row.over}: {row.growth:,} bytes for {row.gained:,} more functions, "
                  f"{row.bytes_per_gained:,.2f} bytes each.")
     page.words("Why fentry refuses FUNCs of `plain`, by prototype:")

@@ -25,7 +25,8 @@ def summary_table(report):
     mine = attach[attach.policy == report.about["policy"]].set_index("encoding").attachable
     frame = frame.assign(attachable=[int(mine[e]) for e in frame.encoding])
     caption = f"{report.about['kernel']}, policy {report.about['policy']}; delta and percent are over " \
-              f"{report.about['encodings'][0]}; attachable: functions that fentry could reach by a BTF id."
+              f"{report.about['encodings'][0]}; attachable: what fentry could reach by a BTF id if the kernel read " \
+              "addresses."
     return Table("summary", frame, columns=tuple(c for c in COLUMNS if c in frame), caption=caption)
 
 

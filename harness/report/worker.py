@@ -16,7 +16,10 @@ class Here:
     def submit(self, function, *args):
         """The Future of function(*args), done."""
         future = Future()
-        future.set_result(function(*args))
+        try:
+            future.set_result(function(*args))
+        except Exception as error:  # as a pool does: for whoever asks for the result
+            future.set_exception(error)
         return future
 
 

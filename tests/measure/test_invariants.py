@@ -74,7 +74,7 @@ def test_determinism__a_file_that_changed_later_breaks(folder):
     data = bytearray(path.read_bytes())
     data[-2] ^= 1
     path.write_bytes(data)
-    assert broken(result, table) == {"5 determinism"}
+    assert broken(result, table) == {"5 files"}
 
 
 def test_determinism__another_run_with_other_bytes_breaks(folder, tmp_path):

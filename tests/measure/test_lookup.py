@@ -144,7 +144,7 @@ def test_verdicts__say_what_the_kernel_does_with_a_name(tmp_path):
     assert verdicts(one, "fentry, shipped") == ["no FUNC, so no id to attach by"]
 
     many = lookup(tiny, "many")
-    assert "-EADDRNOTAVAIL since v6.7" in verdicts(many, "kprobe")[0]
+    assert "-EADDRNOTAVAIL since v6.6" in verdicts(many, "kprobe")[0]
     assert any("pahole since 1.31 leaves the name out" in v for v in verdicts(many, "pahole"))
     assert "the first of 2 that kallsyms lists" in verdicts(many, "fentry, plain")[0]
     assert "one id for 2 addresses, in tags" in verdicts(many, "fentry, decl_tag")[0]

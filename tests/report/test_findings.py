@@ -49,8 +49,8 @@ def test_findings__say_what_the_frames_say():
         ("invariants", "All 2 checks of the invariants hold."),
     ]
     assert headline(reports.frames(), ABOUT) == (
-        "Under policy consistent, addresses of functions take 1,075 bytes more than the 1,000 of plain as decl_tag "
-        "(+107.50 %) and 260 bytes more as btf_func (+26.00 %).")
+        "Under policy consistent, function addresses add 1,075 bytes (+107.50 %) as decl_tag and 260 (+26.00 %) as "
+        "btf_func to the 1,000 bytes of plain.")
 
 
 def test_findings__say_the_same_of_frames_and_of_the_written_report(tmp_path):
@@ -90,7 +90,7 @@ def test_growth__says_what_shrinks():
     base = reports.frames()["encodings"]
     small = base.assign(delta=[0, -1, 0], percent=[0.0, -0.1, 0.0], **{"extra FUNC": [0, -2, 1]})
     assert headline({"encodings": small}, ABOUT).endswith(
-        "take 1 byte less than the 1,000 of plain as decl_tag (-0.10 %) and no bytes more as btf_func (+0.00 %).")
+        "change the 1,000 bytes of plain by -1 (-0.10 %) as decl_tag and 0 (+0.00 %) as btf_func.")
     assert dict(findings({"encodings": small}, ABOUT))["growth"].endswith(
         "decl_tag takes 1 byte less (-0.10 %) and has 2 fewer FUNCs; btf_func takes no bytes more (+0.00 %) and has 1 "
         "more FUNC.")
@@ -133,6 +133,10 @@ def test_separated__speaks_of_one_name_of_none_and_of_all():
     assert said("sites", ambiguous_names=one) == (
         "Of the 3 addresses of names with several, none has an ftrace call site, and none is in .init or .exit text, "
         "gone after boot.")
+    attach = reports.frames()["attachability"].assign(unique_id=5, with_site=5)
+    assert said("sites", ambiguous_names=one.assign(ftrace_addresses=0), attachability=attach) == (
+        "Of the 3 addresses of names with several, none is in .init or .exit text, gone after boot; the kernel has no "
+        "table of ftrace call sites.")
     assert said("separated", ambiguous_names=table[table.name == "w"]) is None
     assert said("sites", ambiguous_names=table[table.name == "w"]) is None
 

@@ -205,7 +205,7 @@ def test_render__says_failed_and_recorded_loudly():
 def test_render__has_key_figures_and_provenance(parsed):
     terms = dict(zip(parsed.texts("dt"), parsed.texts("dd"), strict=True))
     assert terms["plain"] == "1,000 bytes40 FUNCsfentry can reach 30"
-    assert terms["btf_func"] == "+100 bytes+10.00 %, 3 more FUNCsfentry can reach 32"
+    assert terms["btf_func"] == "+100 bytes+10.00 %, 3 more FUNCsfentry could reach 32"
     assert terms["package"] == "tiny|<dbg>" and terms["build id"] == "00ff" and terms["sha256"] == "ab" * 32
     assert terms["command"] == 'make report KERNEL="tiny"' and terms["policies"] == "consistent, all"
     assert terms["program"] == "btf-harness 0.1.0"

@@ -5,9 +5,7 @@ from __future__ import annotations
 import textwrap
 from typing import NamedTuple
 
-from harness.report.tables import ascii_text
-
-WIDTH = 72
+from harness.report.tables import WIDTH, ascii_text
 
 BAR = "#"
 

@@ -17,9 +17,7 @@ from harness.report import patch as patches
 from harness.report import words
 from harness.report.charts import bar_chart
 from harness.report.findings import findings, headline
-from harness.report.tables import Table, ascii_text, plain
-
-WIDTH = 72
+from harness.report.tables import WIDTH, Table, ascii_text, plain
 
 INDENT = "  "
 """Before tables and charts: no line of theirs can be taken for a part of a patch."""

@@ -1,4 +1,4 @@
-"""What every form of a report says in the same words: the question, the policies, the limits. Plain text, ASCII."""
+"""What every form of a report says in the same words: the question, the policies, the limits; words in a row. ASCII."""
 
 QUESTION = """\
 A function that appears at several addresses, such as a static inline emitted in many compile units, becomes one FUNC
@@ -26,3 +26,9 @@ LIMITS = (
     "One kernel, one compiler, one configuration.",
     "The words of consumers are those of the versions named, on the machine where the report was made.",
 )
+
+
+def listed(words):
+    """'a', 'a and b', 'a, b and c'; '' of none."""
+    *most, last = [str(word) for word in words] or [""]
+    return f"{', '.join(most)} and {last}" if most else last

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.report.plots import style
+from harness.report.words import listed
 
 TWO_LINES, ONE_LINE = 30, 14
 """Height in pixels of a bar that holds so many lines of text."""
@@ -36,7 +37,7 @@ def bytes_by_encoding_finding(frame):
                 f"{style.percent(100 * sizes[base, most] / total[base])} of them {style.clean(most)}")
     grown = sorted(((total[e] - total[base], style.clean(e)) for e in others), key=lambda g: g[0])
     if len({delta for delta, _ in grown}) == 1 and not grown[0][0]:
-        return f"Addresses add nothing to .BTF as {style.listed(e for _, e in grown)}"
+        return f"Addresses add nothing to .BTF as {listed(e for _, e in grown)}"
     if len(grown) > 3:  # the title holds two lines
         said = [f"{_change(delta, total[base])} ({e})" for delta, e in (grown[0], grown[-1])]
         return f"Addresses change .BTF by {' to '.join(said)}, {len(others)} encodings over {style.clean(base)}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.report.plots import style
+from harness.report.words import listed
 
 LEFT = 0.7
 """Where the scale starts, so that a dot at 1 is whole."""
@@ -29,8 +30,8 @@ def types_by_kind_finding(frame):
     if not differ:
         return f"All {len(encodings)} encodings have the same {total:,} types, kind by kind"
     if len(differ) > 3:
-        return f"Encodings differ in {len(differ)} of {len(kinds)} kinds: {style.listed(differ)}"
-    return f"Of {len(kinds)} kind{'s' * (len(kinds) > 1)}, encodings differ only in " + style.listed(
+        return f"Encodings differ in {len(differ)} of {len(kinds)} kinds: {listed(differ)}"
+    return f"Of {len(kinds)} kind{'s' * (len(kinds) > 1)}, encodings differ only in " + listed(
         f"{k} ({min(of[k]):,} to {max(of[k]):,})" for k in differ)
 
 

@@ -112,12 +112,6 @@ def clean(text):
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
 
-def listed(words):
-    """'a', 'a and b', 'a, b and c'."""
-    words = list(words)
-    return words[0] if len(words) == 1 else ", ".join(words[:-1]) + " and " + words[-1] if words else ""
-
-
 def rows(frame, *columns):
     """The frame's rows as tuples of Python values, which are faster to walk and print than the frame's own."""
     return list(zip(*(frame[c].tolist() for c in columns), strict=True))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.report.plots import style
+from harness.report.words import listed
 
 BETWEEN = 0.02
 """Room between two files, as share of the width."""
@@ -37,7 +38,7 @@ def treemap_finding(frame):
     deltas = {p: sizes.get((other, p), 0) - sizes.get((first, p), 0) for p in parts}
     grown = sorted((p for p in parts if deltas[p]), key=lambda p: -abs(deltas[p]))
     if not grown:
-        return f"{style.listed(map(style.clean, files))} have the same bytes in each part"
+        return f"{listed(map(style.clean, files))} have the same bytes in each part"
     delta = total[other] - total[first]
     size = "as large as" if not delta else f"{style.size(abs(delta))} {'larger' if delta > 0 else 'smaller'} than"
     said = [f"{style.clean(p)} {style.size(deltas[p], sign=True)}" for p in grown[:3]]

@@ -19,6 +19,9 @@ NARROW, WORD = 14, 24
 """A column of words is not squeezed below NARROW characters, nor below its longest word if that has no more than WORD,
 where another block of columns can be begun instead."""
 
+JOINTS = "-/_.:+"
+"""Characters behind which a word may be cut that is longer than its column."""
+
 KIND = 10
 """Words in a column's name that are no longer stay whole, such as FUNC_PROTO."""
 
@@ -281,7 +284,25 @@ def _wrapped(text, width):
     """A cell of words as lines; what is indented stays so."""
     indent = min(len(text) - len(text.lstrip()), width // 2)
     further = indent + 2 if indent and indent + 2 < width // 2 else indent
-    return textwrap.wrap(text, width, break_on_hyphens=False, subsequent_indent=" " * further) or [""]
+    pieces = [piece for word in text.split() for piece in _joints(word, width - further)]
+    lines = [" " * indent]
+    for glue, piece in pieces:
+        glue = glue if lines[-1].strip() else ""
+        if lines[-1].strip() and len(lines[-1]) + len(glue) + len(piece) > width:
+            lines.append(" " * further)
+            glue = ""
+        lines[-1] += glue + piece
+    return lines if pieces else [""]
+
+
+def _joints(word, width):
+    """(space before it, piece) of a word: one, or if it is longer than a line several, cut where it has joints."""
+    glue = " "
+    while len(word) > width:
+        cut = max((word.rfind(joint, width // 2, width) for joint in JOINTS), default=-1) + 1 or width
+        yield glue, word[:cut]
+        glue, word = "", word[cut:]
+    yield glue, word
 
 
 def _lines(block, widths, cells):

@@ -226,3 +226,13 @@ def test_latex__lets_a_long_table_break_across_pages():
     text = Table("long", rows).latex()
     assert text.count(r"\begin{longtable}") == text.count(r"\endfirsthead") == text.count(r"\label{tab:long}") == 1
     assert r">{\raggedright\arraybackslash}p{" in text and r"name\_\allowbreak{}0" in text and "[htbp]" not in text
+
+
+def test_text__cuts_a_long_word_behind_a_joint():
+    path = "a/rather/long/path/to/a/file_of_no_end/include/linux/x.h "
+    rows = [("debian-6.1.176-686-pae-i386", "word " * 30 + 3 * path)]
+    text = Table("t", frame(rows * 2, ("kernel", "reason"))).text(60)
+    assert max(map(len, text.splitlines())) <= 60
+    words = {line.split("  ")[-1].strip() for line in text.splitlines()}
+    assert not any(word.endswith(("linu", "incl", "fi")) for word in words)
+    assert "debian-6.1.176-686-pae-" in text or "debian-6.1.176-686-pae-i386" in text

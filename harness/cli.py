@@ -277,6 +277,7 @@ def run_report(args):
         command = args.command or report.command_line(args.source, args.output)
         with nullcontext() if args.quiet else ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
             made = report.make(kernel, args.output, threads, progress, command=command, shelf=shelf)
+    listed = None
     if args.index:
         from harness.report import shelf as all_reports
 
@@ -284,7 +285,7 @@ def run_report(args):
     if args.quiet:
         print(Path(args.output) / "report.md")
     else:
-        summary.show(made, args.output, listed if args.index else None)
+        summary.show(made, args.output, listed)
     if not made.ok:
         print("btf-harness: an invariant does not hold: see the report", file=sys.stderr)
         return EXIT_FAULT
@@ -302,6 +303,7 @@ def run_mail(args):
     """`mail`."""
     from harness import measure, report
     from harness.errors import MeasureError
+    from harness.measure.result import read_bytes
     from harness.report import mail
 
     if args.patch is None:
@@ -312,10 +314,7 @@ def run_mail(args):
         return
     if args.output is None:
         raise MeasureError("expected -o OUT.eml with --patch, found none")
-    try:
-        patch = args.patch.read_bytes()
-    except OSError as error:
-        raise MeasureError(f"expected a readable file, found: {error.strerror}", args.patch) from error
+    patch = read_bytes(args.patch)
     attach = () if args.no_attach else tuple(args.attach or mail.DEFAULT_ATTACH)
     made = mail.message(report.read(args.folder), patch, attach, charts=not args.no_charts, subject=args.subject,
                         path=str(args.patch))

@@ -1,7 +1,7 @@
 """Run the notebooks from the top, without a browser, and keep them with their outputs as .ipynb and as HTML.
 
     python notebooks/execute.py                               all of them, into reports/notebooks
-    KERNEL=debian-6.1-cloud-amd64 python notebooks/execute.py 02_one_kernel.ipynb --output /tmp/out
+    KERNEL=debian-6.1-cloud-amd64 python notebooks/execute.py 02_one_kernel.ipynb --output executed
 
 The environment variable KERNEL says which kernel: a catalogue name, a package's name, a path or a report's folder. Its
 report is made first if it is not there and the kernel is on this machine; otherwise the notebooks show the figures that

@@ -30,6 +30,9 @@ from harness.model import Kind
 TODAY = "current"
 """The policy whose baseline is what pahole writes today (July 2026); distributions may ship what an older one wrote."""
 
+SAME_POLICY = f"{BASELINE}, same policy"
+"""In the column `over`: the baseline under the policy of the row."""
+
 
 class FentryRules(NamedTuple):
     """Which prototypes BPF_TRACE_FENTRY takes.
@@ -533,7 +536,7 @@ def _prices(results, every):
     rows = []
     for (policy, encoding), now in attachable.items():
         nbytes = by_policy[policy].files[encoding].stat().st_size
-        for over, base in ((f"{BASELINE}, same policy", policy), (f"{BASELINE}, {TODAY}: today", TODAY)):
+        for over, base in ((SAME_POLICY, policy), (f"{BASELINE}, {TODAY}: today", TODAY)):
             if base not in by_policy or (base, BASELINE) == (policy, encoding):
                 continue
             before = attachable[base, BASELINE]

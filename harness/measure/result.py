@@ -209,7 +209,7 @@ def load(folder):
         if Path(file).name != file:
             raise MeasureError(f"expected names of files in this folder, found {file!r}", path)
         files[name] = folder / file
-        data = _bytes(files[name])
+        data = read_bytes(files[name])
         found = hashlib.sha256(data).hexdigest()
         if nbytes is not None and len(data) != nbytes:
             raise MeasureError(f"expected {nbytes} bytes, as the manifest says, found {len(data)}", files[name])
@@ -221,7 +221,14 @@ def load(folder):
     return Result(folder, manifest, files, digests)
 
 
-def _bytes(path):
+def read_bytes(path):
+    """The bytes of a file.
+
+    Raises
+    ------
+    MeasureError
+        It cannot be read.
+    """
     try:
         return path.read_bytes()
     except OSError as error:
@@ -248,7 +255,7 @@ def results_under(folder):
 
 def _manifest(path):
     try:
-        manifest = json.loads(_bytes(path))
+        manifest = json.loads(read_bytes(path))
     except ValueError as error:
         raise MeasureError(f"expected JSON, found: {error}", path) from error
     if not isinstance(manifest, dict):

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from harness.errors import MeasureError
 from harness.measure.columns import MEASUREMENT_COLUMNS, csv_bytes, frame
-from harness.measure.result import Result, load, write
+from harness.measure.result import Result, load, read_bytes, write
 
 ZSTD_LEVEL, XZ_PRESET = 19, 9
 COMPRESSORS = (f"zstd-{ZSTD_LEVEL}", f"xz-{XZ_PRESET}")
@@ -85,10 +85,7 @@ def _sizes(path, digest):
     place = cache_home() / "compressed" / f"{digest}.json"
     known = _cached(place)
     if not all(isinstance(known.get(key), int) for key in keys):
-        try:
-            data = path.read_bytes()
-        except OSError as error:
-            raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
+        data = read_bytes(path)
         if keys[0] not in known:
             known[keys[0]] = len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data))
         if keys[1] not in known:

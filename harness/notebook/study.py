@@ -19,7 +19,6 @@ from __future__ import annotations
 
 import functools
 import html
-import json
 import os
 import re
 import textwrap
@@ -29,7 +28,7 @@ from pathlib import Path
 from harness.errors import KernelError, MeasureError
 from harness.notebook import shown
 from harness.notebook.shown import Shown
-from harness.report.folder import ABOUT, ReportFolder, read, replacing
+from harness.report.folder import ABOUT, ReportFolder, read, replacing, write_about
 
 HOME = "data/kernels.toml"
 """What a checkout of this repository has, by which it is found."""
@@ -387,5 +386,5 @@ def record(folder, out, on=None):
     with replacing(out) as fresh:
         for name, data in files.items():
             write(fresh / name, data)
-        write(fresh / ABOUT, (json.dumps(what, indent=1) + "\n").encode("utf-8", "replace"))
+        write_about(fresh, what)
     return read(out)

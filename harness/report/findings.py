@@ -9,8 +9,10 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.measure import BASELINE, COMPRESSORS, SHIPPED
+from harness.measure.attach import SAME_POLICY
 from harness.measure.witnesses import MAY_DIFFER
 from harness.report.tables import plain
+from harness.report.words import listed
 
 
 class Fact(NamedTuple):
@@ -120,11 +122,11 @@ def headline(frames, about):
     if not others:
         return f"Only {base['encoding']} was made, {_count(base['bytes'], 'byte')} under policy {about['policy']}."
     if any(row["delta"] <= 0 for row in others):
-        changed = _listed(f"{plain('delta', row['delta'])} ({_percent(row['percent'])}) as {row['encoding']}"
+        changed = listed(f"{plain('delta', row['delta'])} ({_percent(row['percent'])}) as {row['encoding']}"
                           for row in others)
         return (f"Under policy {about['policy']}, function addresses change the {_count(base['bytes'], 'byte')} of "
                 f"{base['encoding']} by {changed}.")
-    grown = _listed(f"{row['delta']:,}{unit} ({_percent(row['percent'])}) as {row['encoding']}"
+    grown = listed(f"{row['delta']:,}{unit} ({_percent(row['percent'])}) as {row['encoding']}"
                     for row, unit in zip(others, [" bytes", *[""] * (len(others) - 1)], strict=True))
     return (f"Under policy {about['policy']}, function addresses add {grown} to the "
             f"{_count(base['bytes'], 'byte')} of {base['encoding']}.")
@@ -170,7 +172,7 @@ def _compressed(frames, about, known):
     grown = [f"{base['encoding']} takes {_count(base[part], 'byte')}"]
     grown += [f"{row['encoding']} {_more(row[f'{part} delta'])} ({_percent(row[f'{part} percent'])}, uncompressed "
               f"{_percent(row['percent'])})" for row in others]
-    return f"Compressed with {part.replace('-', ' -')}, {_listed(grown)}."
+    return f"Compressed with {part.replace('-', ' -')}, {listed(grown)}."
 
 
 def _policy(frames, about, known):
@@ -194,7 +196,7 @@ def _policy_funcs(frames, about, known):
         if rows["extra FUNC"].any():
             counts = [f"{_extra(first[1], 'FUNC')} than {BASELINE} under {first[0]}",
                       *(f"{_amount(n, 'none')} under {policy}" for policy, n in rest)]
-            said.append(f"{encoding} has {_listed(counts)}")
+            said.append(f"{encoding} has {listed(counts)}")
     if not said:
         return f"No encoding has more FUNCs than {BASELINE}." if len(table) else None
     return f"{'; '.join(said)}."
@@ -212,7 +214,7 @@ def _ambiguous(frames, about, known):
         return f"None of {known[MATCHED]:,} matched names has several addresses." if of else \
             "No matched name has several addresses."
     most = names[names.addresses == names.addresses.max()]
-    whose = most.name.iloc[0] if len(most) == 1 else _listed(most.name) if len(most) <= 3 else "several names"
+    whose = most.name.iloc[0] if len(most) == 1 else listed(most.name) if len(most) <= 3 else "several names"
     return (f"{n:,}{of} matched names {_verb(n, 'has', 'have')} several addresses, {known[MATCHED_ADDRESSES]:,} "
             f"together, most of all {whose} with {most.addresses.iloc[0]:,}{' each' * (len(most) > 1)}.")
 
@@ -256,14 +258,14 @@ def _attachable(frames, about, known):
     if "bytes_per_attachable" not in frames:
         return f"{said}."
     prices = frames["bytes_per_attachable"]
-    prices = prices[(prices.policy == about["policy"]) & (prices.over == f"{BASELINE}, same policy")]
+    prices = prices[(prices.policy == about["policy"]) & (prices.over == SAME_POLICY)]
     more = []
     for row in prices.itertuples():
         cost = f" at {plain('bytes', row.bytes_per_gained)} bytes{' each' * (row.gained > 1)}" \
             if row.gained else ""
         lost = f" and take {row.forgone:,} away" if row.forgone else ""
         more.append(f"{row.encoding} would add {_amount(row.gained, 'none')}{cost}{lost}")
-    return f"{said}; if the kernel read addresses, {_listed(more)}." if more else f"{said}."
+    return f"{said}; if the kernel read addresses, {listed(more)}." if more else f"{said}."
 
 
 def _estimates(frames, about, known):
@@ -277,7 +279,7 @@ def _estimates(frames, about, known):
                                                    .replace("under", "under policy"))
         said.append(f"{n:,} {words} ({'; '.join(claims)})")
     return (f"Of the thread's {_count(known[ESTIMATES], 'estimate')}, read with the tolerances of data/claims.toml, "
-            f"{_listed(said)}.")
+            f"{listed(said)}.")
 
 
 VERDICTS = ("holds", "holds under ", "does not hold", "not measured")
@@ -301,9 +303,9 @@ def _consumers(frames, about, known):
         words = {"loaded": _verb(n, "loads", "load"), "refused": _verb(n, "refuses", "refuse"),
                  "not permitted": f"{_verb(n, 'was', 'were')} not permitted to load",
                  "not asked": f"{_verb(n, 'was', 'were')} not asked about"}
-        doing = [f"{words[verdict]} {_listed(map(_file, files))}" if files != ("-",) else
+        doing = [f"{words[verdict]} {listed(map(_file, files))}" if files != ("-",) else
                  f"{_verb(n, 'was', 'were')} not asked" for verdict, files in answers]
-        said.append(f"{_listed(witnesses)} {', and '.join(doing)}")
+        said.append(f"{listed(witnesses)} {', and '.join(doing)}")
     return f"{'; '.join(said)}." if said else None
 
 
@@ -328,7 +330,7 @@ def _kinds(frames, about, known):
         return n and f"{'All' if n > 1 else 'The'} {_count(n, 'kind')} {same} {alike}."
     table = _fixed(frames["shipped_kinds"])
     wrong = table[table.difference != 0]
-    differ = _listed(f"{row.kind} ({plain('difference', row.difference)})" for row in wrong.itertuples())
+    differ = listed(f"{row.kind} ({plain('difference', row.difference)})" for row in wrong.itertuples())
     return f"{_amount(known[FIXED_EQUAL], 'None')} of {_count(n, 'kind')} {same} {alike}; not so: {differ}."
 
 
@@ -342,7 +344,7 @@ def _invariants(frames, about, known):
     n, broken = known[CHECKS], known[BROKEN]
     if not broken:
         return n and f"{'All' if n > 1 else 'The'} {_count(n, 'check')} of the invariants {_verb(n, 'holds', 'hold')}."
-    which = _listed(dict.fromkeys(frames["invariants"].invariant[~frames["invariants"].holds]))
+    which = listed(dict.fromkeys(frames["invariants"].invariant[~frames["invariants"].holds]))
     return (f"FAILED: {broken:,} of {_count(n, 'check')} of the invariants {_verb(broken, 'does', 'do')} not hold "
             f"({which}), so no figure can be trusted.")
 
@@ -396,9 +398,3 @@ def _percent(value):
 
 def _verb(n, one, many):
     return one if n in (0, 1) else many
-
-
-def _listed(words):
-    """'a', 'a and b', 'a, b and c'."""
-    *most, last = [str(w) for w in words]
-    return f"{', '.join(most)} and {last}" if most else last

@@ -33,7 +33,8 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from harness.errors import MeasureError
-from harness.measure import COLUMNS
+from harness.measure import COLUMNS, write
+from harness.measure.result import read_bytes
 
 ABOUT = "report.json"
 SCHEMA = 1
@@ -91,7 +92,7 @@ class ReportFolder:
         """
         if name not in self.about["files"]:
             raise MeasureError(f"expected a file {name}, found none in {ABOUT}", self.path)
-        return _bytes(self.path / name)
+        return read_bytes(self.path / name)
 
 
 def read(path):
@@ -104,7 +105,7 @@ def read(path):
     """
     place = Path(path) / ABOUT
     try:
-        about = json.loads(_bytes(place))
+        about = json.loads(read_bytes(place))
     except ValueError as error:
         raise MeasureError(f"expected JSON, found: {error}", place) from error
     if not isinstance(about, dict) or about.get("schema") != SCHEMA:
@@ -122,16 +123,20 @@ def read(path):
     return ReportFolder(path, about)
 
 
+def write_about(path, about):
+    """Write report.json, what `read` gives as `about`; last, for it says that the folder is whole.
+
+    Raises
+    ------
+    MeasureError
+        It cannot be written.
+    """
+    write(Path(path) / ABOUT, text_of(json.dumps({"schema": SCHEMA, **about}, indent=1) + "\n"))
+
+
 def text_of(text):
     """Text as a file's bytes; what UTF-8 cannot say (names with bytes that are none) becomes '?'."""
     return text.encode("utf-8", "replace")
-
-
-def _bytes(path):
-    try:
-        return path.read_bytes()
-    except OSError as error:
-        raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
 
 
 def _read_csv(path):
@@ -183,7 +188,7 @@ def replacing(path):
         The folder cannot be made, or what is there is not a report and not empty.
     """
     path = Path(os.path.realpath(path))
-    theirs = _not_ours(path)
+    _not_ours(path)  # refuses early what could not be replaced
     prefix = f".{path.name}.partial-"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -196,7 +201,7 @@ def replacing(path):
     try:
         yield fresh
         os.chmod(fresh, 0o777 & ~_umask())
-        for name in theirs:
+        for name in _not_ours(path):  # also what came while the new one was made
             if not (fresh / name).exists():
                 (fresh / name).parent.mkdir(parents=True, exist_ok=True)
                 os.link(path / name, fresh / name, follow_symlinks=False)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness import measure
+from harness.errors import MeasureError
 from harness.measure import BASELINE, COMPRESSORS, SHIPPED, frame
 from harness.measure.attach import TODAY
 
@@ -184,6 +185,6 @@ def instances_frame(results, ambiguous):
     for result in results:
         theirs = result.functions
         if not (theirs.die.equals(first.die) and theirs.address.equals(first.address)):
-            raise measure.MeasureError("expected the instances in the same order under every policy", result.folder)
+            raise MeasureError("expected the instances in the same order under every policy", result.folder)
         table[result.policy] = theirs.reason
     return table

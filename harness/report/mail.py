@@ -13,6 +13,7 @@ from typing import NamedTuple
 from harness import encodings as enc
 from harness.errors import MeasureError
 from harness.measure import BASELINE, read_claims
+from harness.measure.attach import SAME_POLICY
 from harness.report import patch as patches
 from harness.report import words
 from harness.report.charts import bar_chart
@@ -246,7 +247,7 @@ def _attachable(folder, charts):
     if "attachability" not in folder or "bytes_per_attachable" not in folder:
         return
     prices = folder["bytes_per_attachable"]
-    prices = prices[prices.over == f"{BASELINE}, same policy"]
+    prices = prices[prices.over == SAME_POLICY]
     columns = ["gained", "forgone", "growth", "bytes_per_gained"]
     if not prices.forgone.any():
         columns.remove("forgone")

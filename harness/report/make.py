@@ -8,7 +8,7 @@ from pathlib import Path
 
 from harness.measure import csv_bytes, results_under, write
 from harness.report import markdown
-from harness.report.folder import ABOUT, SCHEMA, read, replacing, text_of
+from harness.report.folder import ABOUT, read, replacing, text_of, write_about
 from harness.report.report import build
 from harness.report.worker import worker
 
@@ -52,17 +52,16 @@ def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, sh
     from harness.functions.policies import POLICIES
 
     with replacing(out) as fresh, worker(threads) as pool:
-        prepared = run.prepare(kernel, threads, **({"progress": progress} if progress else {}))
-        stage = progress.stage if progress else (lambda text: None)
-        stage("encode under each policy")
+        progress = progress or run.Silent()
+        prepared = run.prepare(kernel, threads, progress=progress)
+        progress.stage("encode under each policy")
         folders = [run.write_result(fresh / "btf" / policy, prepared, run.encode(prepared, policy))
                    for policy in POLICIES]
         run.write_forms(fresh / "btf", prepared)
         del prepared
-        stage("measure, ask the witnesses, draw")
-        report = build(folders, witnesses, threads, command or command_line(kernel.path, out),
-                       pool)
-        stage("write")
+        progress.stage("measure, ask the witnesses, draw")
+        report = build(folders, witnesses, threads, command or command_line(kernel.path, out), pool)
+        progress.stage("write")
         write_files(report, fresh, shelf)
     return report
 
@@ -140,11 +139,4 @@ def write_files(report, folder, shelf=None):
     for name, data in files.items():
         write(folder / name, data)
     there = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
-    about = {"schema": SCHEMA, **report.about, "files": [*there, ABOUT]}
-    write(folder / ABOUT, text_of(_json(about)))
-
-
-def _json(about):
-    import json
-
-    return json.dumps(about, indent=1) + "\n"
+    write_about(folder, {**report.about, "files": [*there, ABOUT]})

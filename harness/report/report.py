@@ -190,8 +190,8 @@ class _Page:
     def plot(self, name, table):
         """A plot of plots.PLOTS; its frame becomes a CSV."""
         plot = plots.PLOTS[name]
-        policy = {"names": "all matched names, ", "tradeoff": ""}.get(name, f"policy {self.result.policy}, ")
-        caption = f"{self._kernel}, {policy}{self._program}"
+        of = f"policy {self.result.policy}" if plot.of is None else plot.of
+        caption = ", ".join(filter(None, (self._kernel, of, self._program)))
         images = self._pool.submit(plots.draw, plot.function, table, plot.height_inches, caption)
         figure = Figure(name, plot.finding(table), caption, images)
         self.frames[figure.stem] = table

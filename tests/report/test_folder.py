@@ -81,8 +81,9 @@ def test_replacing__puts_a_new_folder_in_the_place_of_the_old(tmp_path):
     with folder.replacing(place) as fresh:
         written(fresh, "name\nnew\n", files=["a.csv", "report.json"])
         assert read(place)["a"].name[0] == "x"
+        (place / "late.txt").write_text("written while the report was made")
     assert read(place)["a"].name[0] == "new"
-    assert names(place) == ["a.csv", "notes.txt", "report.json", "sub/more"]
+    assert names(place) == ["a.csv", "late.txt", "notes.txt", "report.json", "sub/more"]
     assert [p.name for p in place.parent.iterdir()] == ["r"]
 
 

@@ -185,6 +185,12 @@ def test_build__refuses_results_that_do_not_belong_together(tmp_path):
         report.build([], threads=1)
 
 
+def test_build__refuses_results_whose_instances_differ(tmp_path, undrawn):
+    a, b = make(tmp_path / "a"), make(tmp_path / "b", "all", INSTANCES[::-1])
+    with pytest.raises(MeasureError, match="expected the instances in the same order under every policy"):
+        report.build([a, b], witnesses=False, threads=1)
+
+
 def test_build__serves_a_kernel_without_btf(tmp_path, undrawn):
     report.render(make(tmp_path / "bare", shipped=False), tmp_path / "r", witnesses=False, threads=1)
     assert "This kernel ships none." in (tmp_path / "r" / "report.md").read_text()

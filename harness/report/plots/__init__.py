@@ -45,22 +45,27 @@ class Plot(NamedTuple):
         For three encodings; plots with rows become higher for more, and lower for fewer.
     columns : tuple of str
         What the frame must have.
+    of : str or None
+        What it is of, for its caption: None is one policy, '' what the frame says itself.
     """
 
     function: Callable
     finding: Callable
     height_inches: float
     columns: tuple
+    of: str | None = None
 
 
 PLOTS = {
     "bytes": Plot(bytes_by_encoding, bytes_by_encoding_finding, 3.1, ("encoding", "part", "bytes")),
     "kinds": Plot(types_by_kind, types_by_kind_finding, 5.0, ("kind", "encoding", "count")),
-    "names": Plot(addresses_per_name, addresses_per_name_finding, 3.6, ("addresses", "names", "named")),
+    "names": Plot(addresses_per_name, addresses_per_name_finding, 3.6, ("addresses", "names", "named"),
+                  "all matched names"),
     "funnel": Plot(funnel, funnel_finding, 4.8, ("step", "role", "functions")),
     "compressed": Plot(growth_compressed, growth_compressed_finding, 2.8,
                        ("encoding", "form", "bytes", "delta", "percent")),
-    "tradeoff": Plot(tradeoff, tradeoff_finding, 4.7, ("policy", "encoding", "growth", "attachable", "today")),
+    "tradeoff": Plot(tradeoff, tradeoff_finding, 4.7, ("policy", "encoding", "growth", "attachable", "today"),
+                     ""),
     "treemap": Plot(treemap, treemap_finding, 4.2, ("file", "part", "bytes")),
 }
 """By short name, which is also the stem of the files."""

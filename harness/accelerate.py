@@ -22,10 +22,31 @@ __all__ = ["PACKAGE", "cache_home", "compiling", "first_run", "inline", "n_kerne
 PACKAGE = Path(__file__).resolve().parent
 
 
+IMPORT = re.compile(r"^from (harness[\w.]*) import (?:\(([^)]*)\)|(.*))$", re.M)
+
+
 def kernel_files():
-    """All sources that a compiled kernel may take code or constants from, in a stable order."""
-    folders = {path.parent for path in PACKAGE.glob("*/*_kernels.py")} | {PACKAGE / "model"}
-    return [Path(__file__).resolve(), *sorted(path for folder in folders for path in folder.glob("*.py"))]
+    """All sources that a compiled kernel may take code or constants from, in a stable order.
+
+    The kernels' own files, and what they import, directly or not; so an edit anywhere else compiles nothing anew.
+    """
+    found, left = set(), [Path(__file__).resolve(), *PACKAGE.glob("*/*_kernels.py")]
+    while left:
+        path = left.pop()
+        if path not in found:
+            found.add(path)
+            if path.parent != PACKAGE:
+                left += _imported(path.read_text())
+    return sorted(found)
+
+
+def _imported(text):
+    """Files of this package that a source imports; of a package itself only when a name in it is no module."""
+    for module, several, one in IMPORT.findall(text):
+        folder = PACKAGE.joinpath(*module.split(".")[1:])
+        for name in re.findall(r"\w+", re.sub(r"#.*| as \w+", "", several or one)):
+            choices = (folder / f"{name}.py", folder.with_suffix(".py"), folder / "__init__.py")
+            yield next(path for path in choices if path.is_file())
 
 
 def kernel_digest():

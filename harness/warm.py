@@ -53,7 +53,7 @@ def main():
     words = np.array([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], np.uint32)
     types = TypeTable(words, np.array([0, 0, 4, 7], np.int64))
     strings = StringTable(np.frombuffer(b"\0int\0", np.uint8).copy())
-    types, id_map = dedup_types(types, strings)
+    types, _ = dedup_types(types, strings)
     btf.encode(types, strings)
     u1, u4, i8 = np.uint8, np.uint32, np.int64
     names, slots = np.array([1], u4), np.zeros(256, u4)
@@ -61,9 +61,9 @@ def main():
     jk.match_symbols(strings.blob, names, slots, strings.blob, names, np.empty(1, i8), np.empty(1, u1),
                      np.empty(1, np.uint64))
     types_of, param, none = np.zeros(1, u4), np.zeros(2, i8), np.zeros(0, u4)
-    jk.signature_hashes(types_of, param, none, id_map, np.empty(1, np.uint64))
+    jk.signature_hashes(types_of, param, none, np.empty(1, np.uint64))
     rows, out, start = np.zeros(1, i8), np.empty(8, u4), np.empty(2, i8)
-    jk.prototype_rows(rows, types_of, param, none, none, np.zeros(0, u1), id_map, out, start)
+    jk.prototype_rows(rows, types_of, param, none, none, np.zeros(0, u1), out, start)
     jk.unify_prototypes(types.words, types.start, out, start, np.zeros(256, i8), np.empty(1, i8))
     i1, bits = np.zeros(1, np.int8), np.zeros(1, u1)
     rk.type_sizes(types.words, types.start, i8(8), np.zeros(types.n_types + 1, u4), np.zeros(types.n_types + 1, u1))

@@ -93,18 +93,18 @@ def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
 
 
 @njit
-def signature_hashes(types, param, param_type, id_map, out):
+def signature_hashes(types, param, param_type, out):
     """A 64-bit hash of each function's return and parameter types, names left out."""
     for f in range(len(types)):
-        h = np.uint64(id_map[types[f]]) + np.uint64(0x9E3779B97F4A7C15)
+        h = np.uint64(types[f]) + np.uint64(0x9E3779B97F4A7C15)
         for p in range(param[f], param[f + 1]):
-            h = (h ^ (np.uint64(id_map[param_type[p]]) + np.uint64(1))) * np.uint64(0xD6E8FEB86659FD93)
+            h = (h ^ (np.uint64(param_type[p]) + np.uint64(1))) * np.uint64(0xD6E8FEB86659FD93)
             h ^= h >> np.uint64(32)
         out[f] = h * np.uint64(0xD6E8FEB86659FD93)
 
 
 @njit
-def prototype_rows(rows, types, param, param_name, param_type, place, id_map, words, start):
+def prototype_rows(rows, types, param, param_name, param_type, place, words, start):
     """Write a FUNC_PROTO row for each function in `rows`.
 
     place, uint8 (params,): DROPPED, PLACED or ELLIPSIS; there is one ellipsis at most, and it comes last.
@@ -121,7 +121,7 @@ def prototype_rows(rows, types, param, param_name, param_type, place, id_map, wo
                 variadic = True
             elif place[p] == PLACED:
                 words[at] = param_name[p]
-                words[at + 1] = id_map[param_type[p]]
+                words[at + 1] = param_type[p]
                 at += 2
                 vlen += 1
         if variadic:
@@ -131,7 +131,7 @@ def prototype_rows(rows, types, param, param_name, param_type, place, id_map, wo
             vlen += 1
         words[w] = 0
         words[w + 1] = np.uint32((FUNC_PROTO << 24) | vlen)
-        words[w + 2] = id_map[types[f]]
+        words[w + 2] = types[f]
         w = at
     start[len(rows)] = w
 

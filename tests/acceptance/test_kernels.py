@@ -152,7 +152,7 @@ def test_kernel__encoded_and_skipped_functions_add_up(prepared, policy):
     encoded = run.encode(prepared, policy, ["plain"])
     counts = run._function_counts(prepared, encoded)
     assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"]
-    assert counts["instances"] == prepared.table.counts["dies_with_code"] + prepared.table.counts["fallback"]
+    assert counts["instances"] == prepared.instances.counts["dies_with_code"] + prepared.instances.counts["fallback"]
 
 
 def test_kernel__same_bytes_with_one_thread(kernel, prepared, everything):

@@ -28,7 +28,7 @@ def named(rows, name):
 
 
 def test_functions_csv__has_a_row_of_all_columns_for_each_instance(prepared, rows):
-    assert len(rows) == len(prepared.table.die)
+    assert len(rows) == len(prepared.instances.die)
     assert all(tuple(row) == FUNCTION_COLUMNS for row in rows)
 
 
@@ -73,7 +73,7 @@ def test_fields__quotes_what_csv_needs_quoted():
 
 
 def test_forms__are_every_version_with_and_without_quirks(prepared):
-    found = selection_forms(prepared.walk, prepared.table, prepared.types, prepared.id_map, "EM_X86_64", 64)
+    found = selection_forms(prepared)
     assert [(row[0], row[1]) for row in found[::2]] == [(v, "+".join(q)) for v, q in forms()]
     assert {version for version, _ in forms()} == set(RULES)
     assert [(q,) for q in QUIRKS] == [q for v, q in forms() if v == DEFAULT and len(q) == 1]

@@ -177,21 +177,21 @@ def test_quirks__patchable_entry_does_not_see_a_symbol_before_the_code(tmp_path)
                        Function("g", [Param("a", place=0)], symbols=["g"], lead=8, address=0x10020),
                        Function("g", [Param("a", place=0)], symbols=["g"], lead=8, address=0x10040, unit=1),
                        Function("far", [Param("a", place=0)], lead=12, address=0x10060), machine=EM_AARCH64)
-    table = prepared.table
+    table = prepared.instances
     assert table.address.tolist() == [0x10000, 0x10020, 0x10040, 0x1006C, 0x10060]
     assert [Match(m).name for m in table.match] == ["SUFFIX", "EXACT", "EXACT", "OVERRIDDEN", "FALLBACK"]
     assert table.moved.tolist() == [True, True, True, False, False]
     assert reasons(prepared, "consistent")["f"] == [OPTIMIZED]
     assert reasons(prepared, "consistent", quirks=["patchable-entry"])["f"] == [KEPT]
     elsewhere = prepare(tmp_path, Function("g", [Param("a", place=5)], lead=8), machine=EM_X86_64)
-    assert [Match(m).name for m in elsewhere.table.match] == ["OVERRIDDEN", "FALLBACK"]
+    assert [Match(m).name for m in elsewhere.instances.match] == ["OVERRIDDEN", "FALLBACK"]
 
 
 def test_join__a_thumb_function_s_symbol_is_at_its_address(tmp_path):
     prepared = prepare(tmp_path, Function("f", *CLONE, symbols=["f.isra.0"], lead=-1, address=0x10001),
                        machine=EM_ARM, bits=32)
-    assert prepared.table.address.tolist() == [0x10000]
-    assert [Match(m).name for m in prepared.table.match] == ["SUFFIX"]
+    assert prepared.instances.address.tolist() == [0x10000]
+    assert [Match(m).name for m in prepared.instances.match] == ["SUFFIX"]
     assert reasons(prepared) == {"f": [OPTIMIZED]}
 
 
@@ -282,8 +282,8 @@ def test_reasons__encoded_and_skipped_add_up(every, policy, rules, quirks):
         if prepared is None:
             continue
         encoded = run.encode(prepared, policy, ["plain"], rules=rules, quirks=quirks)
-        counts = run._function_counts(prepared, encoded)
-        assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"] == len(prepared.table.die)
+        counts = run._function_counts(encoded)
+        assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"] == len(prepared.instances.die)
         assert counts["skipped"] == {REASON_TEXT[Reason(r)]: n
                                      for r, n in Counter(encoded.selection.reason.tolist()).items() if r}
         assert (encoded.func != 0).sum() == (encoded.proto != 0).sum() == counts["encoded"]

@@ -83,5 +83,5 @@ def test_join__without_fallback_an_unmatched_function_has_no_address():
 @pytest.mark.parametrize("policy", ["all", "consistent", "current"])
 def test_policies__encoded_and_skipped_add_up_to_seen(several, policy):
     encoded = run.encode(several, policy)
-    counts = run._function_counts(several, encoded)
+    counts = run._function_counts(encoded)
     assert counts["instances"] == counts["encoded"] + sum(counts["skipped"].values()) == len(rows(several, policy))

@@ -41,8 +41,8 @@ from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
 from harness.functions.listing import Strings, describe, functions_csv, inlined_csv
 from harness.functions.policies import REASON_TEXT, Reason
-from harness.functions.variables import per_cpu_variables
 from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
+from harness.variables import per_cpu_variables
 
 SCHEMA = 2
 """Version of manifest.json and functions.csv. History: 1, first; 2, rules and quirks, columns of functions.csv."""

@@ -419,21 +419,23 @@ def _print_rows(args, columns, rows):
 def run_lookup(args):
     """`lookup`."""
     from harness import measure
+    from harness.text.lookup import to_text
 
     with _result(args, args.source) as result:
         found = measure.lookup(result, args.query)
         if args.csv:
             sys.stdout.write(measure.csv_bytes(found.rows).decode("utf-8", "surrogateescape"))
         else:
-            sys.stdout.write(measure.lookup_text(found))
+            sys.stdout.write(to_text(found))
 
 
 def run_compare(args):
     """`compare`."""
     from harness import measure
+    from harness.text.compare import to_text
 
     with _result(args, args.a, encodings=["plain"]) as a, _result(args, args.b, encodings=["plain"]) as b:
-        sys.stdout.write(measure.compare_text(measure.compare(a, b)))
+        sys.stdout.write(to_text(measure.compare(a, b)))
 
 
 def run_claims(args):

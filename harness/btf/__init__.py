@@ -1,4 +1,4 @@
-"""The BTF wire format: reader, writer, structural check, dump and ledger. Kinds 1 to 19, either byte order.
+"""The BTF wire format: reader, writer, check, dump, C declarations and ledger. Kinds 1 to 19, either byte order.
 
 ====================================  ==============================================================================
 ``read(path)``                        BtfFile of a raw .btf file
@@ -9,6 +9,7 @@
 ``limits(types, strings)``            warnings about what only kernels or older readers refuse
 ``dump_raw(btf, out)``                text, byte for byte what ``bpftool btf dump file`` prints
 ``dump_json(btf, out)``               JSON with bpftool's keys
+``declaration(btf, type_id)``         a type as a C declaration on one line, a FUNC as its prototype
 ``stat(btf)``                         Account: types and bytes by kind; every byte has one label
 ====================================  ==============================================================================
 
@@ -21,6 +22,7 @@ format's constants and mirrors the C structs; what people query are the tables o
 
 from harness.btf.account import Account, stat
 from harness.btf.check import check, limits
+from harness.btf.declare import declaration
 from harness.btf.dump import dump_json, dump_raw
 from harness.btf.reader import BtfFile, parse, read
 from harness.btf.writer import encode, write
@@ -29,6 +31,7 @@ __all__ = [
     "Account",
     "BtfFile",
     "check",
+    "declaration",
     "dump_json",
     "dump_raw",
     "encode",

@@ -21,12 +21,10 @@ from harness.measure.attach import attach_frames, refusals
 from harness.measure.claims import judge_claims, overall_verdicts, read_claims
 from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, csv_bytes, frame
 from harness.measure.compare import Comparison, compare
-from harness.measure.compare import to_text as compare_text
 from harness.measure.consumers import ask_consumers
 from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, read_forms, skipped
 from harness.measure.invariants import all_hold, check_invariants
 from harness.measure.lookup import Lookup, lookup
-from harness.measure.lookup import to_text as lookup_text
 from harness.measure.result import BASELINE, HEADLINE, SHIPPED, Result, load, results_under, write
 from harness.measure.sizes import COMPRESSORS, compressed_sizes, kind_counts, measure, measurements
 from harness.measure.witnesses import Declarations, declarations, shipped_kinds, shipped_names
@@ -52,7 +50,6 @@ __all__ = [
     "attach_frames",
     "check_invariants",
     "compare",
-    "compare_text",
     "compressed_sizes",
     "csv_bytes",
     "declarations",
@@ -62,7 +59,6 @@ __all__ = [
     "kind_counts",
     "load",
     "lookup",
-    "lookup_text",
     "measure",
     "measurements",
     "names_by_addresses",

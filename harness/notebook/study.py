@@ -322,12 +322,13 @@ def _lookup_text(folder, name):
             return folder.file(file).decode("utf-8", "replace").rstrip("\n")
         return f"not recorded; recorded are {', '.join(_recorded_lookups(folder)) or 'none'}"
     from harness import measure
+    from harness.text.lookup import to_text
 
     if not (folder.path / "btf" / "all").is_dir():
         return "this report was made of results that are elsewhere; look them up there"
     result = _result(folder.path / "btf" / "all")
     try:
-        return measure.lookup_text(measure.lookup(result, name)).rstrip("\n")
+        return to_text(measure.lookup(result, name)).rstrip("\n")
     except MeasureError as error:
         said = [error.message]
     for row in result.inlined[result.inlined.name == name].itertuples():

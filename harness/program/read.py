@@ -17,10 +17,10 @@ from harness.functions import join
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
 from harness.functions.listing import describe, inlined_csv
-from harness.functions.variables import per_cpu_variables
 from harness.model import StringTable, concatenate
 from harness.program.program import Program
 from harness.program.tags import kfunc_tag_names, type_tags
+from harness.program.variables import per_cpu_variables
 
 
 class Silent:

@@ -8,7 +8,8 @@ from folders import edit, make
 
 from harness.errors import MeasureError
 from harness.measure import COLUMNS, load
-from harness.measure.compare import ALL, AMBIGUOUS, IDENTITIES, OUTCOMES, compare, to_text
+from harness.measure.compare import ALL, AMBIGUOUS, IDENTITIES, OUTCOMES, compare
+from harness.text.compare import to_text
 
 BASE = 0xFFFFFFFF81000000
 INT = 4

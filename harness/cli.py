@@ -397,7 +397,7 @@ def _step(args):
     with ElfImage(kernel.path) as image:
         walked = walk(image, max(1, args.threads), declarations=declared)
         symbols = image.symbols()
-        return rows_of_step(args.step, walked, None if declared else join(walked, symbols, machine=image.machine),
+        return rows_of_step(args.step, walked, None if declared else join(walked, symbols, image),
                             symbols, image)
 
 

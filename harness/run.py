@@ -105,13 +105,12 @@ def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(
     strings = Strings(program.strings.blob)
     # prototypes are numbered in the order of the functions, so sort those first
     rank = strings.rank(table.name[kept])
-    kept = kept[np.lexsort((table.address[kept], rank))]
+    kept = kept[np.lexsort((table.place.section[kept], table.address[kept], rank))]
     prototypes = prototypes_of(program, rules)
     new, proto_of_kept = prototypes.rows_of(kept, program.common.n_types + 1)
     common = concatenate([program.common, new])
-    has_address = table.address[kept] != 0
     tags = _tags_of(program, kept, strings, kfunc_tags)
-    pairs, pair_of = enc.make_pairs(table.name[kept], proto_of_kept, table.address[kept], has_address,
+    pairs, pair_of = enc.make_pairs(table.name[kept], proto_of_kept, table.address[kept], table.place.section[kept],
                                     strings.array, tags)
 
     def make(e):
@@ -218,8 +217,9 @@ def _function_counts(encoded):
         "instances": len(reason),
         "encoded": int((reason == Reason.ENCODED).sum()),
         "skipped": skipped,
-        "pairs": int(pairs.has_address.sum()),
-        "addresses": len(np.unique(pairs.address[pairs.has_address])),
+        "pairs": int(pairs.known.sum()),
+        "addresses": len(set(zip(pairs.section[pairs.known].tolist(), pairs.address[pairs.known].tolist(),
+                                 strict=True))),
         "names": len(np.unique(pairs.name)),
         "funcs": int(enc.encoding("plain").rows(pairs, 1, 0).func.max(initial=0)),
     }

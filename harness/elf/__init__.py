@@ -5,7 +5,6 @@
 
 from harness.elf.headers import Section
 from harness.elf.image import ElfImage
-from harness.elf.places import NOWHERE
 from harness.elf.symbols import SymbolTable
 
-__all__ = ["NOWHERE", "ElfImage", "Section", "SymbolTable"]
+__all__ = ["ElfImage", "Section", "SymbolTable"]

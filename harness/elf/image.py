@@ -129,7 +129,7 @@ class ElfImage:
         Returns
         -------
         section_index : int32 (n,)
-            The loaded section (SHF_ALLOC) that each lies in; harness.elf.places.NOWHERE (-1) if there is none. Where
+            The loaded section (SHF_ALLOC) that each lies in; harness.model.NOWHERE (-1) if there is none. Where
             sections overlap, an executable one comes first, then the first in the file. A section's end is not in it.
         offset : uint64 (n,)
             From the section's start, bytes; the address itself if it is nowhere.

@@ -14,6 +14,7 @@ import numpy as np
 
 from harness.elf import constants as c
 from harness.errors import ElfError
+from harness.model import NOWHERE
 
 FIRST_ADDRESS = 0x10000
 """Where the first section of a relocatable file is laid out: 0 and small numbers stay no addresses."""
@@ -22,10 +23,6 @@ GAP_NBYTES = 0x1000
 """Bytes from the end of a section to the next one, at least, so that a section's end is not the next one's start, nor
 is the address a few bytes before an entry in another section. Sections begin at multiples of it, so that offsets can be
 read from addresses."""
-
-NOWHERE = -1
-"""Section of an address that is in no section."""
-
 
 def lay_out(sections, bits, path):
     """The sections of a relocatable file with distinct addresses instead of 0: list of Section.

@@ -18,7 +18,7 @@ def growth(pairs):
     extra = len(first) - (int(merged.max()) + 1 if len(merged) else 0)
     tags = len({(name, int(apart[p]), c) for p, name, c in pairs.tags})
     shared = len({(name, int(merged[p]), c) for p, name, c in pairs.tags})
-    return 8 * int(pairs.has_address[first].sum()) + 12 * extra + 16 * (tags - shared)
+    return 8 * int(pairs.known[first].sum()) + 12 * extra + 16 * (tags - shared)
 
 
 ENCODING = Encoding(

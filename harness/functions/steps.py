@@ -51,11 +51,14 @@ def rows_of_step(step, walk, table, symbols, image):
     if step in CLASSES:
         rows = table.elf_symbol[table.elf_class == CLASSES[step]]
         sections = {s.index: s.name for s in image.sections}
+        value = symbols.value[rows]
+        if image.relocatable:
+            value = image.place(value)[1]
         names = [n.decode("utf-8", "surrogateescape") for n in Strings(symbols.strtab).list(symbols.name[rows])]
         return SYMBOL_COLUMNS, [
             (name, f"{address:#x}", size, BINDINGS.get(bind, "local"), sections.get(section, ""))
             for name, address, size, bind, section in zip(
-                names, symbols.value[rows].tolist(), symbols.size[rows].tolist(), symbols.bind[rows].tolist(),
+                names, value.tolist(), symbols.size[rows].tolist(), symbols.bind[rows].tolist(),
                 symbols.shndx[rows].tolist(), strict=True)]
     f = walk.functions
     code = (f.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0

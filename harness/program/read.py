@@ -67,7 +67,7 @@ def read_program(kernel, threads=2, fallback=True, progress=None):
             walked = walked._replace(types=None)
             read_location_lists(image, walked)
             symbols = image.symbols()
-            table = join(walked, symbols, fallback=fallback, machine=image.machine)
+            table = join(walked, symbols, image, fallback=fallback)
             sources = source_files(image, walked.unit_line, walked.functions.unit[table.die],
                                    walked.functions.file[table.die])
             described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))

@@ -183,7 +183,7 @@ def test_kernel__pairs_funcs_and_prototypes_equal_the_reference(prepared, policy
     assert plain.get("DECL_TAG", 0) == int(rows["plain"]["decl_tag"])
     assert wide["FUNC"] == int(rows["btf_func+fallback"]["func"])
     assert wide["FUNC"] - plain["FUNC"] == int(rows["btf_func+fallback"]["extra_funcs"])
-    assert int(encoded.pairs.has_address.sum()) == int(rows["decl_tag+fallback"]["pairs"])
+    assert int(encoded.pairs.known.sum()) == int(rows["decl_tag+fallback"]["pairs"])
 
 
 REASONS = {"unexpected register usage for parameter": "unexpected register",
@@ -239,7 +239,7 @@ def test_kernel__the_rules_of_1_24_give_the_names_of_its_own_btf(prepared, tmp_p
 def test_kernel__every_step_of_the_funnel_lists_what_it_counts(kernel):
     with ElfImage(kernel.path) as image:
         walked, symbols = walk(image, 2), image.symbols()
-        joined = join(walked, symbols, machine=image.machine)
+        joined = join(walked, symbols, image)
         for step in STEPS:
             if step != "dies_declared":
                 assert len(rows_of_step(step, walked, joined, symbols, image)[1]) == joined.counts[step]
@@ -274,7 +274,7 @@ def test_kernel__without_the_fallback_pairs_equal_the_reference(kernel, prepared
     if not rows:
         pytest.skip(f"no reference figures of {label}")
     bare = run.encode(run.prepare(kernel, threads=2, fallback=False), "all")
-    assert int(bare.pairs.has_address.sum()) == int(rows["decl_tag"]["pairs"])
+    assert int(bare.pairs.known.sum()) == int(rows["decl_tag"]["pairs"])
     assert kinds(bare.files["plain"])["FUNC"] == int(rows["plain"]["func"])
     assert kinds(bare.files["btf_func"])["FUNC"] == int(rows["btf_func"]["func"])
 
@@ -322,7 +322,7 @@ def test_kernel__bpftool_loads_all_but_btf_func(folder):
 def test_kernel__addresses_lie_in_executable_sections(kernel, everything):
     with ElfImage(kernel.path) as image:
         code = [(s.addr, s.addr + s.nbytes) for s in image.sections if s.flags & 4]
-    address = everything.pairs.address[everything.pairs.has_address]
+    address = everything.pairs.address[everything.pairs.known]
     inside = np.zeros(len(address), bool)
     for start, stop in code:
         inside |= (address >= np.uint64(start)) & (address < np.uint64(stop))

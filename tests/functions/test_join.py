@@ -72,14 +72,6 @@ def test_join__clones_match_by_base_name_and_pieces_do_not():
     assert "PART" in {r[2] for r in named(found, "in_part")}
 
 
-def test_join__without_fallback_an_unmatched_function_has_no_address():
-    with_it = prepared_program("several_units")
-    without = run.prepare(program("several_units").path, threads=1, fallback=False)
-    lone = [i for i, m in enumerate(with_it.instances.match) if m == Match.FALLBACK]
-    assert all(int(with_it.instances.address[i]) != 0 and int(without.instances.address[i]) == 0 for i in lone)
-    assert len(without.instances.die) == len(with_it.instances.die)
-
-
 @pytest.mark.parametrize("policy", ["all", "consistent", "current"])
 def test_policies__encoded_and_skipped_add_up_to_seen(several, policy):
     encoded = run.encode(several, policy)

@@ -101,16 +101,17 @@ def _section_numbers(image, section, shndx):
         table = next((s for s in image.sections if s.type == c.SHT_SYMTAB_SHNDX and s.link == section.index), None)
         if table is None:
             raise ElfError("expected a section SHT_SYMTAB_SHNDX for st_shndx 0xffff, found none", image.path,
-                           section.name)
+                           section.name, 0)
         numbers = image.read(table)
         numbers = numbers[: len(numbers) // 4 * 4].view("<u4" if image.little_endian else ">u4")
         if int(extended[-1]) >= len(numbers):
             raise ElfError(f"expected section numbers for {int(extended[-1]) + 1} symbols, found {len(numbers)}",
-                           image.path, table.name)
+                           image.path, table.name, 4 * len(numbers))
         numbers = numbers[extended].astype(np.uint32)
         if int(numbers.max()) >= len(image.sections):
+            at = int(extended[np.argmax(numbers)])
             raise ElfError(f"expected section numbers below {len(image.sections)}, found {int(numbers.max())}",
-                           image.path, table.name)
+                           image.path, table.name, 4 * at)
         shndx[extended] = numbers
     return shndx
 

@@ -49,10 +49,13 @@ def _end_with_parent():
     import threading
     from multiprocessing import connection, parent_process
 
+    from harness.witnesses.asking import end_all
+
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the parent, which ends us
 
     def watch():
         connection.wait([parent_process().sentinel])
+        end_all()
         os._exit(1)
 
     threading.Thread(target=watch, daemon=True).start()
@@ -63,7 +66,7 @@ def _warm():
     import matplotlib.figure
     import pandas
 
-    from harness import measure
+    from harness import measure, witnesses
     from harness.report import plots
 
-    return matplotlib, pandas, measure, plots
+    return matplotlib, pandas, measure, witnesses, plots

@@ -6,6 +6,7 @@ import. They run one function and end, so that locks which other threads held do
 
 from __future__ import annotations
 
+import ctypes
 import multiprocessing
 import os
 import resource
@@ -28,6 +29,10 @@ GRACE_S = 1
 
 AT_ONCE = 2
 """Questions at a time; each keeps a core busy."""
+
+
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal that a process gets when its parent ends (include/uapi/linux/prctl.h)."""
 
 
 class Silence(NamedTuple):
@@ -77,12 +82,6 @@ def ask_each(questions):
     return answers
 
 
-def end_all():
-    """End the processes of every question that is being asked, for an asker that has to end at once."""
-    for process in multiprocessing.active_children():
-        _kill(process)
-
-
 def _start(question):
     """Start to ask: the pipe that the answer comes by, and the process."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
@@ -97,12 +96,19 @@ def _start(question):
 def _answer(pipe, function, *arguments):
     """In the other process: answer one question."""
     try:
-        os.setpgid(0, 0)  # so that programs that it starts end with it
+        _end_with_asker()
         _limit()
         answer = function(*arguments)
     except Exception as error:
         answer = Silence(f"{type(error).__name__}: {error}".removesuffix(": "))
     pipe.send(answer)
+
+
+def _end_with_asker():
+    """End this process and the programs that it starts when the asker ends them, or ends itself, even if killed."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
 def _limit():

@@ -269,17 +269,17 @@ def run_report(args):
     from harness import kernels, report, ui
     from harness.report import summary
 
-    threads, shelf = max(1, args.threads), "../index.html" if args.index else None
+    threads, index = max(1, args.threads), "../index.html" if args.index else None
     if _is_result(args.source) or _is_report(args.source):
-        made = report.render(args.source, args.output, threads=threads, command=args.command, shelf=shelf)
+        made = report.render(args.source, args.output, threads=threads, command=args.command, index=index)
     else:
         kernel = kernels.resolve(args.source, progress=not args.quiet)
         command = args.command or report.command_line(args.source, args.output)
         with nullcontext() if args.quiet else ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
-            made = report.make(kernel, args.output, threads, progress, command=command, shelf=shelf)
+            made = report.make(kernel, args.output, threads, progress, command=command, index=index)
     listed = None
     if args.index:
-        from harness.report import shelf as all_reports
+        from harness.report import index as all_reports
 
         listed = all_reports.write(os.path.relpath(os.path.join(args.output, os.pardir)))
     if args.quiet:
@@ -294,9 +294,9 @@ def run_report(args):
 
 def run_index(args):
     """`index`."""
-    from harness.report import shelf
+    from harness.report import index
 
-    print(shelf.write(args.folder))
+    print(index.write(args.folder))
 
 
 def run_mail(args):

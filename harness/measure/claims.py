@@ -29,7 +29,7 @@ def addresses_of_name(result, name):
     return table.address[(table.name == name) & table.match.isin(MATCHED)].nunique()
 
 
-def whence_addresses(result, name):
+def note_on_addresses(result, name):
     """Where the addresses of a name come from, or why it has none, in words."""
     rows = result.functions[(result.functions.name == name) & result.functions.match.isin(MATCHED)]
     rows = rows.drop_duplicates("address")
@@ -55,7 +55,7 @@ def whence_addresses(result, name):
     return f": no DIE of that name is here{most}"
 
 
-def whence_extra(result, encoding):
+def note_on_extra(result, encoding):
     """Whose FUNCs are the extra ones, in words."""
     code = coded(result)
     rows = np.flatnonzero((result.functions.reason == "").to_numpy())
@@ -68,13 +68,13 @@ def whence_extra(result, encoding):
             f"them {code.names[most]} ({n_addresses[most]:,})")
 
 
-def whence_payload(result, encoding):
+def note_on_payload(result, encoding):
     """What the payload is made of, in words."""
     count = _count(result, encoding, "FUNC")
     return f": {func_payload_bytes(result, encoding) / count if count else 0:.0f} bytes for each of {count:,} FUNCs"
 
 
-def whence_growth(result, encoding):
+def note_on_growth(result, encoding):
     """What the growth is made of, in words."""
     payload, extra = func_payload_bytes(result, encoding), extra_funcs(result, encoding)
     rest = growth_bytes(result, encoding) - payload - FUNC_NBYTES * extra
@@ -110,8 +110,8 @@ def _count(result, encoding, kind):
 QUANTITIES = {q.__name__: q for q in
               (addresses_of_name, extra_funcs, extra_func_protos, func_payload_bytes, growth_bytes)}
 
-NOTES = {"addresses_of_name": whence_addresses, "extra_funcs": whence_extra, "func_payload_bytes": whence_payload,
-         "growth_bytes": whence_growth}
+NOTES = {"addresses_of_name": note_on_addresses, "extra_funcs": note_on_extra, "func_payload_bytes": note_on_payload,
+         "growth_bytes": note_on_growth}
 """By quantity, where the figure comes from: a function of the result and the claim's arguments."""
 
 COMPARISONS = {

@@ -148,9 +148,19 @@ def _file_verdict(shown, exact, rows, encoding):
     elif any(sites):
         traceable = f"; ftrace site at {sites.count('1')} of {counted(len(sites), 'address')}"
     if identity(encoding) == "address":
-        own = "each with its own address" if len(ids) > 1 else "with its address"
-        comma = "," if len(ids) > 1 else ""
-        return f"{how_many}{comma} {own}: a kernel that reads them knows the very one{traceable}"
+        return _own_addresses(how_many, len(ids)) + traceable
+    return _tagged_addresses(how_many, rows, resolved) + traceable
+
+
+def _own_addresses(how_many, n_ids):
+    """What ids say that stand for one address each."""
+    own = "each with its own address" if n_ids > 1 else "with its address"
+    comma = "," if n_ids > 1 else ""
+    return f"{how_many}{comma} {own}: a kernel that reads them knows the very one"
+
+
+def _tagged_addresses(how_many, rows, resolved):
+    """What ids say that have tags with their addresses."""
     stand_for = {row.type_id: row.addresses for row in rows}
     total, n_tags = sum(stand_for.values()), sum(row.address != "" for row in rows)
     tags = counted(n_tags, "address") if n_tags == total else f"{n_tags} of {counted(total, 'address')}"
@@ -161,4 +171,4 @@ def _file_verdict(shown, exact, rows, encoding):
     else:
         tagged = "a consumer that reads tags knows every address, yet cannot say one by id"
     where = "in a tag" if n_tags == 1 else "in tags"
-    return f"{how_many} for {tags}, {where}: by the id alone {resolved}; {tagged}{traceable}"
+    return f"{how_many} for {tags}, {where}: by the id alone {resolved}; {tagged}"

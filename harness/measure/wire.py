@@ -168,15 +168,24 @@ def _type_rows(btf, type_id, named):
     yield row(1, "btf_type.info", f"{words[1]:#010x}", _info(kind, vlen, kind_flag))
     third = "btf_type.type" if layout.size_type_is_id else "btf_type.size"
     yield plain(2, third)
-    if kind == Kind.FUNC and kind_flag:
-        address = words[3] | words[4] << 32
-        yield row(3, "btf_func.addr", f"{address:#018x}", "entry address", 2)
+    if kind == Kind.FUNC:
+        yield from (row(*field) for field in _behind_func(words))
         return
     name, fields = BEHIND.get(kind, ("", ()))
     for entry in range(vlen if layout.vlen_words else 1 if fields else 0):
         label = f"{name}[{entry}]." if layout.vlen_words else f"{name}." if name else ""
         for i, field in enumerate(fields):
             yield plain(wire.HEAD_WORDS + entry * len(fields) + i, label + field)
+
+
+FUNC_FLAG_MEANING = "struct btf_func follows"
+
+
+def _behind_func(words):
+    """What follows the struct btf_type of a FUNC: (word, field, value, meaning, words) each."""
+    if words[1] >> KFLAG_SHIFT:
+        address = words[3] | words[4] << 32
+        yield 3, "btf_func.addr", f"{address:#018x}", "entry address", 2
 
 
 def _info(kind, vlen, kind_flag):
@@ -187,7 +196,7 @@ def _info(kind, vlen, kind_flag):
     if kind == Kind.FUNC:
         linkage = wire.FuncLinkage(vlen).name.lower() if vlen in list(wire.FuncLinkage) else "unknown"
         said.append(f"vlen {vlen}: {linkage}")
-        said.append(f"kind_flag {kind_flag}" + (": struct btf_func follows" if kind_flag else ""))
+        said.append(f"kind_flag {kind_flag}" + (f": {FUNC_FLAG_MEANING}" if kind_flag else ""))
         return ", ".join(said)
     if what or vlen:
         said.append(f"vlen {vlen}" + (f": {vlen:,} {what}{'s' * (vlen != 1)}" if what else ""))

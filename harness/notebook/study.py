@@ -1,8 +1,8 @@
 """What the notebooks call: a report to look at, and its tables, plots and sentences as a notebook shows them.
 
 ==========================================  ========================================================================
-``open(kernel)``                            the ReportFolder of a kernel: there, made, or recorded; never fetched
-``all()``                                   those of all kernels that were measured, here or before
+``open_report(kernel)``                     the ReportFolder of a kernel: there, made, or recorded; never fetched
+``open_all()``                              those of all kernels that were measured, here or before
 ``about(folder)``                           what the figures are of; loud when they are recorded
 ``show(folder, table)``                     a table of a report, or any DataFrame
 ``plot(folder, name)``                      a plot; its finding is in the picture
@@ -72,7 +72,7 @@ def _shown_path(path):
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.name
 
 
-def open(kernel=None):
+def open_report(kernel=None):
     """The report of a kernel.
 
     Taken from reports/ when it is there and whole; else made, when the kernel is on this machine; else what was
@@ -113,7 +113,7 @@ def open(kernel=None):
                       "fetches and measures it")
 
 
-def all():
+def open_all():
     """The reports of all kernels that were measured, those of reports/ before those of data/recorded.
 
     Returns

@@ -221,7 +221,7 @@ def verdicts(result):
     DataFrame
         witness, encoding, verdict, words.
     """
-    from harness import btf, measure
+    from harness import btf, witnesses
     from harness.measure import frame
 
     rows = []
@@ -234,5 +234,5 @@ def verdicts(result):
                 place = "" if error.offset is None else f"{error.section}+{error.offset:#x}: "
                 verdict, words = "refused", place + error.message
             rows.append((f"btf-harness check{' --strict' * strict}", encoding, verdict, words))
-    asked = measure.ask_consumers(result)
+    asked = witnesses.ask_readers(result)
     return frame([*rows, *asked.itertuples(index=False, name=None)], tuple(asked.columns))

@@ -21,7 +21,7 @@ def command_line(source, out):
     return shlex.join(["btf-harness", "report", str(source), "-o", str(out)])
 
 
-def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, shelf=None):
+def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, index=None):
     """Encode a kernel under every policy and write the report.
 
     Parameters
@@ -36,8 +36,8 @@ def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, sh
         Also ask bpftool and the running kernel.
     command : str, optional
         What makes the report again, for its reader; by default the command line.
-    shelf : str, optional
-        Link from the page to the list of all reports, see harness.report.shelf.
+    index : str, optional
+        Link from the page to the list of all reports, see harness.report.index.
 
     Returns
     -------
@@ -62,11 +62,11 @@ def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, sh
         progress.stage("measure, ask the witnesses, draw")
         report = build(folders, witnesses, threads, command or command_line(kernel.path, out), pool)
         progress.stage("write")
-        write_files(report, fresh, shelf)
+        write_files(report, fresh, index)
     return report
 
 
-def render(source, out, witnesses=True, threads=2, command=None, shelf=None):
+def render(source, out, witnesses=True, threads=2, command=None, index=None):
     """Write the report of results that were encoded before.
 
     Parameters
@@ -77,7 +77,7 @@ def render(source, out, witnesses=True, threads=2, command=None, shelf=None):
         Folder of the report. Results that are in it stay there.
     command : str, optional
         What makes the report again, for its reader; by default that of the source if it is a report.
-    shelf : str, optional
+    index : str, optional
         Link from the page to the list of all reports.
 
     Returns
@@ -97,7 +97,7 @@ def render(source, out, witnesses=True, threads=2, command=None, shelf=None):
     with replacing(out) as fresh:
         report = build(results, witnesses, threads, command)
         _keep([r.folder for r in results], out, fresh)
-        write_files(report, fresh, shelf)
+        write_files(report, fresh, index)
     return report
 
 
@@ -116,7 +116,7 @@ def _keep(folders, out, fresh):
                     os.link(path, place)
 
 
-def write_files(report, folder, shelf=None):
+def write_files(report, folder, index=None):
     """Write a Report into an empty folder: report.md, index.html, CSV, PNG and SVG, tables/, and last report.json.
 
     Raises
@@ -135,7 +135,7 @@ def write_files(report, folder, shelf=None):
         files[f"{TABLES}/{table.name}.txt"] = text_of(table.text() + "\n")
         files[f"{TABLES}/{table.name}.tex"] = text_of(table.latex() + "\n")
     files["report.md"] = text_of(markdown.render(report))
-    files["index.html"] = text_of(page.render(report, shelf))
+    files["index.html"] = text_of(page.render(report, index))
     for name, data in files.items():
         write(folder / name, data)
     there = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())

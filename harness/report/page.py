@@ -52,13 +52,13 @@ SEARCH, PROVENANCE = "function-search", "provenance"
 """Anchors of the sections that are not in the document."""
 
 
-def render(report, shelf=None):
+def render(report, index=None):
     """The page of a report.
 
     Parameters
     ----------
     report : harness.report.document.Report
-    shelf : str, optional
+    index : str, optional
         Link to the list of all reports, relative to the page.
 
     Returns
@@ -97,7 +97,7 @@ def render(report, shelf=None):
     sections.append((PROVENANCE, "Provenance"))
     return fill("page.html", ("tables.js", *(["search.js"] if search else [])),
                 about=about, body=body, sections=sections, key_figures=_key_figures(report), search=search,
-                provenance=_provenance(about), files=_files(report), shelf=shelf, search_id=SEARCH,
+                provenance=_provenance(about), files=_files(report), index=index, search_id=SEARCH,
                 provenance_id=PROVENANCE)
 
 

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from harness import encodings as enc
 from harness import measure
+from harness import witnesses as wit
 from harness.errors import MeasureError
 from harness.functions.rules import QUIRKS
 from harness.measure import BASELINE, HEADLINE, frame
@@ -133,7 +134,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.words("All hold." if ok else "**FAILED.**")
     page.table("invariants", checks, caption="What must hold, and whether it does.")
 
-    _witnesses(page, answers.result())
+    _witnesses(page, answers.result(), witnesses)
     page.heading(2, "Limits")
     page.words("\n".join(f"- {limit}" for limit in words.LIMITS))
 
@@ -313,37 +314,43 @@ def _provenance(page, results):
     page.table("kernel", pd.DataFrame(rows, columns=["what", "value"]).astype("str"), caption="The kernel measured.")
 
 
-class _Answers(NamedTuple):
-    """What the witnesses say; None where they were not asked or have nothing to say."""
-
-    consumers: object
-    kinds: object
-    names: object
-    declarations: object
+def _ask(folder, outside):
+    """The Answers of the witnesses about a result folder."""
+    return wit.ask(measure.load(folder), outside)
 
 
-def _ask(folder, asked):
-    """The _Answers about a result folder."""
-    result = measure.load(folder)
-    kinds = measure.shipped_kinds(result)
-    return _Answers(measure.ask_consumers(result) if asked else None, kinds,
-                    None if kinds is None else measure.shipped_names(result),
-                    measure.declarations(result) if asked and kinds is not None else None)
-
-
-def _witnesses(page, answers):
+def _witnesses(page, answers, asked):
+    """What the witnesses say; each Comparison has a section, unless there was nothing to compare."""
     page.heading(2, "Witnesses")
     page.heading(3, "Consumers")
-    if answers.consumers is None:
-        page.words("Not asked.")
+    if asked:
+        page.table("consumers", answers.readers, caption="Who loads which file.")
     else:
-        page.table("consumers", answers.consumers, caption="Who loads which file.")
+        page.words("Not asked.")
+    for comparison in wit.comparisons():
+        frames, section = answers.frames.get(comparison.name), SECTIONS.get(comparison.name, _compared)
+        if frames == {} and section is not _shipped:
+            continue
+        page.heading(3, comparison.title)
+        if frames is not None:
+            section(page, comparison, frames)
+            continue
+        why = answers.silent.get(comparison.name, "no other program was asked")
+        page.words(f"Not compared: {escaped(why)}.")
 
-    page.heading(3, "The kernel's own .BTF")
-    kinds, names = answers.kinds, answers.names
-    if kinds is None:
+
+def _compared(page, comparison, frames):
+    """The tables of a Comparison, as it gave them."""
+    for name, table in frames.items():
+        page.table(name, table, SHOWN, caption=f"{comparison.title}: {name.replace('_', ' ')}.")
+
+
+def _shipped(page, comparison, frames):
+    """Our baseline against the shipped .BTF: counts, and names by the reason why only one of the two has them."""
+    if not frames:
         page.words("This kernel ships none.")
         return
+    kinds, names = frames["shipped_kinds"], frames["shipped_names"]
     wrong = kinds[kinds.verdict == "UNEXPLAINED"]
     page.words(f"Types by kind in `{BASELINE}` and in the shipped section. " + (
         f"**{len(wrong)} kinds differ that must not: {', '.join(wrong.kind)}.**" if len(wrong) else
@@ -360,16 +367,18 @@ def _witnesses(page, answers):
     page.words("Differences by name:")
     page.table("shipped_names", names, SHOWN, caption="Differences from the shipped .BTF by name.")
 
-    page.heading(3, "C declarations")
-    found = answers.declarations
-    if found is None:
-        page.words("Not compared: bpftool was not asked.")
-        return
-    page.frames["declarations_compared"] = frame([(found.verdict, found.words, found.reason)],
-                                                 ("verdict", "words", "reason"))
+
+def _declarations(page, comparison, frames):
+    """The C declarations of both files: one verdict, and what differs."""
+    page.frames["declarations_compared"] = frames["declarations_compared"]
+    (found,) = frames["declarations_compared"].itertuples()
     page.words(f"{found.verdict[0].upper()}{found.verdict[1:]}. {escaped(found.words)}."
              + (f" {escaped(found.reason)}." if found.reason else ""))
-    if found.differences is not None:
-        page.frames["declarations"] = found.differences
-        if len(found.differences):
-            page.table("declarations", found.differences, SHOWN, caption="Declarations that differ.")
+    if "declarations" in frames:
+        page.frames["declarations"] = frames["declarations"]
+        if len(frames["declarations"]):
+            page.table("declarations", frames["declarations"], SHOWN, caption="Declarations that differ.")
+
+
+SECTIONS = {"shipped": _shipped, "declarations": _declarations}
+"""What writes the section of a Comparison, where its tables alone would not do."""

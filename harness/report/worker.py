@@ -63,7 +63,7 @@ def _warm():
     import matplotlib.figure
     import pandas
 
-    from harness import measure
+    from harness import measure, witnesses
     from harness.report import plots
 
-    return matplotlib, pandas, measure, plots
+    return matplotlib, pandas, measure, witnesses, plots

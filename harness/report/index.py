@@ -73,7 +73,7 @@ def render(folders, unreadable=()):
     rows.sort(key=lambda row: (_natural(row["kernel"]), row["folder"]))
     others = list(dict.fromkeys(name for row in rows for name in row["others"]))
     bases = list(dict.fromkeys(row["baseline"] for row in rows))
-    return fill("shelf.html", ("tables.js",), rows=rows, table=_table(rows, " or ".join(bases), others) if rows else "",
+    return fill("index.html", ("tables.js",), rows=rows, table=_table(rows, " or ".join(bases), others) if rows else "",
                 unreadable=sorted(unreadable))
 
 

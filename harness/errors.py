@@ -6,6 +6,8 @@ with 2; anything that is not a HarnessError is our own fault and exits with 1.
 
 from __future__ import annotations
 
+from os import PathLike
+
 
 class HarnessError(Exception):
     """An input that cannot be used, or a request that cannot be met.
@@ -22,7 +24,8 @@ class HarnessError(Exception):
         Name of the compile unit.
     """
 
-    def __init__(self, message, path=None, section=None, offset=None, unit=None):
+    def __init__(self, message: str, path: str | PathLike[str] | None = None, section: str | None = None,
+                 offset: int | None = None, unit: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.path = None if path is None else str(path)
@@ -30,7 +33,7 @@ class HarnessError(Exception):
         self.offset = offset
         self.unit = unit
 
-    def __str__(self):
+    def __str__(self) -> str:
         where = []
         if self.path is not None:
             where.append(self.path)

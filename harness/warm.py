@@ -17,7 +17,7 @@ def start():
     """Begin getting kernels ready; returns at once with a Popen, a Thread or None."""
     from harness import accelerate
 
-    if (os.cpu_count() or 1) < 2:
+    if (os.cpu_count() or 1) < 2 or not accelerate.compiles():
         return None
     if not accelerate.first_run():
         thread = threading.Thread(target=load, daemon=True)

@@ -1,31 +1,22 @@
-"""The command line as a process: exit codes, one line of error, nothing half-written, quick to start."""
+"""The command line: exit codes, one line of error, nothing half-written, quick to start."""
 
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.command import ROOT, cli, process
 from tests.fixtures.build import program
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def cli(*args, **options):
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-m", "harness", *map(str, args)], capture_output=True, text=True, env=env,
-                          timeout=300, **options)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("cli") / "out"
-    done = cli("encode", program("several_units").path, "-q", "-o", out)
+    done = process("encode", program("several_units").path, "-q", "-o", out)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -43,7 +34,7 @@ def test_cli__help_is_quick_and_imports_nothing_heavy():
     times = []
     for _ in range(5):
         began = time.monotonic()
-        done = cli("--help")
+        done = process("--help")
         times.append(time.monotonic() - began)
     assert done.returncode == 0 and "examples:" in done.stdout
     assert min(times) < 0.3
@@ -79,7 +70,7 @@ def test_cli__check_and_dump_read_every_form(folder):
 def test_cli__refuses_what_is_no_kernel_in_one_line_and_writes_nothing(tmp_path):
     out = tmp_path / "out"
     (tmp_path / "text").write_text("not ELF")
-    assert_refused(cli("encode", tmp_path / "text", "-q", "-o", out), "expected an ELF file")
+    assert_refused(process("encode", tmp_path / "text", "-q", "-o", out), "expected an ELF file")
     assert_refused(cli("encode", tmp_path / "absent", "-q", "-o", out))
     bare = tmp_path / "bare"
     subprocess.run(["strip", "-g", "-o", bare, program("several_units").path], check=True)
@@ -112,7 +103,7 @@ def test_cli__measure_and_report_refuse_what_encode_did_not_write(tmp_path):
 def test_cli__measure_and_report_go_on_from_encode(folder, tmp_path):
     assert cli("measure", folder, "-q").returncode == 0
     assert (folder / "measurements.csv").read_text().startswith("kernel,policy,encoding,part,kind,count,bytes\n")
-    done = cli("report", folder, "-o", tmp_path / "r")
+    done = process("report", folder, "-o", tmp_path / "r")
     assert done.returncode == 0, done.stderr
     assert "FAILED" not in (tmp_path / "r" / "report.md").read_text()
     (folder / "measurements.csv").unlink()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -42,25 +43,25 @@ class BtfFile(NamedTuple):
     section: str = wire.SECTION
 
     @property
-    def types_start(self):
+    def types_start(self) -> int:
         """Byte offset of the first type, counted from the magic."""
         return self.header.hdr_len + self.header.type_off
 
     @property
-    def strings_start(self):
+    def strings_start(self) -> int:
         """Byte offset of the string section, counted from the magic."""
         return self.header.hdr_len + self.header.str_off
 
-    def name(self, type_id):
+    def name(self, type_id: int) -> bytes:
         """The name of a type, bytes."""
         return self.strings.get(int(self.types.words[self.types.start[type_id]]))
 
-    def fault(self, message, offset):
+    def fault(self, message: str, offset: int) -> BtfFormatError:
         """A BtfFormatError at a byte offset of this file; the caller raises it."""
         return BtfFormatError(message, self.path, self.section, int(offset))
 
 
-def read(path):
+def read(path: str | PathLike[str]) -> BtfFile:
     """The BtfFile at `path`, which is raw BTF and not ELF.
 
     Raises
@@ -75,7 +76,8 @@ def read(path):
     return parse(data, path)
 
 
-def parse(data, path=None, section=wire.SECTION):
+def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None = None,
+          section: str = wire.SECTION) -> BtfFile:
     """The BtfFile in `data`.
 
     Only what is needed to find every byte is checked; what the types say is left to `check`.

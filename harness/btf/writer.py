@@ -10,10 +10,10 @@ import numpy as np
 
 from harness.btf import wire, writer_kernels
 from harness.errors import EncodeError
-from harness.model import Kind
+from harness.model import Kind, StringTable, TypeTable
 
 
-def encode(types, strings, *, byteorder="little"):
+def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little") -> bytes:
     """The bytes of a BTF file: 24-byte header, types in table order, and the strings they name.
 
     The string section holds each referenced string once, by content, in order of first reference (row by row, the
@@ -81,7 +81,7 @@ def encode(types, strings, *, byteorder="little"):
     return b"".join([header.pack(byteorder), file_words.data, section.data])
 
 
-def write(path, data):
+def write(path: str | os.PathLike[str], data: bytes) -> None:
     """Write `data` to `path` atomically: whoever opens `path` sees the old file or the whole new one.
 
     Raises

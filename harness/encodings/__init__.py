@@ -26,17 +26,17 @@ def _registry():
 REGISTRY = _registry()
 
 
-def names():
+def names() -> list[str]:
     """All encodings' names, the baseline first."""
     return list(REGISTRY)
 
 
-def default_names():
+def default_names() -> list[str]:
     """The encodings made when none is asked for."""
     return [e.name for e in REGISTRY.values() if e.default]
 
 
-def encoding(name):
+def encoding(name: str) -> Encoding:
     """The Encoding of that name.
 
     Raises

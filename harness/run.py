@@ -24,7 +24,7 @@ from harness.dwarf import walk_tables as wt
 from harness.dwarf.lines import source_files
 from harness.dwarf.walk import read_location_lists
 from harness.elf import ElfImage
-from harness.errors import EncodeError
+from harness.errors import EncodeError, UsageError
 from harness.functions import (
     DEFAULT,
     POLICIES,
@@ -252,7 +252,7 @@ def encode(prepared, policy="consistent", encodings=None, rules=DEFAULT, quirks=
     Encoded
     """
     if policy not in POLICIES:
-        raise EncodeError(f"expected a policy of {', '.join(POLICIES)}, found {policy!r}")
+        raise UsageError.choice("policy", POLICIES, policy)
     chosen = [enc.encoding(name) for name in (encodings or enc.default_names())]
     if all(e.name != "plain" for e in chosen):
         chosen.insert(0, enc.encoding("plain"))

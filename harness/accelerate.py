@@ -13,12 +13,13 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.paths import cache_home
 
-__all__ = ["PACKAGE", "cache_home", "compiles", "compiling", "first_run", "inline", "n_kernels", "njit"]
+__all__ = ["CACHED", "PACKAGE", "cache_home", "compiles", "compiling", "first_run", "inline", "n_kernels", "njit"]
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -68,14 +69,28 @@ def numba_cache_dir():
     return cache_home() / "numba" / kernel_digest()
 
 
+def _can_write(folder):
+    """Whether files can be made in a folder, which is made if it is missing."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
 os.environ.setdefault("NUMBA_CACHE_DIR", str(numba_cache_dir()))
+
+CACHED = _can_write(os.environ["NUMBA_CACHE_DIR"])
+"""Whether compiled kernels are kept. If not they are compiled in each process: numba would keep them beside the sources
+instead, where it takes no notice of what a kernel imports."""
 
 import numba  # noqa: E402 (the cache directory is read when numba is imported)
 
 
 def njit(function):
     """`numba.njit` with our defaults for a kernel that Python calls: cached, GIL released, no exceptions raised."""
-    return numba.njit(function, cache=True, nogil=True, error_model="numpy", _nrt=False)
+    return numba.njit(function, cache=CACHED, nogil=True, error_model="numpy", _nrt=False)
 
 
 def inline(function):
@@ -90,11 +105,11 @@ def compiles():
 
 
 def first_run():
-    """Whether no kernel of this version has been compiled yet, but will be."""
+    """Whether no kernel of this version has been compiled yet, but will be, or none is kept."""
     if not compiles():
         return False
     folder = Path(os.environ["NUMBA_CACHE_DIR"])
-    return not any(folder.glob("*/*.nbi"))
+    return not CACHED or not any(folder.glob("*/*.nbi"))
 
 
 def n_kernels():

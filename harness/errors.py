@@ -1,7 +1,7 @@
 """One error root: what went wrong, in which file, section and at which offset.
 
 The text reads ``path: section+0xoffset: expected, found``. The command line prints exactly that line and exits
-with 2; anything that is not a HarnessError is our own fault and exits with 1.
+with 2; any other exception is an internal error, and it exits with 1.
 """
 
 from __future__ import annotations
@@ -45,6 +45,33 @@ class HarnessError(Exception):
         if self.unit:
             where.append(self.unit)
         return ": ".join([*where, self.message])
+
+
+class UsageError(HarnessError):
+    """An option has a value that it cannot have, or options do not go together.
+
+    Parameters
+    ----------
+    message : str
+        What was expected and what was found.
+    option : str, optional
+        Its name without dashes, which is also the name of the parameter in Python.
+    path : str, optional
+        The file or folder that it was to be used with.
+    """
+
+    def __init__(self, message, option=None, path=None):
+        super().__init__(message if option is None else f"--{option}: {message}", path)
+        self.option = option
+
+    @classmethod
+    def choice(cls, option, known, found):
+        """The error of a value that is none of the known ones."""
+        return cls(f"expected one of {', '.join(known)}, found {found!r}", option)
+
+
+class OutputError(HarnessError):
+    """The output cannot be written where it was asked for."""
 
 
 class KernelError(HarnessError):

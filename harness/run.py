@@ -18,7 +18,7 @@ import numpy as np
 from harness import __version__, btf
 from harness import encodings as enc
 from harness.dwarf import walk_tables as wt
-from harness.errors import EncodeError
+from harness.errors import EncodeError, UsageError
 from harness.functions import DEFAULT, POLICIES, Match, check_quirks, faults_of, prototypes_of, rules_of, select
 from harness.functions.forms import forms_csv, selection_forms
 from harness.functions.listing import Strings, functions_csv
@@ -93,7 +93,7 @@ def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(
     Encoded
     """
     if policy not in POLICIES:
-        raise EncodeError(f"expected a policy of {', '.join(POLICIES)}, found {policy!r}")
+        raise UsageError.choice("policy", POLICIES, policy)
     chosen = [enc.encoding(name) for name in (encodings or enc.default_names())]
     if all(e.name != "plain" for e in chosen):
         chosen.insert(0, enc.encoding("plain"))

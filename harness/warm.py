@@ -12,13 +12,16 @@ import subprocess
 import sys
 import threading
 
+_processes = []
+"""Those that were started and may still be compiling."""
+
 
 def start():
     """Begin getting kernels ready; returns at once with a Popen, a Thread or None."""
     from harness import accelerate
 
-    if (os.cpu_count() or 1) < 2 or not accelerate.compiles():
-        return None
+    if (os.cpu_count() or 1) < 2 or not accelerate.compiles() or not accelerate.CACHED:
+        return None  # what another process compiles would be lost, and threads of one process compile in turn
     if not accelerate.first_run():
         thread = threading.Thread(target=load, daemon=True)
         thread.start()
@@ -28,8 +31,16 @@ def start():
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
         return None  # then this process compiles all by itself
+    _processes.append(process)
     threading.Thread(target=process.wait, daemon=True).start()
     return process
+
+
+def stop():
+    """End what `start` started and still runs, for a run that is ended early."""
+    for process in _processes:
+        process.terminate()
+    _processes.clear()
 
 
 def load():

@@ -126,12 +126,17 @@ def test_cli__functions_lists_filters_and_counts(folder):
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["--reason", "sunspots"], "expected a reason of"),
-    (["--match", "perfect"], "expected a match of"),
-    (["--fault", "mine"], "expected a fault of"),
-    (["--step", "dies_exact"], "expected a kernel for --step, found a result folder"),
-    (["--step", "upwards"], "expected a step of dies_declared,"),
-    (["--policy", "all"], "expected a kernel or a report for --policy"),
+    (["--reason", "sunspots"], "--reason: expected one of -, "),
+    (["--match", "perfect"], "--match: expected one of exact, "),
+    (["--fault", "mine"], "--fault: expected one of "),
+    (["--class", "mine"], "--class: expected one of true_twins, "),
+    (["--step", "dies_exact"], "--step: expected a kernel, found what encode wrote"),
+    (["--step", "upwards"], "--step: expected one of dies_declared, "),
+    (["--step", "dies_exact", "--name", "x"], "--name: not together with --step"),
+    (["--policy", "all"], "--policy: expected a kernel or a report, found what encode wrote"),
+    (["--policy", "some"], "--policy: expected one of all, consistent, current, found 'some'"),
+    (["--rules", "1.24"], "--rules: expected a kernel, found what encode wrote"),
+    (["--quirk", "no-ranges"], "--quirk: expected a kernel, found what encode wrote"),
 ])
 def test_cli__functions_refuses_what_no_row_can_be(folder, arguments, words):
     assert_refused(cli("functions", folder, *arguments), words)
@@ -185,6 +190,7 @@ def test_cli__encode_follows_rules_and_quirks(folder, tmp_path):
     assert manifest["rules"] == "1.24" and manifest["quirks"] == ["part-flags"]
     assert manifest["registers"] == "numbered"
     assert "another instance of the name is encoded" in manifest["functions"]["skipped"]
-    for wrong in (["--rules", "2"], ["--quirk", "luck"]):
-        assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", *wrong), "expected ")
+    for wrong in (["--rules", "2"], ["--rules", ""], ["--quirk", "luck"]):
+        assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", *wrong),
+                       f"{wrong[0]}: expected one of ")
         assert not (tmp_path / "no").exists()

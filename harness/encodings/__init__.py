@@ -41,12 +41,12 @@ def encoding(name: str) -> Encoding:
 
     Raises
     ------
-    harness.errors.EncodeError
+    harness.errors.UsageError
         There is none.
     """
-    from harness.errors import EncodeError
+    from harness.errors import UsageError
 
     try:
         return REGISTRY[name]
     except KeyError:
-        raise EncodeError(f"expected an encoding of {', '.join(REGISTRY)}, found {name!r}") from None
+        raise UsageError.choice("encoding", REGISTRY, name) from None

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.dwarf import walk_tables as wt
-from harness.errors import EncodeError
+from harness.errors import UsageError
 from harness.functions.join import ASSEMBLER, Match, SymbolClass
 from harness.functions.listing import BINDINGS, Strings
 
@@ -23,9 +23,9 @@ STEPS = ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_co
 
 
 def check_step(step):
-    """Raise EncodeError unless it is one of STEPS."""
+    """Raise UsageError unless it is one of STEPS."""
     if step not in STEPS:
-        raise EncodeError(f"expected a step of {', '.join(STEPS)}, found {step!r}")
+        raise UsageError.choice("step", STEPS, step)
 
 
 def rows_of_step(step, walk, table, symbols, image):
@@ -44,7 +44,7 @@ def rows_of_step(step, walk, table, symbols, image):
 
     Raises
     ------
-    EncodeError
+    UsageError
         No such step.
     """
     check_step(step)

@@ -188,7 +188,8 @@ def resolve(text: str | os.PathLike[str], progress: bool = True) -> Kernel:
         if path.is_file():
             return from_path(path)
         if path.exists():
-            raise KernelError("expected a file, found something else", path=path)
+            found = "a directory" if path.is_dir() else "something else"
+            raise KernelError(f"expected a file, found {found}", path=path)
     except OSError as error:  # for example a name that is too long to be one
         raise KernelError(f"cannot be looked up: {error.strerror}", path=text[:80]) from error
     if os.sep in text:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.errors import MeasureError
+from harness.errors import MeasureError, UsageError
 from harness.measure.columns import COLUMNS, frame
 from harness.measure.functions import ADDRESSABLE, coded, first_rows
 
@@ -175,12 +175,12 @@ def names_of_class(result, name):
 
     Raises
     ------
-    MeasureError
+    UsageError
         No such class.
     """
     known = [cause.name for cause in CAUSES]
     if name not in known:
-        raise MeasureError(f"expected a class of {', '.join(known)}, found {name!r}")
+        raise UsageError.choice("class", known, name)
     names = ambiguous_names(result)
     return names.name[names["class"] == name].tolist()
 

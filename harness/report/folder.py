@@ -213,6 +213,11 @@ def replacing(path):
         shutil.rmtree(fresh, ignore_errors=True)  # what was there before, or what was not finished
 
 
+def check_place(path):
+    """Raise a MeasureError if `replacing` could not put a report at a path, for what is there."""
+    _not_ours(Path(os.path.realpath(path)))
+
+
 def _not_ours(path):
     """Names of the files in an old report that are not the program's."""
     if not path.exists():

@@ -35,7 +35,7 @@ def write(directory):
     Raises
     ------
     MeasureError
-        The folder cannot be read, or the page cannot be written.
+        The folder cannot be read or holds no report, or the page cannot be written.
     """
     directory = Path(directory)
     try:
@@ -43,6 +43,8 @@ def write(directory):
                         if not p.name.startswith(".") and (p / folder.ABOUT).is_file())
     except OSError as error:
         raise MeasureError(f"expected a folder of reports, found: {error.strerror}", directory) from error
+    if not places:
+        raise MeasureError(f"expected directories with reports (*/{folder.ABOUT}), found none", directory)
     found, unreadable = [], []
     for place in places:
         try:

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from harness import run
-from harness.errors import EncodeError
+from harness.errors import UsageError
 from harness.functions import DEFAULT, POLICIES, QUIRKS, RULES, Match, check_quirks, rules_of
 from harness.functions.policies import REASON_TEXT, Reason
 from tests.fixtures.build import program
@@ -215,15 +215,15 @@ def test_quirks__are_remembered_with_the_rules(tmp_path):
 def test_errors__unknown_rules_and_quirks(tmp_path):
     prepared = prepare(tmp_path, Function("f"))
     for wrong in ("1.26", "", "1.31 ", "2026"):
-        expected = f"expected rules of 1.24, 1.25, 1.31, 2026-07, found {wrong!r}"
+        expected = f"--rules: expected one of 1.24, 1.25, 1.31, 2026-07, found {wrong!r}"
         for call in (lambda wrong=wrong: rules_of(wrong), lambda wrong=wrong: run.encode(prepared, rules=wrong)):
-            with pytest.raises(EncodeError) as caught:
+            with pytest.raises(UsageError) as caught:
                 call()
             assert expected in str(caught.value)
     for wrong in (["ranges"], ["part-flags", ""], "part-flags"):
-        with pytest.raises(EncodeError, match=f"expected a quirk of {', '.join(QUIRKS)}, found '"):
+        with pytest.raises(UsageError, match=f"--quirk: expected one of {', '.join(QUIRKS)}, found '"):
             check_quirks(wrong)
-        with pytest.raises(EncodeError, match="expected a quirk"):
+        with pytest.raises(UsageError, match="--quirk: expected one of"):
             run.encode(prepared, quirks=wrong)
     assert check_quirks(()) == frozenset() and check_quirks(QUIRKS) == {
         "part-flags", "no-ranges", "patchable-entry", "unnumbered-clang"}

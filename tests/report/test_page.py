@@ -325,7 +325,11 @@ def test_index__names_what_it_cannot_read_and_ignores_the_rest(tmp_path):
     assert text == index.write(tmp_path).read_text()
 
 
-def test_index__of_an_empty_folder_says_so_and_of_none_fails(tmp_path):
+def test_index__of_a_folder_without_reports_or_of_none_fails(tmp_path):
+    with pytest.raises(MeasureError, match="expected directories with reports .*, found none"):
+        index.write(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (reports(tmp_path, "broken") / "report.json").write_text("{")
     assert "No report is here." in index.write(tmp_path).read_text()
     with pytest.raises(MeasureError, match="expected a folder of reports, found: No such file"):
         index.write(tmp_path / "none")

@@ -66,3 +66,7 @@ class EncodeError(HarnessError):
 
 class MeasureError(HarnessError):
     """A result folder lacks a file or its files do not belong together."""
+
+
+class OutputError(HarnessError):
+    """A file or folder cannot be written."""

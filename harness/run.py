@@ -1,22 +1,18 @@
-"""The stages in order: an ELF file in, one result folder out. What the command line and notebooks call.
+"""The stages in order: an ELF file in, its encodings out. What the command line and notebooks call.
 
-A result folder holds <encoding>.btf for each encoding, shipped.btf (the kernel's own .BTF section, when it has one),
-functions.csv (one row per function instance), inlined.csv (names without any) and manifest.json, which names
-them and says what they were made from.
+harness.results writes what comes of it into a folder, and reads it again.
 """
 
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from harness import __version__, btf, warm
+from harness import btf, warm
 from harness import encodings as enc
 from harness.dedup import dedup_types
 from harness.dwarf import walk
@@ -28,7 +24,6 @@ from harness.errors import EncodeError
 from harness.functions import (
     DEFAULT,
     POLICIES,
-    Match,
     build_prototypes,
     check_quirks,
     join,
@@ -36,19 +31,13 @@ from harness.functions import (
     rules_of,
     select,
 )
-from harness.functions.forms import forms_csv, selection_forms
+from harness.functions.forms import selection_forms
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
-from harness.functions.listing import Strings, describe, functions_csv, inlined_csv
-from harness.functions.policies import REASON_TEXT, Reason
+from harness.functions.listing import Strings, describe, inlined
+from harness.functions.policies import Reason
 from harness.functions.variables import per_cpu_variables
 from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
-
-SCHEMA = 2
-"""Version of manifest.json and functions.csv. History: 1, first; 2, rules and quirks, columns of functions.csv."""
-
-
-FORMS = "selection.csv"
 
 
 class Prepared(NamedTuple):
@@ -57,7 +46,7 @@ class Prepared(NamedTuple):
     Attributes
     ----------
     kernel : dict
-        What the file is: label, build_id, machine, bits, byteorder, and where it came from.
+        What the file is: label, build_id (without one, sha256), machine, bits, byteorder, and where it came from.
     walk : Walk
         Without its types, which dedup has consumed.
     id_map : uint32 (types + 1,)
@@ -69,10 +58,9 @@ class Prepared(NamedTuple):
     strings : uint8
         The blob that all names are offsets into.
     table : FunctionTable
-    described : list of str
-        What functions.csv says of each instance under any policy, as harness.functions.listing.describe gives it.
-    inlined : bytes
-        inlined.csv, as harness.functions.listing.inlined_csv gives it.
+    instances, inlined : dict of str to array
+        What is known of each instance under any policy, and of names without one, as harness.functions.listing gives
+        it.
     kfuncs : dict of bytes to list of int
         Names (offsets in `strings`) of the DECL_TAGs of each function that BPF programs may call.
     shipped : bytes or None
@@ -87,8 +75,8 @@ class Prepared(NamedTuple):
     base: TypeTable
     strings: np.ndarray
     table: object
-    described: list
-    inlined: bytes
+    instances: dict
+    inlined: dict
     kfuncs: dict
     shipped: bytes | None
     skipped_variables: dict
@@ -172,8 +160,8 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
             table = join(walked, symbols, fallback=fallback, machine=image.machine)
             sources = source_files(image, walked.unit_line, walked.functions.unit[table.die],
                                    walked.functions.file[table.die])
-            described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
-            inlined = inlined_csv(walked, table)
+            instances = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
+            without = inlined(walked, table)
             tagged = {k.name: tags(k) for k in kfuncs(image, symbols)}
             types, id_map = deduplicated.result()
             del deduplicated
@@ -187,7 +175,7 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
         shipped = image.read(section).tobytes() if section is not None and section.nbytes else None
         about = {
             "label": getattr(kernel, "label", None) or os.path.basename(os.fspath(path)),
-            "build_id": image.build_id(),
+            **_identity(image, path),
             "machine": image.machine,
             "bits": image.bits,
             "byteorder": image.byteorder,
@@ -196,8 +184,8 @@ def prepare(kernel, threads=2, fallback=True, progress=None):
     progress.done()
     tail, tagged = _kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
     blob = np.concatenate([walked.strings.blob, variables.strings, tail])
-    return Prepared(about, walked, id_map, types, base, blob, table, described,
-                    inlined, tagged, shipped, variables.skipped)
+    return Prepared(about, walked, id_map, types, base, blob, table, instances,
+                    without, tagged, shipped, variables.skipped)
 
 
 def _kfunc_tag_names(tagged, at):
@@ -207,6 +195,15 @@ def _kfunc_tag_names(tagged, at):
         where[name] = at + len(tail)
         tail += name + b"\0"
     return np.frombuffer(tail, np.uint8), {func: [where[n] for n in names] for func, names in tagged.items()}
+
+
+def _identity(image, path):
+    """What tells a kernel from all others, dict: its build id, or where it has none the hash of its file."""
+    build_id = image.build_id()
+    if build_id:
+        return {"build_id": build_id}
+    with open(path, "rb") as file:
+        return {"build_id": None, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _provenance(kernel):
@@ -303,79 +300,8 @@ def encode(prepared, policy="consistent", encodings=None, rules=DEFAULT, quirks=
                    tuple(sorted(quirks)))
 
 
-def write_result(folder, prepared, encoded):
-    """Write a result folder; every file under a temporary name first, the manifest last. Returns its Path.
-
-    Raises
-    ------
-    EncodeError
-        The folder cannot be written.
-    """
-    folder = Path(folder)
-    outputs = {f"{name}.btf": data for name, data in encoded.files.items()}
-    if prepared.shipped is not None:
-        outputs["shipped.btf"] = prepared.shipped
-    outputs["functions.csv"] = functions_csv(prepared.described, prepared.table, encoded.faults, encoded.signature,
-                                             encoded.proto, encoded.func, encoded.selection)
-    outputs["inlined.csv"] = prepared.inlined
-    manifest = {
-        "schema": SCHEMA,
-        "harness": __version__,
-        "kernel": prepared.kernel,
-        "policy": encoded.policy,
-        "rules": encoded.rules,
-        "quirks": list(encoded.quirks),
-        "registers": "numbered" if encoded.faults.convention.numbered else
-                     "counted" if encoded.faults.convention.registers else "unsupported",
-        "fallback": bool((prepared.table.match == Match.FALLBACK).any()),
-        "encodings": {name: {"file": f"{name}.btf", "bytes": len(data),
-                             "sha256": hashlib.sha256(data).hexdigest(),
-                             "predicted_growth": encoded.predicted[name]}
-                      for name, data in encoded.files.items()},
-        "shipped": "shipped.btf" if prepared.shipped is not None else None,
-        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in outputs.items()
-                   if name in ("functions.csv", "inlined.csv", "shipped.btf")},
-        "functions": _function_counts(prepared, encoded),
-        "funnel": prepared.table.counts,
-        "variables_skipped": dict(sorted(prepared.skipped_variables.items())),
-    }
-    outputs["manifest.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise EncodeError(f"the folder cannot be made: {err.strerror}", folder) from err
-    for name, data in outputs.items():
-        btf.write(folder / name, data)
-    return folder
-
-
-def write_forms(folder, prepared):
-    """Write selection.csv, how many functions each form of the rules keeps, next to result folders; returns its Path.
-
-    Raises
-    ------
-    EncodeError
-        The folder cannot be written.
-    """
+def forms(prepared):
+    """How many functions each form of the rules keeps, see harness.functions.forms.selection_forms."""
     kernel = prepared.kernel
-    rows = selection_forms(prepared.walk, prepared.table, prepared.types, prepared.id_map, kernel["machine"],
+    return selection_forms(prepared.walk, prepared.table, prepared.types, prepared.id_map, kernel["machine"],
                            kernel["bits"])
-    path = Path(folder) / FORMS
-    btf.write(path, forms_csv(rows))
-    return path
-
-
-def _function_counts(prepared, encoded):
-    reason = encoded.selection.reason
-    skipped = {REASON_TEXT[Reason(r)]: int(n) for r, n in zip(*np.unique(reason, return_counts=True), strict=True)
-               if r != Reason.ENCODED}
-    pairs = encoded.pairs
-    return {
-        "instances": len(reason),
-        "encoded": int((reason == Reason.ENCODED).sum()),
-        "skipped": skipped,
-        "pairs": int(pairs.has_address.sum()),
-        "addresses": len(np.unique(pairs.address[pairs.has_address])),
-        "names": len(np.unique(pairs.name)),
-        "funcs": int(enc.encoding("plain").rows(pairs, 1, 0).func.max(initial=0)),
-    }

@@ -8,8 +8,6 @@ from harness.functions.policies import Reason, select
 from harness.functions.registers import read_faults
 from harness.functions.rules import DEFAULT, QUIRKS, RULES
 
-FORM_COLUMNS = ("rules", "quirks", "policy", "instances", "names")
-
 
 def forms():
     """Every (version, quirks) that is compared: all versions with and without all quirks, each quirk of the default."""
@@ -21,7 +19,10 @@ def forms():
 
 
 def selection_forms(walk, table, types, id_map, machine, bits, policies=("consistent", "current")):
-    """What each form keeps: list of FORM_COLUMNS, quirks joined by '+'; parameters as in read_faults and select."""
+    """What each form keeps: list of (rules, quirks joined by '+', policy, instances, names).
+
+    Parameters as in read_faults and select.
+    """
     rows = []
     for version, quirks in forms():
         rules, quirks = RULES[version], frozenset(quirks)
@@ -32,9 +33,3 @@ def selection_forms(walk, table, types, id_map, machine, bits, policies=("consis
             rows.append((version, "+".join(q for q in QUIRKS if q in quirks), policy, int(kept.sum()),
                          len(np.unique(table.name[kept]))))
     return rows
-
-
-def forms_csv(rows):
-    """The same as CSV, bytes."""
-    lines = [",".join(FORM_COLUMNS), *(",".join(map(str, row)) for row in rows), ""]
-    return "\n".join(lines).encode()

@@ -1,8 +1,9 @@
 """Result folders to tidy frames: sizes, invariants, claims and what outside witnesses say.
 
 ======================================  ============================================================================
-``load(folder)``                        Result: the manifest checked, files read when asked for
-``measure(folder)``                     one row per file and part, also written to measurements.csv
+``load(folder, policy)``                Result of a folder: its files checked, read when asked for
+``results_under(folder)``               those of all its policies
+``measure(folder)``                     one row per policy, file and part, also written to measurements.csv
 ``measurements(result)``                the same, without writing
 ``check_invariants(result, table)``     rows (policy, invariant, statement, holds, detail)
 ``judge_claims(results)``               the estimates of data/claims.toml with verdicts
@@ -23,7 +24,7 @@ from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, csv_bytes, fra
 from harness.measure.compare import Comparison, compare
 from harness.measure.compare import to_text as compare_text
 from harness.measure.consumers import ask_consumers
-from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, read_forms, skipped
+from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, skipped
 from harness.measure.invariants import all_hold, check_invariants
 from harness.measure.lookup import Lookup, lookup
 from harness.measure.lookup import to_text as lookup_text
@@ -69,7 +70,6 @@ __all__ = [
     "names_of_class",
     "overall_verdicts",
     "read_claims",
-    "read_forms",
     "refusals",
     "results_under",
     "shipped_kinds",

@@ -25,7 +25,7 @@ AFTER_BOOT_GONE = (".init.", ".exit.")
 include/asm-generic/vmlinux.lds.h, v6.12."""
 
 
-NO_ADDRESS = ("0x" + "0" * 16, "0x" + "0" * 8)
+NO_ADDRESS = 0
 """What functions.csv has of a fallback that gave no address."""
 
 
@@ -77,12 +77,12 @@ def addressable_rows(result):
 
     Those that took a fallback which gave no address (a run without it) are left out.
     """
-    return result.once(_addressable_rows)
+    return result.of.once(_addressable_rows)
 
 
-def _addressable_rows(result):
-    table = result.functions
-    return np.flatnonzero((table.match.isin(ADDRESSABLE) & ~table.address.isin(NO_ADDRESS)).to_numpy())
+def _addressable_rows(folder):
+    table = folder.instances
+    return np.flatnonzero((table.match.isin(ADDRESSABLE) & (table.address != NO_ADDRESS)).to_numpy())
 
 
 def placed(result):
@@ -144,7 +144,7 @@ def _ambiguous_names(result):
         "suffixed_addresses": _count(here, here.match == "suffix"),
         "init_addresses": _count(here, ~at_runtime(here.section)),
         "runtime_addresses": _count(here, at_runtime(here.section)),
-        "ftrace_addresses": _count(here, here.ftrace == "1"),
+        "ftrace_addresses": _count(here, here.ftrace.fillna(False).astype(bool)),
     }).reindex(index)
     several = out.instances > 1
     line = rows.line.astype(str).where(rows.line > 0, "")
@@ -237,7 +237,7 @@ def _copies(here):
     if not len(known):
         return {cause: [] for cause in ("true_twins", "compiled_twice", "inline_out_of_line")}
     known = known.assign(suffixed=known.match == "suffix",
-                         header=known.file.str.endswith(HEADER_SUFFIX) | (known.inline == 1))
+                         header=known.file.str.endswith(HEADER_SUFFIX) | known.inline)
     definition = ["name", "file", "line"]
     unit = known.groupby([*definition, "unit"]).agg(n=("address", "size"), suffixed=("suffixed", "any"),
                                                     header=("header", "any")).reset_index()

@@ -9,10 +9,12 @@ import numpy as np
 
 from harness.errors import MeasureError
 from harness.measure.columns import frame
-from harness.measure.functions import MATCHED, coded, first_rows, ranks
+from harness.measure.functions import MATCHED, coded, first_rows, names_by_addresses, ranks
 from harness.measure.result import BASELINE
+from harness.paths import data_file
+from harness.results import labels
 
-CLAIMS = Path(__file__).resolve().parents[2] / "data" / "claims.toml"
+CLAIMS = data_file("claims.toml")
 
 CLAIM_COLUMNS = ("id", "claim", "predicted", "kernel", "measured", "verdict", "reason")
 OVERALL_COLUMNS = ("id", "claim", "predicted", "verdict")
@@ -33,7 +35,7 @@ def whence_addresses(result, name):
     """Where the addresses of a name come from, or why it has none, in words."""
     rows = result.functions[(result.functions.name == name) & result.functions.match.isin(MATCHED)]
     rows = rows.drop_duplicates("address")
-    names = result.names
+    names = names_by_addresses(result)
     most = f"; the most repeated name here is {names.name[0]} with {names.addresses[0]:,}" if len(names) else ""
     if len(rows):
         exact = int((rows.match == "exact").sum())
@@ -45,7 +47,7 @@ def whence_addresses(result, name):
             f"{len(places):,} definitions")
         # gcc says DW_AT_inline only of those that it inlined somewhere in the unit, too
         header = bool(rows.file.str.endswith(".h").all())
-        kind = "a static inline" if header or bool((rows.inline == 1).any()) else "a function"
+        kind = "a static inline" if header or bool(rows.inline.any()) else "a function"
         return f": {' and '.join(parts)}, of {kind} with {source}, in {rows.unit.nunique():,} units{most}"
     inlined = result.inlined[result.inlined.name == name]
     if len(inlined):
@@ -132,7 +134,7 @@ def read_claims(path=CLAIMS):
         It is not such a file, or names a quantity or comparison that does not exist.
     """
     try:
-        data = tomllib.loads(Path(path).read_text())
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
     except ValueError as error:
@@ -167,15 +169,17 @@ def judge_claims(results, entries=None):
     Returns
     -------
     DataFrame
-        CLAIM_COLUMNS. The verdict is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the
-        claim is about an encoding that was not made.
+        CLAIM_COLUMNS. Kernels that are called alike have the beginning of their build id with their label. The verdict
+        is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the claim is about an encoding
+        that was not made.
     """
     rows = []
-    kernels = list(dict.fromkeys(r.kernel for r in results))
+    keys = {r.key: r.kernel for r in reversed(results)}
+    kernels = dict(zip(reversed(keys), labels(reversed(keys.items())), strict=True))
     entries = read_claims() if entries is None else entries
-    for entry, kernel in ((e, k) for e in entries for k in kernels):
+    for entry, (key, kernel) in ((e, k) for e in entries for k in kernels.items()):
         arguments = entry.get("arguments", {})
-        able = [r for r in results if r.kernel == kernel and arguments.get("encoding", BASELINE) in r.encodings]
+        able = [r for r in results if r.key == key and arguments.get("encoding", BASELINE) in r.encodings]
         values = {r.policy: QUANTITIES[entry["quantity"]](r, **arguments) for r in able}
         holds = {policy: COMPARISONS[entry["compare"]](value, entry["predicted"], entry.get("tolerance"))
                  for policy, value in values.items()}

@@ -97,9 +97,9 @@ def parser():
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N",
                    help="threads for the walk; the result does not depend on it")
 
-    p = verb("measure", "measure a result folder: DIR/measurements.csv", run_measure,
+    p = verb("measure", "measure results: DIR/measurements.csv, of a report DIR/btf/measurements.csv", run_measure,
              "columns: kernel,policy,encoding,part,kind,count,bytes")
-    p.add_argument("folder", metavar="DIR", help="what encode wrote")
+    p.add_argument("folder", metavar="DIR", help="what encode wrote, or a report")
     p.add_argument("--no-compression", action="store_true", help="leave out the zstd -19 and xz -9 sizes")
 
     p = verb("report", "render a report: a page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
@@ -134,9 +134,9 @@ def parser():
              "examples:\n  btf-harness functions debian-6.1-cloud-amd64 --name 'cpumask_w*'\n"
              "  btf-harness functions out --reason optimized --csv\n"
              "  btf-harness functions ./vmlinux --step elf_no_die")
-    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, or what encode wrote")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, what encode wrote, or a report")
     p.add_argument("--policy", default=None, metavar="POLICY",
-                   help="of a kernel: whose reasons to give: all, consistent (default) or current")
+                   help="whose reasons to give: all, consistent (default) or current")
     selection(p)
     p.add_argument("--name", metavar="GLOB", help="functions of this name; * and ? stand for anything")
     p.add_argument("--reason", metavar="TEXT", help="left out for a reason with this text; '-' is the encoded ones")
@@ -151,13 +151,13 @@ def parser():
              "examples:\n  btf-harness lookup cpumask_weight debian-6.1-cloud-amd64\n"
              "  btf-harness lookup 0xffffffff8103b530 out")
     p.add_argument("query", metavar="NAME|ADDRESS", help="a function, a pattern with * or ?, or an address (0x...)")
-    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (policy all), or what encode wrote")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (policy all), what encode wrote, or a report")
     p.add_argument("--csv", action="store_true", help="the rows as CSV")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("compare", "compare the functions of two builds: which identity survives a rebuild", run_compare,
              "example:\n  btf-harness compare out-6.12.115 out-6.12.117")
-    p.add_argument("a", metavar="A", help="a kernel, or what encode wrote")
+    p.add_argument("a", metavar="A", help="a kernel, what encode wrote, or a report")
     p.add_argument("b", metavar="B")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
@@ -299,7 +299,7 @@ def _check_selection(args):
 
 def run_encode(args):
     """`encode`."""
-    from harness import encodings, kernels, run
+    from harness import encodings, kernels, results, run
     from harness.functions import DEFAULT
 
     _check_selection(args)
@@ -310,7 +310,7 @@ def run_encode(args):
     prepared = _prepare(args, kernel, not args.no_fallback)
     encoded = run.encode(prepared, args.policy, args.encoding, args.rules or DEFAULT, args.quirk,
                          not args.no_kfunc_tags)
-    folder = run.write_result(args.output, prepared, encoded)
+    folder = results.save(args.output, prepared, encoded).path
     if not args.quiet:
         base = len(encoded.files["plain"])
         for name, data in encoded.files.items():
@@ -319,13 +319,13 @@ def run_encode(args):
 
 def run_measure(args):
     """`measure`."""
-    from harness import measure
+    from harness import measure, results
 
-    if os.path.isdir(args.folder):
-        process.check_folder(args.folder)
-    measure.measure(args.folder, compressed=not args.no_compression)
+    folder = results.load(args.folder)
+    process.check_folder(folder.path)
+    measure.measure(folder, compressed=not args.no_compression)
     if not args.quiet:
-        print(Path(args.folder) / "measurements.csv")
+        print(folder.path / "measurements.csv")
 
 
 def run_report(args):
@@ -369,9 +369,9 @@ def run_index(args):
 
 def run_mail(args):
     """`mail`."""
-    from harness import measure, report
-    from harness.measure.result import read_bytes
+    from harness import files, report
     from harness.report import mail
+    from harness.results import read_bytes
 
     if args.patch is None:
         for option in ("output", "attach", "no-attach", "subject"):
@@ -387,59 +387,53 @@ def run_mail(args):
     attach = () if args.no_attach else tuple(args.attach or mail.DEFAULT_ATTACH)
     made = mail.message(report.read(args.folder), patch, attach, charts=not args.no_charts, subject=args.subject,
                         path=str(args.patch))
-    measure.write(args.output, made.data)
+    files.write(args.output, made.data)
     print(f"{args.output}: {len(made.data):,} bytes")
     for note in made.notes:
         print(f"btf-harness: {note}", file=sys.stderr)
 
 
-KERNEL, RESULT, REPORT = "a kernel", "what encode wrote", "a report"
+KERNEL, RESULTS = "a kernel", "results"
 
 
 def _kind(source):
-    """What a KERNEL|DIR is: KERNEL (a file or a name), RESULT or REPORT."""
-    folder = Path(source)
-    if not source or not os.path.isdir(folder):
+    """What a KERNEL|DIR is: KERNEL (a file or a name), or RESULTS, be they those of a report."""
+    from harness import results
+
+    if not source or not os.path.isdir(source):
         return KERNEL
-    if (folder / "manifest.json").is_file():
-        return RESULT
-    if any(folder.glob("btf/*/manifest.json")):
-        return REPORT
-    if (folder / "report.json").is_file():
-        raise MeasureError("expected a report with its results, found one without btf/*/manifest.json", folder)
+    if results.is_results(source):
+        return RESULTS
     raise MeasureError("expected a kernel, or a directory that encode or report wrote, found one with neither "
-                       "manifest.json nor btf/*/manifest.json", folder)
+                       "manifest.json nor btf/manifest.json", source)
 
 
 @contextmanager
-def _result(args, source, policy="all", encodings=None):
-    """The Result of a folder, or of a kernel encoded into a temporary one."""
+def _result(args, source, policy="all", encodings=None, strictly=False):
+    """The Result of a folder, or of a kernel encoded into a temporary one.
+
+    A folder that has others than that policy gives the first of them, unless it is meant strictly.
+    """
     from tempfile import TemporaryDirectory
 
-    from harness import kernels, measure, run
+    from harness import kernels, results, run
     from harness.functions import DEFAULT
 
-    given = _kind(source)
-    if given == RESULT:
-        yield measure.load(source)
-        return
-    if given == REPORT:  # its results under that policy
-        there = sorted(path.parent.name for path in Path(source).glob("btf/*/manifest.json"))
-        if policy not in there:
-            raise MeasureError(f"expected results under policy {policy}, found {', '.join(there)}", source)
-        yield measure.load(Path(source) / "btf" / policy)
+    if _kind(source) == RESULTS:
+        folder = results.load(source)
+        yield folder[policy] if strictly else folder.some(policy)
         return
     kernel = kernels.resolve(source, progress=not args.quiet)
     prepared = _prepare(args, kernel)
     encoded = run.encode(prepared, policy, encodings, getattr(args, "rules", None) or DEFAULT,
                          getattr(args, "quirk", ()))
     with TemporaryDirectory(prefix="btf-harness-") as folder:
-        yield measure.load(run.write_result(folder, prepared, encoded))
+        yield results.save(folder, prepared, encoded)[policy]
 
 
 def run_functions(args):
     """`functions`."""
-    from harness import measure
+    from harness import measure, results
     from harness.functions.steps import check_step
     from harness.measure import choose
 
@@ -456,14 +450,13 @@ def run_functions(args):
             raise UsageError(f"expected a kernel, found {given}", "step", args.source)
         _print_rows(args, *_step(args))
         return
-    if given == RESULT and args.policy:
-        raise UsageError("expected a kernel or a report, found what encode wrote", "policy", args.source)
     for option in ("rules", "quirk"):
         if given != KERNEL and getattr(args, option):
             raise UsageError(f"expected a kernel, found {given}", option, args.source)
-    with _result(args, args.source, args.policy or "consistent", ["plain"]) as result:
+    with _result(args, args.source, args.policy or "consistent", ["plain"], bool(args.policy)) as result:
         names = measure.names_of_class(result, args.klass) if args.klass else None
-        table = choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names)
+        table = results.as_text(choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names),
+                                result.bits)
     columns = list(table.columns) if args.csv else list(choose.SHOWN)
     _print_rows(args, columns, [tuple(row) for row in table[columns].itertuples(index=False)])
 

@@ -71,7 +71,7 @@ class UsageError(HarnessError):
 
 
 class OutputError(HarnessError):
-    """The output cannot be written where it was asked for."""
+    """A file or folder cannot be written where it was asked for."""
 
 
 class KernelError(HarnessError):

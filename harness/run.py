@@ -1,39 +1,28 @@
-"""The stages in order: an ELF file in, one result folder out. What the command line and notebooks call.
+"""The stages in order: an ELF file in, its encodings out. What the command line and notebooks call.
 
-A result folder holds <encoding>.btf for each encoding, shipped.btf (the kernel's own .BTF section, when it has one),
-functions.csv (one row per function instance), inlined.csv (names without any) and manifest.json, which names
-them and says what they were made from.
+harness.results writes what comes of it into a folder, and reads it again.
 """
 
 from __future__ import annotations
 
-import hashlib
-import json
 from concurrent.futures import ThreadPoolExecutor
-from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
-from harness import __version__, btf
+from harness import btf
 from harness import encodings as enc
 from harness.dwarf import walk_tables as wt
-from harness.errors import EncodeError, UsageError
-from harness.functions import DEFAULT, POLICIES, Match, check_quirks, faults_of, prototypes_of, rules_of, select
-from harness.functions.forms import forms_csv, selection_forms
-from harness.functions.listing import Strings, functions_csv
-from harness.functions.policies import REASON_TEXT, Reason
+from harness.errors import UsageError
+from harness.functions import DEFAULT, POLICIES, check_quirks, faults_of, prototypes_of, rules_of, select
+from harness.functions.forms import selection_forms as forms
+from harness.functions.listing import Strings
+from harness.functions.policies import Reason
 from harness.model import StringTable, concatenate
 from harness.program import Silent
 from harness.program import read_program as prepare
 
-__all__ = ["FORMS", "SCHEMA", "Encoded", "Silent", "encode", "prepare", "write_forms", "write_result"]
-
-SCHEMA = 2
-"""Version of manifest.json and functions.csv. History: 1, first; 2, rules and quirks, columns of functions.csv."""
-
-
-FORMS = "selection.csv"
+__all__ = ["Encoded", "Silent", "encode", "forms", "prepare"]
 
 
 class Encoded(NamedTuple):
@@ -147,79 +136,3 @@ def _tags_of(program, kept, strings, kfunc_tags):
         for i in np.flatnonzero(np.isin(names, np.array(list(program.kfunc_tags)))).tolist():
             tags += [(i, name, -1) for name in program.kfunc_tags[names[i]]]
     return tags
-
-
-def write_result(folder, program, encoded):
-    """Write a result folder; every file under a temporary name first, the manifest last. Returns its Path.
-
-    Raises
-    ------
-    EncodeError
-        The folder cannot be written.
-    """
-    folder = Path(folder)
-    outputs = {f"{name}.btf": data for name, data in encoded.files.items()}
-    if program.shipped is not None:
-        outputs["shipped.btf"] = program.shipped
-    outputs["functions.csv"] = functions_csv(program.described, program.instances, encoded.faults, encoded.signature,
-                                             encoded.proto, encoded.func, encoded.selection)
-    outputs["inlined.csv"] = program.inlined
-    manifest = {
-        "schema": SCHEMA,
-        "harness": __version__,
-        "kernel": program.kernel,
-        "policy": encoded.policy,
-        "rules": encoded.rules,
-        "quirks": list(encoded.quirks),
-        "registers": "numbered" if encoded.faults.convention.numbered else
-                     "counted" if encoded.faults.convention.registers else "unsupported",
-        "fallback": bool((program.instances.match == Match.FALLBACK).any()),
-        "encodings": {name: {"file": f"{name}.btf", "bytes": len(data),
-                             "sha256": hashlib.sha256(data).hexdigest(),
-                             "predicted_growth": encoded.predicted[name]}
-                      for name, data in encoded.files.items()},
-        "shipped": "shipped.btf" if program.shipped is not None else None,
-        "sha256": {name: hashlib.sha256(data).hexdigest() for name, data in outputs.items()
-                   if name in ("functions.csv", "inlined.csv", "shipped.btf")},
-        "functions": _function_counts(encoded),
-        "funnel": program.instances.counts,
-        "variables_skipped": dict(sorted(program.skipped_variables.items())),
-    }
-    outputs["manifest.json"] = (json.dumps(manifest, indent=1) + "\n").encode()
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as err:
-        raise EncodeError(f"the folder cannot be made: {err.strerror}", folder) from err
-    for name, data in outputs.items():
-        btf.write(folder / name, data)
-    return folder
-
-
-def write_forms(folder, program):
-    """Write selection.csv, how many functions each form of the rules keeps, next to result folders; returns its Path.
-
-    Raises
-    ------
-    EncodeError
-        The folder cannot be written.
-    """
-    path = Path(folder) / FORMS
-    btf.write(path, forms_csv(selection_forms(program)))
-    return path
-
-
-def _function_counts(encoded):
-    reason = encoded.selection.reason
-    skipped = {REASON_TEXT[Reason(r)]: int(n) for r, n in zip(*np.unique(reason, return_counts=True), strict=True)
-               if r != Reason.ENCODED}
-    pairs = encoded.pairs
-    return {
-        "instances": len(reason),
-        "encoded": int((reason == Reason.ENCODED).sum()),
-        "skipped": skipped,
-        "pairs": int(pairs.known.sum()),
-        "addresses": len(set(zip(pairs.section[pairs.known].tolist(), pairs.address[pairs.known].tolist(),
-                                 strict=True))),
-        "names": len(np.unique(pairs.name)),
-        "funcs": int(enc.encoding("plain").rows(pairs, 1, 0).func.max(initial=0)),
-    }

@@ -46,11 +46,13 @@ def test_cli__help_is_quick_and_imports_nothing_heavy():
 
 def test_cli__encode_writes_what_the_manifest_says(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert set(manifest["encodings"]) == {"plain", "decl_tag", "btf_func"}
-    for entry in manifest["encodings"].values():
+    assert manifest["schema"] == 3 and set(manifest["policies"]) == {"consistent"}
+    encodings = manifest["policies"]["consistent"]["encodings"]
+    assert set(encodings) == {"plain", "decl_tag", "btf_func"}
+    for entry in encodings.values():
         assert (folder / entry["file"]).stat().st_size == entry["bytes"]
     assert sorted(p.name for p in folder.iterdir()) == ["btf_func.btf", "decl_tag.btf", "functions.csv", "inlined.csv",
-                                                        "manifest.json", "plain.btf"]
+                                                        "manifest.json", "plain.btf", "selection.csv"]
 
 
 def test_cli__encode_gives_the_same_bytes_again_and_with_one_thread(folder, tmp_path):
@@ -117,8 +119,9 @@ def test_cli__functions_lists_filters_and_counts(folder):
     assert len(rows) == 2 and all(row.startswith("reset  0x") for row in rows)
     assert done.stderr == "2 rows, 1 name\n"
     listed = list(csv.DictReader(io.StringIO(cli("functions", folder, "--reason", "-", "--csv", "-q").stdout)))
-    every = list(csv.DictReader(io.StringIO((folder / "functions.csv").read_text())))
-    assert listed == [row for row in every if not row["reason"]]
+    every, chosen = (list(csv.DictReader(io.StringIO((folder / name).read_text())))
+                     for name in ("functions.csv", "selection.csv"))
+    assert listed == [row | mine for row, mine in zip(every, chosen, strict=True) if not mine["reason"]]
     dropped = cli("functions", folder, "--reason", "inconsistent", "--csv", "-q").stdout
     assert {row["name"] for row in csv.DictReader(io.StringIO(dropped))} == {"init_once"}
     assert "weak_strong" in cli("functions", folder, "--class", "no").stderr
@@ -130,13 +133,13 @@ def test_cli__functions_lists_filters_and_counts(folder):
     (["--match", "perfect"], "--match: expected one of exact, "),
     (["--fault", "mine"], "--fault: expected one of "),
     (["--class", "mine"], "--class: expected one of true_twins, "),
-    (["--step", "dies_exact"], "--step: expected a kernel, found what encode wrote"),
+    (["--step", "dies_exact"], "--step: expected a kernel, found results"),
     (["--step", "upwards"], "--step: expected one of dies_declared, "),
     (["--step", "dies_exact", "--name", "x"], "--name: not together with --step"),
-    (["--policy", "all"], "--policy: expected a kernel or a report, found what encode wrote"),
+    (["--policy", "all"], "expected a policy of consistent, found 'all'"),
     (["--policy", "some"], "--policy: expected one of all, consistent, current, found 'some'"),
-    (["--rules", "1.24"], "--rules: expected a kernel, found what encode wrote"),
-    (["--quirk", "no-ranges"], "--quirk: expected a kernel, found what encode wrote"),
+    (["--rules", "1.24"], "--rules: expected a kernel, found results"),
+    (["--quirk", "no-ranges"], "--quirk: expected a kernel, found results"),
 ])
 def test_cli__functions_refuses_what_no_row_can_be(folder, arguments, words):
     assert_refused(cli("functions", folder, *arguments), words)
@@ -187,9 +190,10 @@ def test_cli__encode_follows_rules_and_quirks(folder, tmp_path):
                "--quirk", "part-flags", "--encoding", "plain")
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert manifest["rules"] == "1.24" and manifest["quirks"] == ["part-flags"]
-    assert manifest["registers"] == "numbered"
-    assert "another instance of the name is encoded" in manifest["functions"]["skipped"]
+    current = manifest["policies"]["current"]
+    assert current["rules"] == "1.24" and current["quirks"] == ["part-flags"]
+    assert current["registers"] == "numbered"
+    assert "another instance of the name is encoded" in current["functions"]["skipped"]
     for wrong in (["--rules", "2"], ["--rules", ""], ["--quirk", "luck"]):
         assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", *wrong),
                        f"{wrong[0]}: expected one of ")

@@ -4,7 +4,6 @@
 ``read(path)``                        BtfFile of a raw .btf file
 ``parse(data, path, section)``        BtfFile of bytes from anywhere, say an ELF section
 ``encode(types, strings, byteorder)`` bytes of a file with these types and the strings they name
-``write(path, data)``                 bytes to a file, atomically
 ``check(btf, strict)``                raise for the first fault in what the types say
 ``limits(types, strings)``            warnings about what only kernels or older readers refuse
 ``dump_raw(btf, out)``                text, byte for byte what ``bpftool btf dump file`` prints
@@ -25,7 +24,7 @@ from harness.btf.check import check, limits
 from harness.btf.declare import declaration
 from harness.btf.dump import dump_json, dump_raw
 from harness.btf.reader import BtfFile, parse, read
-from harness.btf.writer import encode, write
+from harness.btf.writer import encode
 
 __all__ = [
     "Account",
@@ -39,5 +38,4 @@ __all__ = [
     "parse",
     "read",
     "stat",
-    "write",
 ]

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from pathlib import Path
-
 import numpy as np
 
 from harness.btf import wire, writer_kernels
@@ -79,28 +75,6 @@ def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little")
     header = wire.Header(wire.MAGIC, wire.VERSION, 0, wire.HDR_LEN, 0, type_len, type_len, len(section))
     file_words = out.astype(wire.prefix(byteorder) + "u4", copy=False)
     return b"".join([header.pack(byteorder), file_words.data, section.data])
-
-
-def write(path: str | os.PathLike[str], data: bytes) -> None:
-    """Write `data` to `path` atomically: whoever opens `path` sees the old file or the whole new one.
-
-    Raises
-    ------
-    EncodeError
-        The file cannot be written.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EncodeError(f"expected a writable file, found: {error.strerror}", path) from error
 
 
 def _check_tables(words, start, blob):

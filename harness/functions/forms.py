@@ -7,8 +7,6 @@ import numpy as np
 from harness.functions.policies import Reason, select
 from harness.functions.rules import DEFAULT, QUIRKS, RULES
 
-FORM_COLUMNS = ("rules", "quirks", "policy", "instances", "names")
-
 
 def forms():
     """Every (version, quirks) that is compared: all versions with and without all quirks, each quirk of the default."""
@@ -20,7 +18,7 @@ def forms():
 
 
 def selection_forms(program, policies=("consistent", "current")):
-    """What each form keeps of a Program: list of FORM_COLUMNS, quirks joined by '+'."""
+    """What each form keeps of a Program: list of (rules, quirks joined by '+', policy, instances, names)."""
     rows = []
     for version, quirks in forms():
         quirks = frozenset(quirks)
@@ -30,9 +28,3 @@ def selection_forms(program, policies=("consistent", "current")):
             rows.append((version, "+".join(q for q in QUIRKS if q in quirks), policy, int(kept.sum()),
                          len(np.unique(program.instances.name[kept]))))
     return rows
-
-
-def forms_csv(rows):
-    """The same as CSV, bytes."""
-    lines = [",".join(FORM_COLUMNS), *(",".join(map(str, row)) for row in rows), ""]
-    return "\n".join(lines).encode()

@@ -259,7 +259,7 @@ def join(walk, symbols, image, *, fallback=True):
         elf_function_symbols=len(func_symbols),
         **{f"elf_{c.name.lower()}": int((elf_class == c).sum()) for c in SymbolClass},
     )
-    symbol = np.concatenate([symbol, fallback_symbols])
+    symbol = np.concatenate([symbol, fallback_symbols if fallback else np.full(n_fallback, -1)])
     by_symbol = np.zeros(len(symbols.name) + 1, np.int32)  # the last one is that of no symbol, row -1
     by_symbol[func_symbols] = same_name
     return FunctionTable(

@@ -12,9 +12,9 @@ from typing import Any
 
 from harness.errors import KernelError
 from harness.kernels import versions
+from harness.paths import data_file
 
-# data/ lies beside the package in a checkout, which is also where `pip install -e .` leaves it.
-CATALOGUE = Path(__file__).resolve().parents[2] / "data" / "kernels.toml"
+CATALOGUE = data_file("kernels.toml")
 
 FIELDS = ("distribution", "series", "flavour", "architecture", "package")
 

@@ -1,8 +1,9 @@
 """Result folders to tidy frames: sizes, invariants, claims, functions, comparison of builds.
 
 ======================================  ============================================================================
-``load(folder)``                        Result: the manifest checked, files read when asked for
-``measure(folder)``                     one row per file and part, also written to measurements.csv
+``load(folder, policy)``                Result of a folder: its files checked, read when asked for
+``results_under(folder)``               those of all its policies
+``measure(folder)``                     one row per policy, file and part, also written to measurements.csv
 ``measurements(result)``                the same, without writing
 ``check_invariants(result, table)``     rows (policy, invariant, statement, holds, detail)
 ``judge_claims(results)``               the estimates of data/claims.toml with verdicts
@@ -17,7 +18,7 @@ from harness.measure.attach import attach_frames, refusals
 from harness.measure.claims import judge_claims, overall_verdicts, read_claims
 from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, csv_bytes, frame
 from harness.measure.compare import Comparison, compare
-from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, read_forms, skipped
+from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, skipped
 from harness.measure.invariants import all_hold, check_invariants
 from harness.measure.lookup import Lookup, lookup
 from harness.measure.result import BASELINE, HEADLINE, SHIPPED, Result, load, results_under, write
@@ -56,7 +57,6 @@ __all__ = [
     "names_of_class",
     "overall_verdicts",
     "read_claims",
-    "read_forms",
     "refusals",
     "results_under",
     "skipped",

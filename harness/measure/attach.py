@@ -238,7 +238,7 @@ def _known_addresses(result):
     section, sections = pd.factorize(table.section)
     run = at_runtime(pd.Series(sections, dtype="str")).to_numpy(bool)[section[row]]
     with_site, runs = np.zeros(len(address), bool), np.ones(len(address), bool)
-    with_site[at[(table.ftrace != "0").to_numpy()[row]]] = True
+    with_site[at[table.ftrace.fillna(True).to_numpy(bool)[row]]] = True
     runs[at[~run]] = False
     exact = (table.symbol == table.name).to_numpy()[row]
     single = (table.symbol_addresses == 1).to_numpy()[row]

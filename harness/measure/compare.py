@@ -170,11 +170,6 @@ def _instances(result, matches):
     """
     table = result.functions
     table = table[table.match.isin(matches)].reset_index(drop=True)
-    try:
-        table["address"] = np.array([int(x, 16) for x in table.address], np.uint64)
-        table["die"] = np.array([int(x, 16) for x in table.die], np.uint64)
-    except (ValueError, OverflowError) as error:
-        raise MeasureError(f"expected numbers in hex, found: {error}", result.folder / "functions.csv") from error
     if len(table):
         table["offset"] = table.address - table.address.min()
     else:

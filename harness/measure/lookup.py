@@ -23,6 +23,7 @@ from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.tracer import verdicts
 from harness.model import Kind
 from harness.model.tables import VLEN_MASK
+from harness.results import as_text
 
 INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "unit", "file", "line", "signature", "faults",
                     "reason", "ftrace", "symbol_addresses", "elf_addresses")
@@ -99,7 +100,7 @@ def lookup(result, query):
     Some 0.1 s for a kernel, without loading the folder's files.
     """
     query = query.strip()
-    table = result.functions
+    table = as_text(result.functions, result.bits)  # what is looked up is shown: addresses in hex, ftrace 1, 0 or ''
     found, hits, distance = _find(table, query)
     if found in ("address", "nearest"):
         names = set(table.name.array[hits])
@@ -123,7 +124,7 @@ def lookup(result, query):
         rows += _rows(result, encoding, shown, of_names, funcs[encoding], found)
     instances = shown[list(INSTANCE_COLUMNS)].reset_index(drop=True)
     lookup = Lookup(query, found, distance, result.kernel, result.policy, str(result.manifest.get("rules", "")),
-                    tuple(result.files), instances, frame(rows, ROW_COLUMNS), None)
+                    tuple(result.files), instances, frame(rows, ROW_COLUMNS, words=("address",)), None)
     return lookup._replace(verdicts=frame(verdicts(lookup, of_names), VERDICT_COLUMNS))
 
 

@@ -29,6 +29,7 @@ from harness.errors import KernelError, MeasureError
 from harness.notebook import shown
 from harness.notebook.shown import Shown
 from harness.report.folder import ABOUT, ReportFolder, read, replacing, write_about
+from harness.results import is_results, key_of
 
 HOME = "data/kernels.toml"
 """What a checkout of this repository has, by which it is found."""
@@ -41,7 +42,7 @@ NEEDED = ("kernel", "encodings", "parts", "kinds", "policies", "funnel", "skippe
           "plot_bytes", "plot_kinds", "plot_names", "plot_funnel", "plot_compressed", "plot_tradeoff", "plot_treemap")
 """Tables that every report has and the notebooks show."""
 
-OPTIONAL = ("selection", "consumers", "shipped_kinds", "shipped_reasons", "facts")
+OPTIONAL = ("forms", "consumers", "shipped_kinds", "shipped_reasons", "facts")
 """Those that a report may lack."""
 
 RECORDED_ROWS = 200
@@ -102,7 +103,7 @@ def open_report(kernel=None):
     place = root() / REPORTS / Path(wanted).name
     there = _whole(place)
     here = _on_this_machine(wanted)
-    if there and (here is None or os.sep not in wanted or here.build_id == there.about["provenance"].get("build_id")):
+    if there and (here is None or os.sep not in wanted or _key(here) == key_of(there.about["provenance"])):
         return there
     if here is not None:
         return _make(here, place, wanted)
@@ -130,7 +131,7 @@ def open_all():
             except MeasureError as error:
                 print(f"left out: {_shown_path(path.parent)}: {error.message}")
                 continue
-            found.setdefault((folder.about["kernel"], folder.about["provenance"].get("build_id")), folder)
+            found.setdefault(key_of(folder.about["provenance"]) or folder.about["kernel"], folder)
     return sorted(found.values(), key=lambda f: [int(x) if x.isdecimal() else x
                                                  for x in re.split(r"(\d+)", f.about["kernel"])])
 
@@ -162,6 +163,11 @@ def _on_this_machine(wanted):
     return next((k for k in kernels.cached()
                  if wanted in (k.name, k.label, k.provenance["package"],
                                f"{k.provenance['package']}:{k.provenance['architecture']}")), None)
+
+
+def _key(kernel):
+    """What makes a Kernel itself and no other, as key_of says it of results; hashes a file without build id."""
+    return key_of({"build_id": kernel.build_id, "sha256": None if kernel.build_id else kernel.sha256})
 
 
 def _make(kernel, place, wanted):
@@ -324,9 +330,9 @@ def _lookup_text(folder, name):
     from harness import measure
     from harness.text.lookup import to_text
 
-    if not (folder.path / "btf" / "all").is_dir():
-        return "this report was made of results that are elsewhere; look them up there"
-    result = _result(folder.path / "btf" / "all")
+    if not is_results(folder.path):
+        return "this report's results are gone; make it again to look names up"
+    result = _result(folder.path)
     try:
         return to_text(measure.lookup(result, name)).rstrip("\n")
     except MeasureError as error:
@@ -343,9 +349,9 @@ def _recorded_lookups(folder):
 
 @functools.cache
 def _result(path):
-    from harness import measure
+    from harness import results
 
-    return measure.load(path)
+    return results.load(path).some("all")
 
 
 # Recording
@@ -374,7 +380,8 @@ def record(folder, out, on=None):
     """
     from datetime import date
 
-    from harness.measure import csv_bytes, write
+    from harness.files import write
+    from harness.results import csv_bytes
 
     folder = folder if isinstance(folder, ReportFolder) else read(folder)
     names = [*NEEDED, *(name for name in OPTIONAL if name in folder)]

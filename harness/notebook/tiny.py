@@ -104,7 +104,7 @@ def build(program, folder):
     HarnessError
         It cannot be encoded.
     """
-    from harness import accelerate, measure, run
+    from harness import accelerate, results, run
 
     if accelerate.first_run():
         print("compiling the harness's own kernels for the first time: about a minute", file=sys.stderr, flush=True)
@@ -121,9 +121,9 @@ def build(program, folder):
         if status:
             raise KernelError(f"{' '.join(line)}: {said}")
     prepared = run.prepare(folder / "tiny", threads=1)
-    folder = run.write_result(folder / "btf", prepared, run.encode(prepared, "all"))
+    made = results.save(folder / "btf", prepared, run.encode(prepared, "all"))
     found = re.search(r"\d+(\.\d+)+", _run(program, ["--version"], folder)[1])
-    return Tiny(measure.load(folder), [" ".join(line) for line in lines],
+    return Tiny(made["all"], [" ".join(line) for line in lines],
                 f"{name} {found[0]}" if found else name, "")
 
 
@@ -173,7 +173,7 @@ def record(out, compiler="gcc", on=None):
     """
     from datetime import date
 
-    from harness.measure import write
+    from harness.files import write
 
     program = shutil.which(compiler)
     if program is None:

@@ -18,8 +18,8 @@ class Program:
     Attributes
     ----------
     kernel : dict
-        What the file is: label, build_id, machine (as EM_X86_64), bits (32 or 64: the size of an address), byteorder
-        ('little' or 'big'), and provenance.
+        What the file is: label, build_id (without one, sha256), machine (as EM_X86_64), bits (32 or 64: the size of an
+        address), byteorder ('little' or 'big'), relocatable (a module or an object, not linked), and provenance.
     types : TypeTable
         The deduplicated types.
     common : TypeTable
@@ -38,10 +38,9 @@ class Program:
         Whether clang compiled it.
     kfunc_tags : dict of bytes to list of int
         Names (offsets in `strings`) of the DECL_TAGs of each function that BPF programs may call.
-    described : list of str
-        What functions.csv says of each instance under any policy, as harness.functions.listing.describe gives it.
-    inlined : bytes
-        inlined.csv, as harness.functions.listing.inlined_csv gives it.
+    described, inlined : dict of str to array
+        What is known of each instance under any policy, and of names without one, as harness.functions.listing gives
+        it.
     shipped : bytes or None
         The file's own .BTF section.
     skipped_variables : dict of str to int
@@ -58,8 +57,8 @@ class Program:
     unit_name: np.ndarray
     unit_clang: np.ndarray
     kfunc_tags: dict
-    described: list
-    inlined: bytes
+    described: dict
+    inlined: dict
     shipped: bytes | None
     skipped_variables: dict
     _made: dict = field(default_factory=dict, repr=False)

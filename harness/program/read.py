@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from concurrent.futures import ThreadPoolExecutor
 
@@ -16,7 +17,7 @@ from harness.elf import ElfImage
 from harness.functions import join
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
-from harness.functions.listing import describe, inlined_csv
+from harness.functions.listing import describe, inlined
 from harness.model import StringTable, concatenate
 from harness.program.program import Program
 from harness.program.tags import kfunc_tag_names, type_tags
@@ -71,7 +72,7 @@ def read_program(kernel, threads=2, fallback=True, progress=None):
             sources = source_files(image, walked.unit_line, walked.functions.unit[table.die],
                                    walked.functions.file[table.die])
             described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
-            inlined = inlined_csv(walked, table)
+            without = inlined(walked, table)
             tagged = {k.name: tags(k) for k in kfuncs(image, symbols)}
             types, id_map = deduplicated.result()
             del deduplicated
@@ -86,17 +87,27 @@ def read_program(kernel, threads=2, fallback=True, progress=None):
         shipped = image.read(section).tobytes() if section is not None and section.nbytes else None
         about = {
             "label": getattr(kernel, "label", None) or os.path.basename(os.fspath(path)),
-            "build_id": image.build_id(),
+            **_identity(image, path),
             "machine": image.machine,
             "bits": image.bits,
             "byteorder": image.byteorder,
+            "relocatable": image.relocatable,
             "provenance": _provenance(kernel),
         }
     progress.done()
     tail, tagged = kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
     return Program(about, types, common, strings, walked.functions, table, walked.decl_tags, walked.unit_name,
-                   walked.unit_clang, tagged, described, inlined, shipped, variables.skipped)
+                   walked.unit_clang, tagged, described, without, shipped, variables.skipped)
+
+
+def _identity(image, path):
+    """What tells a kernel from all others, dict: its build id, or where it has none the hash of its file."""
+    build_id = image.build_id()
+    if build_id:
+        return {"build_id": build_id}
+    with open(path, "rb") as file:
+        return {"build_id": None, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
 
 
 def _provenance(kernel):

@@ -69,7 +69,7 @@ def render(report, index=None):
     Raises
     ------
     MeasureError
-        The functions have no addresses in hex, or DataTables is not installed.
+        The functions have no addresses, or DataTables is not installed.
     """
     about = report.about
     anchors = Anchors("main", "contents", "functions-data", SEARCH, PROVENANCE)
@@ -91,7 +91,8 @@ def render(report, index=None):
             body.append(table(block, names))
     search = None
     if names:
-        search = {"data": function_search.packed(report.functions), "count": len(report.functions),
+        bits = about["provenance"].get("bits", 64)
+        search = {"data": function_search.packed(report.functions, bits), "count": len(report.functions),
                   "policies": function_search.policies(report.functions)}
         sections.append((SEARCH, "Function search"))
     sections.append((PROVENANCE, "Provenance"))

@@ -11,6 +11,7 @@ from harness.errors import MeasureError
 from harness.functions.rules import QUIRKS
 from harness.measure import BASELINE, HEADLINE, frame
 from harness.measure.attach import TODAY
+from harness.measure.sizes import together
 from harness.report import frames as fr
 from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
@@ -33,8 +34,8 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
 
     Parameters
     ----------
-    folders : list of path-like or Result
-        One per policy, all of the same kernel.
+    folders : list of Result, or of path-like
+        One per policy, all of the same kernel; of a path, all that are there.
     witnesses : bool
         Also ask bpftool and the running kernel.
     threads : int
@@ -58,17 +59,17 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
             return build(folders, witnesses, threads, command, pool)
     from harness.report import findings
 
-    results = [f if isinstance(f, measure.Result) else measure.load(f) for f in folders]
+    results = [r for f in folders for r in ([f] if isinstance(f, measure.Result) else measure.results_under(f))]
     _same_kernel(results)
     results.sort(key=lambda r: (r.policy != HEADLINE, r.policy))
-    answers = pool.submit(_ask, results[0].folder, witnesses)
+    answers = pool.submit(_ask, results[0].folder, results[0].policy, witnesses)
     sizes = {r.policy: measure.measurements(r, threads=threads) for r in results}
     page = _Page(results[0], sizes[results[0].policy], pool)
-    checks = fr.concatenated([measure.check_invariants(r, sizes[r.policy]) for r in results])
+    checks = together([measure.check_invariants(r, sizes[r.policy]) for r in results])
     ok = measure.all_hold(checks)
-    names = results[0].names
+    names = measure.names_by_addresses(results[0])
     encodings = fr.encodings_frame(results[0], page.sizes)
-    policies = fr.concatenated([fr.encodings_frame(r, sizes[r.policy], policy=True) for r in results])
+    policies = together([fr.encodings_frame(r, sizes[r.policy], policy=True) for r in results])
 
     page.heading(1, f"{results[0].kernel}: what function addresses cost in BTF")
     if not ok:
@@ -119,7 +120,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.table("names", several, SHOWN, caption="Names with several addresses.")
     page.plot("names", fr.names_plot(names))
 
-    _selection(page, results)
+    _forms(page, results)
     ambiguous = _ambiguity(page, results[0])
     attach = _attachability(page, results)
     page.plot("tradeoff", fr.tradeoff_plot(policies, attach))
@@ -144,7 +145,8 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.frames["findings"] = frame(said, ("finding", "sentence"))
     about["finding"] = findings.headline(page.frames, about)
     functions = fr.instances_frame(results, ambiguous)
-    return Report(about, page.finished(said), page.frames, functions, ok)
+    measured = together(sizes[r.policy] for r in results)
+    return Report(about, page.finished(said), page.frames, functions, ok, measured)
 
 
 def _about(results, ok, command):
@@ -212,7 +214,7 @@ class _Page:
         return block
 
 
-def _selection(page, results):
+def _forms(page, results):
     """What the register rules and their historic forms make of the functions."""
     manifest = results[0].manifest
     registers = {
@@ -224,13 +226,13 @@ def _selection(page, results):
     page.words(f"The policies follow pahole's rules of {escaped(manifest.get('rules', '?'))}"
              + (f" with its faults {escaped(', '.join(manifest['quirks']))}" if manifest.get("quirks") else "")
              + f"; {escaped(manifest['kernel'].get('machine', '?'))}: {registers.get(manifest.get('registers'), '?')}.")
-    path = results[0].folder.parent / "selection.csv"
-    if not path.is_file():
+    forms = next((r.of.forms for r in results if r.of.forms is not None), None)
+    if forms is None:
         page.words("Only this form was made; a report made from a kernel compares all of them.")
         return
     page.words("What each version of pahole would keep, and what its faults change, quirks here:")
     page.words("\n".join(f"- `{name}`: {escaped(meaning)}." for name, meaning in QUIRKS.items()))
-    page.table("selection", measure.read_forms(path), caption="Functions kept by each form of the rules.")
+    page.table("forms", forms, caption="Functions kept by each form of the rules.")
 
 
 def _ambiguity(page, result):
@@ -277,10 +279,8 @@ def _same_kernel(results):
         raise MeasureError("expected at least one result folder, found none")
     first = results[0]
     for other in results[1:]:
-        for key in ("label", "build_id", "machine"):
-            a, b = first.manifest["kernel"].get(key), other.manifest["kernel"].get(key)
-            if a != b:
-                raise MeasureError(f"expected results of one kernel, found {key} {a!r} and {b!r}", other.folder)
+        if first.key != other.key:
+            raise MeasureError(f"expected results of one kernel, found {first.key!r} and {other.key!r}", other.folder)
         if first.manifest.get("harness") != other.manifest.get("harness"):
             raise MeasureError("expected results of one version of this program, found "
                                f"{first.manifest.get('harness')!r} and {other.manifest.get('harness')!r}", other.folder)
@@ -314,9 +314,9 @@ def _provenance(page, results):
     page.table("kernel", pd.DataFrame(rows, columns=["what", "value"]).astype("str"), caption="The kernel measured.")
 
 
-def _ask(folder, outside):
-    """The Answers of the witnesses about a result folder."""
-    return wit.ask(measure.load(folder), outside)
+def _ask(folder, policy, outside):
+    """The Answers of the witnesses about the results of a policy."""
+    return wit.ask(measure.load(folder, policy), outside)
 
 
 def _witnesses(page, answers, asked):

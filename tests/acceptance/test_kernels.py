@@ -18,13 +18,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import btf, kernels, measure, report, run
+from harness import btf, kernels, measure, report, results, run
 from harness.dwarf import walk
 from harness.elf import ElfImage
 from harness.functions import join
 from harness.functions.steps import CLASSES, MATCHES, STEPS, rows_of_step
 from harness.model import Kind
 from harness.report import mail, plots
+from harness.results import selection
+from harness.results.tables import to_csv
 from tests.report import figures
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -55,7 +57,7 @@ def everything(prepared):
 
 @pytest.fixture(scope="module")
 def folder(prepared, everything, tmp_path_factory):
-    return run.write_result(tmp_path_factory.mktemp("all"), prepared, everything)
+    return results.save(tmp_path_factory.mktemp("all"), prepared, everything).path
 
 
 def reference(name):
@@ -150,7 +152,7 @@ def test_kernel__encodings_differ_in_functions_alone(everything):
 @pytest.mark.parametrize("policy", ["all", "consistent", "current"])
 def test_kernel__encoded_and_skipped_functions_add_up(prepared, policy):
     encoded = run.encode(prepared, policy, ["plain"])
-    counts = run._function_counts(prepared, encoded)
+    counts = selection.counts_of(encoded)
     assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"]
     assert counts["instances"] == prepared.instances.counts["dies_with_code"] + prepared.instances.counts["fallback"]
 
@@ -159,7 +161,8 @@ def test_kernel__same_bytes_with_one_thread(kernel, prepared, everything):
     again = run.prepare(kernel, threads=1)
     other = run.encode(again, "all")
     assert other.files == everything.files
-    assert again.described == prepared.described and again.inlined == prepared.inlined
+    for table, mine in ((again.instances, prepared.instances), (again.inlined, prepared.inlined)):
+        assert to_csv(table) == to_csv(mine)
     assert (other.selection.reason == everything.selection.reason).all() and (other.func == everything.func).all()
     assert (other.faults.flags == everything.faults.flags).all() and (other.signature == everything.signature).all()
 
@@ -194,12 +197,11 @@ REASONS = {"unexpected register usage for parameter": "unexpected register",
 
 
 def names_by_reason(folder):
-    """Names of a folder by reason, those of instances that no symbol matches left aside; '' is the encoded ones."""
-    out = {}
-    for row in table(folder / "functions.csv"):
-        if row["match"] in ("exact", "suffix", "fallback"):
-            out.setdefault(row["reason"], set()).add(row["name"])
-    return out
+    """Names of a ResultFolder of `current` by reason, those of instances that no symbol matches left aside; '' is the
+    encoded ones."""
+    rows = folder["current"].functions
+    rows = rows[rows.match.isin(("exact", "suffix", "fallback"))]
+    return {reason: set(mine.name) for reason, mine in rows.groupby("reason", observed=True)}
 
 
 @pytest.mark.parametrize("quirks", [PAHOLE_S_WAY, ()], ids=["pahole's way", "ours"])
@@ -208,17 +210,16 @@ def test_kernel__names_and_reasons_under_current_are_pahole_s(prepared, tmp_path
     for row in table(reference(f"{prepared.kernel['label']}.names.tsv.xz"), delimiter="\t"):
         theirs.setdefault(REASONS.get(row["skip_reason"], row["skip_reason"]), set()).add(row["name"])
     kept = theirs.pop("-")
-    ours = names_by_reason(run.write_result(tmp_path, prepared, run.encode(prepared, "current", ["plain"],
-                                                                          quirks=quirks)))
+    ours = names_by_reason(results.save(tmp_path, prepared, run.encode(prepared, "current", ["plain"], quirks=quirks)))
     mine = ours.pop("")
     if quirks:
         assert mine == kept
         assert ours == theirs
         return
     assert len(mine ^ kept) <= len(kept) / 1000
-    rows = table(tmp_path / "functions.csv")
-    bad_pieces = {r["name"] for r in rows if r["match"] == "part" and r["faults"]}
-    by_ranges = {r["name"] for r in rows if r["reason"] == "optimized parameters" and r["match"] == "suffix"}
+    rows = results.load(tmp_path)["current"].functions
+    bad_pieces = set(rows.name[(rows.match == "part") & (rows.faults != "")])
+    by_ranges = set(rows.name[(rows.reason == "optimized parameters") & (rows.match == "suffix")])
     assert mine - kept <= bad_pieces  # spared: only a .part body has the fault
     assert kept - mine <= by_ranges  # a clone whose address pahole does not see
 
@@ -231,8 +232,8 @@ def shipped_func_names(prepared):
 def test_kernel__the_rules_of_1_24_give_the_names_of_its_own_btf(prepared, tmp_path):
     if prepared.shipped is None:
         pytest.skip(f"{prepared.kernel['label']} ships no .BTF")
-    names = names_by_reason(run.write_result(tmp_path, prepared, run.encode(prepared, "current", ["plain"],
-                                                                           rules="1.24")))[""]
+    encoded = run.encode(prepared, "current", ["plain"], rules="1.24")
+    names = names_by_reason(results.save(tmp_path, prepared, encoded))[""]
     assert names == shipped_func_names(prepared)
 
 
@@ -253,18 +254,18 @@ def test_kernel__every_step_of_the_funnel_lists_what_it_counts(kernel):
 
 
 def test_kernel__ids_reach_no_more_addresses_than_there_are(prepared, tmp_path):
-    results = [measure.load(run.write_result(tmp_path / policy, prepared, run.encode(prepared, policy)))
-               for policy in ("all", "current")]
-    attach, prices = measure.attach_frames(results)
+    every = (run.encode(prepared, policy) for policy in ("all", "current"))
+    found = results.save_all(tmp_path, prepared, every).results()
+    attach, prices = measure.attach_frames(found)
     assert (attach.unique_id + attach.ambiguous_id + attach.unreachable + attach.no_func == attach.addresses).all()
     assert attach.addresses.nunique() == 1
     every = attach.set_index(["policy", "encoding"])
     assert every.unique_id["all", "btf_func"] == attach.addresses[0]
     gained = prices[prices.gained > 0]
     assert np.allclose(gained.growth, gained.bytes_per_gained * gained.gained)
-    names = measure.ambiguity_summary(results[0])
-    assert names.names.sum() == len(measure.ambiguous_names(results[0]))
-    assert names.equals(measure.ambiguity_summary(results[1]))
+    names = measure.ambiguity_summary(found[0])
+    assert names.names.sum() == len(measure.ambiguous_names(found[0]))
+    assert names.equals(measure.ambiguity_summary(found[1]))
 
 
 def test_kernel__without_the_fallback_pairs_equal_the_reference(kernel, prepared):
@@ -297,7 +298,8 @@ def test_kernel__names_and_addresses_equal_the_reference(prepared, folder):
 def test_kernel__names_equal_those_that_pahole_considers(prepared, folder):
     label = prepared.kernel["label"]
     theirs = {r["name"] for r in table(reference(f"{label}.names.tsv.xz"), delimiter="\t")}
-    ours = {r["name"] for r in table(folder / "functions.csv") if not r["reason"]}
+    rows = results.load(folder)["all"].functions
+    ours = set(rows.name[rows.reason == ""])
     assert ours == theirs
 
 

@@ -6,6 +6,7 @@ from harness import run
 from harness.functions import Match
 from harness.functions.listing import Strings
 from harness.functions.policies import REASON_TEXT, Reason
+from harness.results.selection import counts_of
 from tests.fixtures.build import program
 
 
@@ -75,5 +76,5 @@ def test_join__clones_match_by_base_name_and_pieces_do_not():
 @pytest.mark.parametrize("policy", ["all", "consistent", "current"])
 def test_policies__encoded_and_skipped_add_up_to_seen(several, policy):
     encoded = run.encode(several, policy)
-    counts = run._function_counts(encoded)
+    counts = counts_of(encoded)
     assert counts["instances"] == counts["encoded"] + sum(counts["skipped"].values()) == len(rows(several, policy))

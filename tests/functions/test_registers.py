@@ -6,7 +6,7 @@ import platform
 import numpy as np
 import pytest
 
-from harness import run
+from harness import results, run
 from harness.btf import reader
 from harness.functions import Fault, conventions, rules_of
 from harness.functions.registers import faults_of
@@ -357,8 +357,9 @@ def test_unsupported__has_no_registers_for_a_packed_struct_to_be_in(tmp_path):
                                            "counted"), (NUMBERED["s390x"][0], "numbered")])  # fmt: skip
 def test_unsupported__the_manifest_says_how_registers_were_judged(tmp_path, how, says):
     prepared = prepare(tmp_path, Function("f", [Param("a", place=2)]), **how)
-    folder = run.write_result(tmp_path / "out", prepared, run.encode(prepared, "current", ["plain"]))
-    assert json.loads((folder / "manifest.json").read_text())["registers"] == says
+    results.save(tmp_path / "out", prepared, run.encode(prepared, "current", ["plain"]))
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["policies"]["current"]["registers"] == says
 
 
 def test_conventions__are_of_known_machines_and_of_distinct_registers():

@@ -8,6 +8,7 @@ from harness import run
 from harness.errors import UsageError
 from harness.functions import DEFAULT, POLICIES, QUIRKS, RULES, Match, check_quirks, rules_of
 from harness.functions.policies import REASON_TEXT, Reason
+from harness.results.selection import counts_of
 from tests.fixtures.build import program
 from tests.fixtures.handmade import Function, Param, faults, prepare, reasons
 from tests.writers.dwarf import Expr, Locations
@@ -282,7 +283,7 @@ def test_reasons__encoded_and_skipped_add_up(every, policy, rules, quirks):
         if prepared is None:
             continue
         encoded = run.encode(prepared, policy, ["plain"], rules=rules, quirks=quirks)
-        counts = run._function_counts(encoded)
+        counts = counts_of(encoded)
         assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"] == len(prepared.instances.die)
         assert counts["skipped"] == {REASON_TEXT[Reason(r)]: n
                                      for r, n in Counter(encoded.selection.reason.tolist()).items() if r}

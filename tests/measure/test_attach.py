@@ -171,7 +171,7 @@ def slow_statuses(result, encoding):
     for func, address in zip(*(c.tolist() for c in func_addresses(file)), strict=True):
         given.setdefault(func, set()).add(address)
     table = result.functions[result.functions.match.isin(("exact", "suffix", "fallback"))]
-    out = {int(a, 16): 0 for a in table.address}
+    out = {a: 0 for a in table.address}
     for func, name in funcs:
         found = [(a, Status.UNIQUE if len(given[func]) == 1 else Status.AMBIGUOUS) for a in given.get(func, ())]
         if not found:
@@ -179,7 +179,7 @@ def slow_statuses(result, encoding):
             for row in table[table.name == name].itertuples():
                 if row.reason == "" or encoding == "shipped":
                     alone = row.symbol_addresses == 1 and rivals == 1
-                    found.append((int(row.address, 16), Status.UNREACHABLE if row.symbol != name else
+                    found.append((row.address, Status.UNREACHABLE if row.symbol != name else
                                   Status.UNIQUE if alone else Status.AMBIGUOUS))
         for address, status in found:
             out[address] = max(out[address], status)

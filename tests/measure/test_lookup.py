@@ -10,11 +10,13 @@ from harness.errors import BtfFormatError, MeasureError
 from harness.measure import result as results
 from harness.measure.lookup import INSTANCE_COLUMNS, ROW_COLUMNS, lookup
 from harness.model import Kind
+from harness.results import save
 from harness.text.lookup import to_text
 from tests.fixtures.build import program
 from tests.measure.folders import TAKES_INT, TAKES_NODE, make
 
 PREFIX = "0xffffffff810000"
+BASE = 0xFFFFFFFF81000000
 
 
 def load(folder, **options):
@@ -184,12 +186,12 @@ def test_verdicts__the_one_symbol_that_the_kernel_finds_is_not_the_clone_asked_f
 @pytest.mark.parametrize(("column", "new", "message"), [
     ("proto", TAKES_NODE, "plain.btf disagree on name and FUNC_PROTO: only functions.csv has twice, 5"),
     ("func", 1, "plain.btf disagree on name and FUNC: only functions.csv has twice, 1"),
-    ("address", PREFIX + "28", "decl_tag.btf disagree on name, FUNC_PROTO and address: only the file has twice, "
+    ("address", BASE + 0x28, "decl_tag.btf disagree on name, FUNC_PROTO and address: only the file has twice, "
                                "4, 0xffffffff81000020"),
 ])
 def test_lookup__files_that_disagree_with_functions_csv_are_refused(tiny, column, new, message):
     table = tiny.functions
-    table.loc[table.index[table.address == PREFIX + "20"], column] = new
+    table.loc[table.index[table.address == BASE + 0x20], column] = new
     with pytest.raises(MeasureError, match=re.escape(message)):
         lookup(tiny, "twice")
     lookup(tiny, "alone")
@@ -222,8 +224,7 @@ def test_text__is_ascii_of_80_columns_with_every_address(tmp_path):
 
 def test_lookup__of_a_compiled_program(tmp_path):
     prepared = run.prepare(program("several_units").path, threads=1)
-    folder = run.write_result(tmp_path / "several", prepared, run.encode(prepared, "all"))
-    result = results.load(folder)
+    result = save(tmp_path / "several", prepared, run.encode(prepared, "all"))["all"]
     found = lookup(result, "reset")
     assert found.instances.address.nunique() == 2
     assert found.rows[found.rows.encoding == "btf_func"].type_id.nunique() == 2

@@ -85,7 +85,12 @@ def test_open__makes_it_of_a_path_and_again_when_another_file_is_there(home):
     there = measured(home, "vmlinux")
     assert study.open_report(str(elf))[0] == "made"
     about = json.loads((there / "report.json").read_text())
-    about["provenance"]["build_id"] = kernels.resolve(elf).build_id
+    kernel = kernels.resolve(elf)
+    about["provenance"]["build_id"] = kernel.build_id
+    assert kernel.build_id is None  # so the hash of the file decides
+    (there / "report.json").write_text(json.dumps(about))
+    assert study.open_report(str(elf))[0] == "made"
+    about["provenance"]["sha256"] = kernel.sha256
     (there / "report.json").write_text(json.dumps(about))
     assert study.open_report(str(elf)).path == there
 
@@ -170,9 +175,9 @@ def test_show__says_what_is_left_out(home):
 def test_show__without_an_optional_table_says_so_and_without_another_fails(home):
     place = measured(home, NEW)
     about = json.loads((place / "report.json").read_text())
-    about["files"].remove("selection.csv")
+    about["files"].remove("forms.csv")
     (place / "report.json").write_text(json.dumps(about))
-    assert repr(study.show(study.open_report(), "selection")) == "This report has no table selection."
+    assert repr(study.show(study.open_report(), "forms")) == "This report has no table forms."
     with pytest.raises(MeasureError, match="expected a table nonsense.csv"):
         study.show(study.open_report(), "nonsense")
 
@@ -220,8 +225,8 @@ def test_lookup__is_recorded_for_the_names_that_the_notebooks_ask_for():
 
 def test_lookup__asks_the_results_of_a_report_that_was_measured_here(home):
     place = measured(home, NEW)
-    assert "results that are elsewhere" in repr(study.lookup(study.open_report(), "twice"))
-    make(place / "btf" / "all", "all")
+    assert "results are gone" in repr(study.lookup(study.open_report(), "twice"))
+    make(place / "btf", "all")
     text = repr(study.lookup(study.open_report(), "twice"))
     assert text.startswith("$ btf-harness lookup twice reports/") and "3 instances" in text
     assert "which no instance and no FUNC has" in repr(study.lookup(study.open_report(), "nobody")).replace("\n", " ")
@@ -231,7 +236,7 @@ def test_lookup__asks_the_results_of_a_report_that_was_measured_here(home):
 
 def test_record__keeps_what_is_shown_and_says_so(home):
     place = measured(home, NEW)
-    make(place / "btf" / "all", "all")
+    make(place / "btf", "all")
     whole = folders.read(place)
     kept = study.record(place, home / "kept", on="2001-02-03")
     assert kept.recorded and kept.about["recorded_on"] == "2001-02-03"

@@ -7,6 +7,8 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from harness import measure
@@ -15,6 +17,7 @@ from harness.measure import csv_bytes
 from harness.report import index, page, search
 from harness.report.document import Figure, Report
 from harness.report.tables import Table, plain
+from harness.results import as_text
 from tests.report.pages import HOSTILE, encodings, instances, report, reports
 
 VOID = {"meta", "link", "input", "br", "wbr", "img", "path", "rect", "use"}
@@ -255,11 +258,13 @@ def restored(data):
 
 def test_packed__loses_nothing():
     functions = instances().sample(frac=1, random_state=1)
-    functions.iloc[0, functions.columns.get_loc("address")] = "0x" + "0" * 16
-    functions.iloc[1, functions.columns.get_loc("address")] = "0xffffffffffffffff"
+    functions.iloc[0, functions.columns.get_loc("address")] = 0
+    functions.iloc[1, functions.columns.get_loc("address")] = 2**64 - 1
+    functions.iloc[4, functions.columns.get_loc("ftrace")] = pd.NA
     functions.iloc[2, functions.columns.get_loc("symbol")] = "another"
     functions.iloc[3, functions.columns.get_loc("symbol")] = ""
-    found, expected = restored(search.packed(functions)), functions.sort_values("address", kind="stable")
+    found, expected = restored(search.packed(functions)), as_text(functions.sort_values("address", kind="stable"))
+    assert set(found["ftrace"]) == {"0", "1", ""}
     assert set(found) == set(expected.columns)
     for column in expected.columns:
         values = expected[column].tolist()
@@ -273,12 +278,13 @@ def test_packed__is_small_and_the_same_each_time():
 
 
 def test_packed__serves_32_bits():
-    functions = instances().assign(address=[f"0x{0xc0100000 + 4 * k:08x}" for k in range(300)])
-    assert restored(search.packed(functions))["address"] == functions.address.tolist()
+    functions = instances().assign(address=np.uint64(0xc0100000) + 4 * np.arange(300, dtype=np.uint64))
+    found = restored(search.packed(functions, 32))["address"]
+    assert found == as_text(functions, 32).address.tolist() and found[1] == "0xc0100004"
 
 
 def test_packed__fails_with_one_error():
-    with pytest.raises(MeasureError, match="expected addresses in hex, found"):
+    with pytest.raises(MeasureError, match="expected addresses of dtype uint64, found"):
         search.packed(instances().assign(address="here"))
     with pytest.raises(MeasureError, match="expected functions with the columns .*, found no unit, class"):
         search.packed(instances().drop(columns=["unit", "class"]))
@@ -304,6 +310,14 @@ def test_index__has_a_row_for_each_kernel_with_the_figures_of_its_csvs(tmp_path)
                       "+10.00 %", "+3", "32", "1,043", "1"]
     assert [a["href"] for _, a, _ in found.all("a")][1:] == ["a%3A%3Ci%3E/index.html", "b/index.html"]
     assert found.texts("h1") == ["What function addresses cost in BTF: 2 kernels measured"]
+
+
+def test_index__tells_kernels_apart_that_are_called_alike(tmp_path):
+    for name, build_id in (("a", "00ff" * 5), ("b", "11ff" * 5), ("c", "11ff" * 5)):
+        reports(tmp_path, name, {"kernel": "vmlinux", "provenance": {"build_id": build_id}})
+    reports(tmp_path, "d", {"kernel": "linux-6.1", "provenance": {}})
+    rows = cells(Page(index.write(tmp_path).read_text()), "kernels")[2:]
+    assert [row[0][0] for row in rows] == ["linux-6.1", "vmlinux (00ff00ff)", *["vmlinux (11ff11ff)"] * 2]
 
 
 def test_index__names_what_it_cannot_read_and_ignores_the_rest(tmp_path):

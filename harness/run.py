@@ -283,10 +283,11 @@ def encode(prepared, policy="consistent", encodings=None, rules=DEFAULT, quirks=
                                     strings.array, tags)
 
     def make(e):
-        rows = e.rows(pairs, common.n_types + 1, len(prepared.strings))
+        rows = e.rows(pairs, common.next_id, len(prepared.strings))
         types = concatenate([common, rows.types])
         blob = np.concatenate([prepared.strings, rows.strings]) if len(rows.strings) else prepared.strings
-        return btf.encode(types, StringTable(blob), byteorder=prepared.kernel["byteorder"]), rows.func
+        data = btf.encode(types, StringTable(blob), byteorder=prepared.kernel["byteorder"], layout=e.layout)
+        return data, rows.func
 
     with ThreadPoolExecutor(2) as executor:
         made = dict(zip([e.name for e in chosen], executor.map(make, chosen), strict=True))

@@ -9,9 +9,12 @@ from __future__ import annotations
 import importlib
 import pkgutil
 
+from harness import btf
 from harness.encodings.encoding import Encoding, FunctionRows, Pairs, make_pairs
+from harness.model import STANDARD
 
-__all__ = ["Encoding", "FunctionRows", "Pairs", "default_names", "encoding", "make_pairs", "names"]
+__all__ = ["Encoding", "FunctionRows", "Pairs", "default_names", "encoding", "layouts", "make_pairs", "names", "parse",
+           "read"]
 
 
 def _registry():
@@ -50,3 +53,18 @@ def encoding(name):
         return REGISTRY[name]
     except KeyError:
         raise EncodeError(f"expected an encoding of {', '.join(REGISTRY)}, found {name!r}") from None
+
+
+def layouts():
+    """The layouts that a file may be written in, list of Layout: the standard one, then the encodings' extensions."""
+    return list(dict.fromkeys([STANDARD, *(e.layout for e in REGISTRY.values())]))
+
+
+def read(path, *, base=None):
+    """``btf.read`` of a file in the layout of any encoding."""
+    return btf.read(path, layout=layouts(), base=base)
+
+
+def parse(data, path=None, section=btf.wire.SECTION, *, base=None):
+    """``btf.parse`` of bytes in the layout of any encoding."""
+    return btf.parse(data, path, section, layout=layouts(), base=base)

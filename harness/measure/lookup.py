@@ -219,7 +219,7 @@ def _funcs(btf, names, glob=None):
         address.
     """
     types, blob = btf.types, btf.strings.blob
-    kinds, name_offs = types.kind(), types.name()
+    kinds, name_offs = types.kind(), types.name_off()
     ids = np.flatnonzero(kinds == Kind.FUNC)
     tags = np.flatnonzero(kinds == Kind.DECL_TAG)
     for rows in (ids, tags):
@@ -227,7 +227,8 @@ def _funcs(btf, names, glob=None):
         if len(wrong):
             _name(btf, int(wrong[0]) + 1, int(name_offs[wrong[0]]))
     flags = types.kind_flag()
-    wide = bool(flags[ids].any())
+    carried = dict(zip(*(column.tolist() for column in btf.trailing_values()), strict=True))
+    wide = bool(carried)
     if glob is None:
         # few FUNCs have names as long as one of these
         ends = np.flatnonzero(blob == 0)
@@ -244,7 +245,7 @@ def _funcs(btf, names, glob=None):
     for i, name in zip(ids.tolist(), known, strict=True):
         if name in names:
             row = types.row(i + 1).tolist()
-            address = [row[3] | row[4] << 32] if row[1] >> KFLAG_SHIFT else []
+            address = [carried[i + 1]] if i + 1 in carried else []
             found[i + 1] = Func(i + 1, name, row[2], LINKAGE.get(row[1] & VLEN_MASK, "unknown"), address)
     # tags on a function itself; 'addr' in their first bytes leaves few to look at where there are others
     component = types.words[types.start[tags + 1] + 3]

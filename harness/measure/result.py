@@ -11,7 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
-from harness import btf
+from harness import btf, encodings
 from harness import encodings as enc
 from harness.errors import EncodeError, MeasureError
 from harness.functions.listing import FUNCTION_COLUMNS, INLINED_COLUMNS, NUMBER_COLUMNS
@@ -101,7 +101,7 @@ class Result:
     def btf(self, name):
         """The BtfFile of an encoding or of SHIPPED, read once."""
         if name not in self._parsed:
-            self._parsed[name] = btf.read(self.files[name])
+            self._parsed[name] = encodings.read(self.files[name])
         return self._parsed[name]
 
     @cached_property

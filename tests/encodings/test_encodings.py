@@ -21,7 +21,7 @@ def encoded(prepared, policy="all"):
 
 
 def funcs(data):
-    parsed = btf.parse(data)
+    parsed = encodings.parse(data)
     kinds = parsed.types.kind()
     return [parsed.types.row(i + 1) for i in np.flatnonzero(kinds == Kind.FUNC)], parsed
 
@@ -41,7 +41,7 @@ def test_encodings__grow_as_their_formula_says_to_the_byte(prepared, policy):
 
 def test_encodings__pass_the_structural_check(prepared):
     for data in encoded(prepared).files.values():
-        btf.check(btf.parse(data))
+        btf.check(encodings.parse(data))
 
 
 def test_plain__has_one_func_per_name_and_prototype(prepared):
@@ -62,7 +62,7 @@ def test_btf_func__has_one_func_per_address_and_carries_it(prepared):
                                         ("decl_tag_short", rb"addr=0x[1-9a-f][0-9a-f]*\Z")])
 def test_decl_tag__names_every_address_of_its_func(prepared, name, form):
     result = encoded(prepared)
-    parsed = btf.parse(result.files[name])
+    parsed = encodings.parse(result.files[name])
     tags = [parsed.types.row(i + 1) for i in np.flatnonzero(parsed.types.kind() == Kind.DECL_TAG)]
     found = {(int(t[2]), parsed.strings.get(int(t[0]))) for t in tags}
     assert len(found) == len(tags) == len(result.pairs.address)
@@ -90,7 +90,7 @@ def test_btf_func__a_function_without_an_address_stays_as_it_was():
 def test_annotations__of_functions_members_and_variables_become_decl_tags():
     with_tags = run.prepare(program("btf_tags", compiler="clang").path, threads=1)
     data = run.encode(with_tags, "all", ["plain"]).files["plain"]
-    parsed = btf.parse(data)
+    parsed = encodings.parse(data)
     btf.check(parsed)
     kinds = parsed.types.kind()
     targets = {Kind(int(kinds[int(parsed.types.row(i + 1)[2]) - 1])).name
@@ -104,6 +104,6 @@ def test_encodings__committed_objects_keep_their_byte_order(kept):
     other = run.prepare(kept.path, threads=1)
     assert other.kernel["byteorder"] == ("big" if "s390x" in kept.name else "little")
     for data in run.encode(other, "all").files.values():
-        parsed = btf.parse(data)
+        parsed = encodings.parse(data)
         btf.check(parsed)
         assert parsed.byteorder == other.kernel["byteorder"]

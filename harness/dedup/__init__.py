@@ -1,5 +1,11 @@
-"""Dedup of types: which rows of a TypeTable say the same, with the semantics of libbpf's btf__dedup."""
+"""Dedup of types: which rows of a TypeTable say the same, with the semantics of libbpf's btf__dedup.
 
-from harness.dedup.types import Dedup, dedup_types
+====================================  ==============================================================================
+``dedup_types(types, strings)``       Dedup: the canonical rows, and what each row became
+``freeze(types, strings)``            FrozenBase: what ``dedup_types(..., base=...)`` merges with and leaves alone
+====================================  ==============================================================================
+"""
 
-__all__ = ["Dedup", "dedup_types"]
+from harness.dedup.types import Dedup, FrozenBase, dedup_types, freeze
+
+__all__ = ["Dedup", "FrozenBase", "dedup_types", "freeze"]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import faulthandler
 from collections import Counter
 
+import numba
 import numpy as np
 import pytest
 
@@ -12,6 +13,9 @@ from harness.dedup import dedup_types, freeze
 from harness.model import Kind
 from tests.dedup import shapes
 from tests.reference import libbpf, wire
+
+PATIENCE = 600 if numba.config.DISABLE_JIT else 60
+"""Seconds after which a dedup counts as endless."""
 
 needs_libbpf = pytest.mark.skipif(not libbpf.available(), reason=libbpf.why_not())
 
@@ -21,7 +25,7 @@ def ours(types):
     before, strings = wire.to_tables(wire.pack(types))
     given_words, given_start = before.words.copy(), before.start.copy()
     # Compiled code that never returns is out of reach of an exception; this ends the run with a traceback.
-    faulthandler.dump_traceback_later(60, exit=True)
+    faulthandler.dump_traceback_later(PATIENCE, exit=True)
     try:
         result = dedup_types(before, strings)
     finally:

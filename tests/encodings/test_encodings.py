@@ -1,13 +1,14 @@
 """Every registered encoding: its rows, its formula, its neutrality."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness import btf, encodings, run
 from harness.encodings import make_pairs
-from harness.model import Kind
+from harness.model import STANDARD, Kind
 from tests.fixtures.build import KEPT, program
 
 
@@ -107,3 +108,29 @@ def test_encodings__committed_objects_keep_their_byte_order(kept):
         parsed = encodings.parse(data)
         btf.check(parsed)
         assert parsed.byteorder == other.kernel["byteorder"]
+
+
+def test_layouts__are_the_standard_and_what_encodings_add_to_it():
+    assert encodings.layouts()[0] == STANDARD
+    assert set(encodings.layouts()) == {encodings.encoding(name).layout for name in encodings.names()}
+    assert encodings.encoding("plain").layout == encodings.encoding("decl_tag").layout == STANDARD
+
+
+def test_read__finds_the_layout_of_every_encoding(prepared, tmp_path):
+    result = run.encode(prepared, encodings=encodings.names())
+    for name, data in result.files.items():
+        path = tmp_path / f"{name}.btf"
+        path.write_bytes(data)
+        file = encodings.read(path)
+        assert file.layout == encodings.encoding(name).layout == encodings.parse(data).layout
+        btf.check(file)
+
+
+def test_btf__knows_no_encoding():
+    """Its sources name neither an encoding nor what one adds to the wire."""
+    extended = [encodings.encoding(name) for name in encodings.names() if encodings.encoding(name).layout != STANDARD]
+    words = {e.name for e in extended} | {t.struct for e in extended for k in Kind if (t := e.layout[k].trailing)}
+    for path in Path(btf.__file__).parent.glob("*.py"):
+        text = path.read_text()
+        assert words and not any(re.search(rf"\b{word}\b", text) for word in words), path
+        assert "import encodings" not in text and "addr=" not in text, path

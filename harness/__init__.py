@@ -2,11 +2,11 @@
 
 The parts, in the order in which data goes through them; imports point that way only::
 
-    kernels -> elf -> dwarf -> model -> functions -> dedup -> encodings -> btf -> measure -> report
+    kernels -> elf -> dwarf -> model -> functions -> dedup -> btf -> encodings -> measure -> report
 
 From Python the verbs of the command line are::
 
-    from harness import btf, kernels, measure, report, run
+    from harness import btf, encodings, kernels, measure, report, run
 
     kernel = kernels.resolve("debian-6.12-cloud-amd64")      # or a path: harness.kernels.Kernel
     prepared = run.prepare(kernel, threads=2)                # walk, dedup, join: shared by what follows
@@ -15,7 +15,7 @@ From Python the verbs of the command line are::
     frame = measure.measure("out")                           # and out/measurements.csv
     report.render(["out"], "reports/mine")                   # report.md, *.csv, *.png, *.svg
 
-    parsed = btf.read("out/btf_func.btf")                    # BtfFile: types, strings
+    parsed = encodings.read("out/btf_func.btf")              # BtfFile: types, strings
     btf.check(parsed)                                        # raises for the first fault
     btf.stat(parsed)                                         # types and bytes by kind; every byte has one label
 

@@ -542,14 +542,14 @@ def run_claims(args):
 
 def run_dump(args):
     """`dump`."""
-    from harness import btf
+    from harness import btf, encodings
 
-    (btf.dump_raw if args.format == "raw" else btf.dump_json)(btf.read(args.file), sys.stdout.buffer)
+    (btf.dump_raw if args.format == "raw" else btf.dump_json)(encodings.read(args.file), sys.stdout.buffer)
     sys.stdout.flush()
 
 
 def run_check(args):
     """`check`."""
-    from harness import btf
+    from harness import btf, encodings
 
-    btf.check(btf.read(args.file), strict=args.strict)
+    btf.check(encodings.read(args.file), strict=args.strict)

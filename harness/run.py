@@ -96,19 +96,20 @@ def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(
     rank = strings.rank(table.name[kept])
     kept = kept[np.lexsort((table.place.section[kept], table.address[kept], rank))]
     prototypes = prototypes_of(program, rules)
-    new, proto_of_kept = prototypes.rows_of(kept, program.common.n_types + 1)
+    new, proto_of_kept = prototypes.rows_of(kept, program.common.next_id)
     common = concatenate([program.common, new])
     tags = _tags_of(program, kept, strings, kfunc_tags)
     pairs, pair_of = enc.make_pairs(table.name[kept], proto_of_kept, table.address[kept], table.place.section[kept],
                                     strings.array, tags)
 
     def make(e):
-        rows = e.rows(pairs, common.n_types + 1, len(program.strings.blob))
+        rows = e.rows(pairs, common.next_id, len(program.strings.blob))
         types = concatenate([common, rows.types])
         blob = program.strings.blob
         if len(rows.strings):
             blob = np.concatenate([blob, rows.strings])
-        return btf.encode(types, StringTable(blob), byteorder=program.kernel["byteorder"]), rows.func
+        data = btf.encode(types, StringTable(blob), byteorder=program.kernel["byteorder"], layout=e.layout)
+        return data, rows.func
 
     with ThreadPoolExecutor(2) as executor:
         made = dict(zip([e.name for e in chosen], executor.map(make, chosen), strict=True))

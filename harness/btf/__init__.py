@@ -12,8 +12,13 @@
 ``stat(btf)``                         Account: types and bytes by kind; every byte has one label
 ====================================  ==============================================================================
 
-A FUNC with kind_flag 1 is followed by ``struct btf_func { __u64 addr; }``, as proposed in 2023: two words in the
-table, (lo32, hi32), and a u64 in file byte order on the wire. Kernels refuse it, and so does ``check(strict=True)``.
+`read`, `parse` and `encode` take a `layout`, harness.model.STANDARD if none is given. Encodings may extend it with a
+field that kind_flag adds to a kind's rows: one or two words in the table (lo32, hi32), a u32 or u64 in file byte order
+on the wire. Kernels refuse it, and so does ``check(strict=True)``. Which extensions there are is known to
+`harness.encodings`, whose `read` and `parse` find the one that a file is written in.
+
+`read` and `parse` take a `base`, of which a split file (a module's) continues the type_ids and string offsets; `encode`
+writes such a file of tables that have a base.
 
 Malformed input raises BtfFormatError with path, section and byte offset, and nothing else. `wire` is the home of the
 format's constants and mirrors the C structs; what people query are the tables of `harness.model`.

@@ -9,6 +9,7 @@ import numpy as np
 from harness.btf import wire
 from harness.btf.reader import BtfFile
 from harness.model import Kind
+from harness.model.layout import N_KINDS
 
 
 class Account(NamedTuple):
@@ -53,16 +54,16 @@ class Account(NamedTuple):
 
 
 def stat(btf: BtfFile) -> Account:
-    """The Account of a BtfFile.
+    """The Account of a BtfFile, without its base.
 
     Padding is not what is left over but the gaps themselves, so that ``total_nbytes == btf.file_nbytes`` is a test
     of the reader and not a tautology.
     """
     kind = btf.types.kind()
     row_nbytes = np.diff(btf.types.start[1:]) * wire.WORD_NBYTES
-    count = np.bincount(kind, minlength=wire.N_KINDS)
+    count = np.bincount(kind, minlength=N_KINDS)
     # float64 weights are exact here: a section is shorter than 2**32 bytes
-    nbytes = np.bincount(kind, row_nbytes, wire.N_KINDS).astype(np.int64)
+    nbytes = np.bincount(kind, row_nbytes, N_KINDS).astype(np.int64)
     kinds = {k.name: (int(count[k]), int(nbytes[k])) for k in Kind if k != Kind.VOID}
     header = btf.header
     return Account(kinds, header.hdr_len, header.str_len, header.layout_len, padding_nbytes(btf))

@@ -8,7 +8,9 @@ from harness.btf import check_kernels as kernels
 from harness.btf import wire
 from harness.btf.account import padding_nbytes
 from harness.btf.reader import BtfFile
-from harness.model import Kind, StringTable, TypeTable
+from harness.errors import BtfFormatError
+from harness.model import STANDARD, Kind, StringTable, TypeTable
+from harness.model.layout import SIZE_TYPE_WORD, VLEN_MASK
 
 
 def check(btf: BtfFile, *, strict: bool = False) -> None:
@@ -21,14 +23,15 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
     Parameters
     ----------
     btf : BtfFile
+        If it is over a base, the base is checked, too.
     strict : bool
-        Refuse also what a stock kernel refuses although it is well formed: FUNC with kind_flag (the proposed
-        `struct btf_func`), extern linkage, gaps between sections, a file without types.
+        Refuse also what a stock kernel refuses although it is well formed: a layout that is not the standard one,
+        extern linkage, gaps between sections, a file without types.
 
     Raises
     ------
     BtfFormatError
-        Names type_id, kind, and the byte offset of the faulty word.
+        Names type_id, kind, and the byte offset of the faulty word, which a base's has not.
 
     Notes
     -----
@@ -40,27 +43,29 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
     kernel this asks for a name of every INT and FLOAT, and leaves out what needs the sizes of other types: bitfields
     against their base type, members and elements against their own size.
     """
+    whole = btf.types.flattened()
     types = kernels.Types(
-        btf.types.words,
-        btf.types.start,
-        np.concatenate([np.zeros(1, np.uint8), btf.types.kind()]),
-        btf.strings.blob,
+        whole.words,
+        whole.start,
+        np.concatenate([np.zeros(1, np.uint8), whole.kind()]),
+        btf.strings.flattened().blob,
     )
-    rules = kernels.Rules(*(getattr(wire, field.upper()) for field in kernels.Rules._fields))
+    columns = STANDARD.columns if strict else btf.layout.columns
+    rules = kernels.Rules(columns, np.array([wire.NAME_RULES.get(kind, wire.Name.NONE) for kind in Kind], np.int64))
     if strict:
         _check_whole(btf)
-    _raise_for(btf, *kernels.check_rows(types, rules, strict))
+    _raise_for(btf, whole, *kernels.check_rows(types, rules, strict))
 
     n_ids = len(types.kind)
     path, edge, resolved = (np.empty(n_ids, np.int64) for _ in range(3))
     for through_pointers in (True, False):
         colour = np.zeros(n_ids, np.uint8)
-        _raise_for(btf, *kernels.find_loop(types, through_pointers, colour, path, edge, resolved))
-    _raise_for(btf, *kernels.check_array_indices(types, resolved))
+        _raise_for(btf, whole, *kernels.find_loop(types, through_pointers, colour, path, edge, resolved))
+    _raise_for(btf, whole, *kernels.check_array_indices(types, resolved))
 
 
 def limits(types: TypeTable, strings: StringTable) -> list[str]:
-    """Warnings, a list of str, about what is well formed but too large for kernels or older readers.
+    """Warnings, a list of str, about what is well formed but too large for kernels or older readers; a base counts.
 
     Parameters
     ----------
@@ -68,9 +73,10 @@ def limits(types: TypeTable, strings: StringTable) -> list[str]:
         Of a parsed file: name_offs must be the file's own.
     """
     warnings = []
-    if types.n_types > wire.MAX_TYPE:
-        warnings.append(f"{types.n_types} types exceed the kernel's BTF_MAX_TYPE, {wire.MAX_TYPE}")
-    nbytes = len(strings.blob)
+    n_types = types.next_id - 1
+    if n_types > wire.MAX_TYPE:
+        warnings.append(f"{n_types} types exceed the kernel's BTF_MAX_TYPE, {wire.MAX_TYPE}")
+    nbytes = strings.next_off
     if nbytes > wire.MAX_NAME_OFFSET:
         warnings.append(f"{nbytes} bytes of strings exceed the kernel's BTF_MAX_NAME_OFFSET, {wire.MAX_NAME_OFFSET}")
     wide = np.flatnonzero(types.vlen() > wire.MAX_VLEN_BEFORE_2026)
@@ -91,31 +97,29 @@ def _check_whole(btf):
         raise btf.fault(f"expected sections without gaps, found {padding} bytes of padding", btf.header.hdr_len)
 
 
-def _raise_for(btf, status, type_id, word):
+def _raise_for(btf, whole, status, type_id, word):
+    """Raise for a fault in `whole`, the file's types with its base's before them."""
     if status == kernels.OK:
         return
-    types = btf.types
-    kind = Kind(int(types.kind()[type_id - 1])).name
-    found = int(types.words[word])
-    message = f"[{type_id}] {kind}: {_message(btf, status, type_id, found)}"
-    raise btf.fault(message, btf.types_start + wire.WORD_NBYTES * int(word))
+    kind = Kind(int(whole.kind()[type_id - 1]))
+    message = f"[{type_id}] {kind.name}: {_message(btf, whole, status, type_id, kind, int(whole.words[word]))}"
+    if type_id < btf.types.first_id:
+        raise BtfFormatError(f"in the base: {message}", btf.path, btf.section)
+    raise btf.fault(message, btf.word_offset(word - (len(whole.words) - len(btf.types.words))))
 
 
-def _message(btf, status, type_id, found):
+def _message(btf, whole, status, type_id, kind, found):
     """What was expected and what the faulty word says."""
-    types = btf.types
-    start = int(types.start[type_id])
-    kind = Kind(int(types.kind()[type_id - 1]))
-    size = int(types.words[start + wire.SIZE_TYPE_WORD])
+    size = int(whole.row(type_id)[SIZE_TYPE_WORD])
 
     def target():
         if found == 0:
             return "void"
-        return f"{Kind(int(types.kind()[found - 1])).name} [{found}]"
+        return f"{Kind(int(whole.kind()[found - 1])).name} [{found}]"
 
     match status:
         case kernels.NAME_OFF:
-            return f"expected a name_off below {len(btf.strings.blob)}, found {found}"
+            return f"expected a name_off below {btf.strings.next_off}, found {found}"
         case kernels.NAME_FORBIDDEN:
             return f"expected no name, found name_off {found}"
         case kernels.NAME_REQUIRED:
@@ -126,9 +130,9 @@ def _message(btf, status, type_id, found):
         case kernels.KIND_FLAG:
             return "expected kind_flag 0, found 1: Invalid btf_info kind_flag"
         case kernels.VLEN:
-            return f"expected vlen 0, found {found & kernels.VLEN_MASK}"
+            return f"expected vlen 0, found {found & VLEN_MASK}"
         case kernels.TYPE_ID:
-            return f"expected a type_id of at most {types.n_types}, found {found}"
+            return f"expected a type_id of at most {whole.n_types}, found {found}"
         case kernels.VOID_ID:
             return "expected a type, found void"
         case kernels.SIZE:
@@ -154,7 +158,7 @@ def _message(btf, status, type_id, found):
         case kernels.MEMBER_OUTSIDE:
             return f"expected a member inside {size} bytes, found offset word {found:#x}"
         case kernels.LINKAGE:
-            linkage = found & kernels.VLEN_MASK if kind == Kind.FUNC else found
+            linkage = found & VLEN_MASK if kind == Kind.FUNC else found
             return f"expected linkage static, global or (for programs only) extern, found {linkage}"
         case kernels.NOT_FUNC_PROTO:
             return f"expected a FUNC_PROTO, found {target()}"

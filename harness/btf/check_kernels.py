@@ -9,7 +9,8 @@ import numpy as np
 from harness.accelerate import inline, njit
 from harness.btf import wire
 from harness.model import Kind
-from harness.model.tables import KFLAG_SHIFT, VLEN_MASK
+from harness.model.layout import HEAD_WORDS, INFO_WORD, NO_WORD, Columns
+from harness.model.layout_kernels import is_modifier, kind_flag_of, n_references, reference_word, vlen_of
 
 OK = 0
 NAME_OFF = 1
@@ -50,16 +51,12 @@ UNION = int(Kind.UNION)
 ENUM = int(Kind.ENUM)
 FWD = int(Kind.FWD)
 TYPEDEF = int(Kind.TYPEDEF)
-VOLATILE = int(Kind.VOLATILE)
-CONST = int(Kind.CONST)
-RESTRICT = int(Kind.RESTRICT)
 FUNC = int(Kind.FUNC)
 FUNC_PROTO = int(Kind.FUNC_PROTO)
 VAR = int(Kind.VAR)
 DATASEC = int(Kind.DATASEC)
 FLOAT = int(Kind.FLOAT)
 DECL_TAG = int(Kind.DECL_TAG)
-TYPE_TAG = int(Kind.TYPE_TAG)
 ENUM64 = int(Kind.ENUM64)
 
 NAME_IS_NONE = int(wire.Name.NONE)
@@ -73,7 +70,6 @@ FLOAT_NBYTES = wire.FLOAT_NBYTES
 ENUM_NBYTES = wire.ENUM_NBYTES
 BIT_OFFSET_MASK = wire.BIT_OFFSET_MASK
 WHOLE = wire.WHOLE
-NO_TYPE_WORD = wire.NO_TYPE_WORD
 EXTERN = int(wire.FuncLinkage.EXTERN)
 GLOBAL = int(wire.FuncLinkage.GLOBAL)
 
@@ -90,11 +86,11 @@ class Types(NamedTuple):
     Attributes
     ----------
     words, start
-        Of the TypeTable.
+        Of the TypeTable, with a base's types before it.
     kind : uint8 (types + 1,)
         By type_id; void is 0.
     blob : uint8 (nbytes,)
-        The string section; ends with NUL.
+        The strings, with a base's before them; ends with NUL.
     """
 
     words: np.ndarray
@@ -104,20 +100,18 @@ class Types(NamedTuple):
 
 
 class Rules(NamedTuple):
-    """Columns of wire.KIND_LAYOUT, int64 (kinds,) each."""
+    """What a row is held against.
 
-    vlen_words: np.ndarray
-    entry_name: np.ndarray
-    entry_type_word: np.ndarray
-    size_type_is_id: np.ndarray
+    Attributes
+    ----------
+    columns : Columns
+        Of the layout.
+    name : int64 (kinds,)
+        wire.NAME_RULES by kind.
+    """
+
+    columns: Columns
     name: np.ndarray
-    kind_flag: np.ndarray
-
-
-@inline
-def is_modifier(kind):
-    """Whether a type of this kind stands for its target, with the same size."""
-    return kind == TYPEDEF or kind == VOLATILE or kind == CONST or kind == RESTRICT or kind == TYPE_TAG
 
 
 @inline
@@ -135,9 +129,9 @@ def is_identifier(blob, name):
 
 
 @inline
-def vlen_of(types, type_id):
-    """vlen of a type, int64."""
-    return np.int64(types.words[types.start[type_id] + 1]) & VLEN_MASK
+def info_of(types, type_id):
+    """info word of a type."""
+    return types.words[types.start[type_id] + INFO_WORD]
 
 
 @inline
@@ -159,16 +153,17 @@ def check_name(types, rules, at, kind):
 
 
 @inline
-def check_entries(types, rules, at, kind, vlen):
+def check_entries(types, columns, at, kind, vlen):
     """Status and word of the first name_off or type_id outside its range among members, parameters, variables."""
-    width = rules.vlen_words[kind]
-    type_word = rules.entry_type_word[kind]
+    width = columns.entry_words[kind]
+    name_word = columns.entry_name_word[kind]
+    type_word = columns.entry_type_word[kind]
     n_ids = len(types.kind)
     for i in range(vlen):
-        entry = at + 3 + i * width
-        if rules.entry_name[kind] != 0 and np.int64(types.words[entry]) >= len(types.blob):
-            return NAME_OFF, entry
-        if type_word != NO_TYPE_WORD and np.int64(types.words[entry + type_word]) >= n_ids:
+        entry = at + HEAD_WORDS + i * width
+        if name_word != NO_WORD and np.int64(types.words[entry + name_word]) >= len(types.blob):
+            return NAME_OFF, entry + name_word
+        if type_word != NO_WORD and np.int64(types.words[entry + type_word]) >= n_ids:
             return TYPE_ID, entry + type_word
     return OK, at
 
@@ -194,7 +189,7 @@ def check_int(types, at):
 def check_members(types, at, kind, vlen):
     """Status and word of a STRUCT's or UNION's members, as far as offsets go (btf.rst 2.2.4)."""
     nbytes = np.int64(types.words[at + 2])
-    kind_flag = types.words[at + 1] >> KFLAG_SHIFT != 0
+    kind_flag = kind_flag_of(types.words[at + INFO_WORD]) != 0
     before = np.int64(0)
     for i in range(vlen):
         entry = at + 3 + 3 * i
@@ -215,7 +210,7 @@ def check_members(types, at, kind, vlen):
 
 
 @inline
-def check_enum(types, at, kind, width, vlen):
+def check_enum(types, at, width, vlen):
     """Status and word of an ENUM or ENUM64: its size, and that each enumerator has a name."""
     nbytes = np.int64(types.words[at + 2])
     if nbytes not in ENUM_NBYTES:
@@ -268,13 +263,13 @@ def check_decl_tag(types, at):
     kind = types.kind[target]
     component = np.int64(types.words[at + 3])
     if kind == STRUCT or kind == UNION:
-        n_components = vlen_of(types, target)
+        n_components = vlen_of(info_of(types, target))
     elif kind == FUNC:
         proto = np.int64(types.words[types.start[target] + 2])
         # the FUNC can come later and be faulty itself; its own row reports that
         n_components = np.int64(0)
         if proto < len(types.kind) and types.kind[proto] == FUNC_PROTO:
-            n_components = vlen_of(types, proto)
+            n_components = vlen_of(info_of(types, proto))
     elif kind == VAR or kind == TYPEDEF:
         n_components = np.int64(0)
     else:
@@ -285,22 +280,23 @@ def check_decl_tag(types, at):
 
 
 @inline
-def check_body(types, rules, at, kind, vlen, strict):
+def check_body(types, columns, at, kind, vlen, strict):
     """Status and word of what only this kind asks, after names and type_ids are known to be in range."""
     if kind == INT:
         return check_int(types, at)
     if kind == ARRAY:
         if types.words[at + 2] != 0:
             return ARRAY_SIZE, at + 2
-        for i in range(3, 5):
-            if np.int64(types.words[at + i]) >= len(types.kind):
-                return TYPE_ID, at + i
-            if types.words[at + i] == 0:
-                return VOID_ID, at + i
+        for k in range(n_references(types.words[at + INFO_WORD])):
+            word = at + reference_word(kind, k)
+            if np.int64(types.words[word]) >= len(types.kind):
+                return TYPE_ID, word
+            if types.words[word] == 0:
+                return VOID_ID, word
     elif kind == STRUCT or kind == UNION:
         return check_members(types, at, kind, vlen)
     elif kind == ENUM or kind == ENUM64:
-        return check_enum(types, at, kind, rules.vlen_words[kind], vlen)
+        return check_enum(types, at, columns.entry_words[kind], vlen)
     elif kind == FWD:
         if types.words[at + 2] != 0:
             return FWD_TYPE, at + 2
@@ -337,25 +333,26 @@ def check_rows(types, rules, strict):
     status, type_id, word : int
         `word` is an index into types.words.
     """
+    columns = rules.columns
     for type_id in range(1, len(types.kind)):
         at = types.start[type_id]
-        kind = types.kind[type_id]
-        info = np.int64(types.words[at + 1])
-        vlen = info & VLEN_MASK
+        kind = np.int64(types.kind[type_id])
+        info = types.words[at + INFO_WORD]
+        vlen = vlen_of(info)
         status = check_name(types, rules, at, kind)
         if status != OK:
             return status, type_id, at
-        if info >> KFLAG_SHIFT != 0 and (rules.kind_flag[kind] == 0 or (strict and kind == FUNC)):
+        if kind_flag_of(info) != 0 and columns.kind_flag[kind] == 0:
             return KIND_FLAG, type_id, at + 1
-        if vlen != 0 and rules.vlen_words[kind] == 0 and kind != FUNC:
+        if vlen != 0 and columns.entry_words[kind] == 0 and kind != FUNC:
             return VLEN, type_id, at + 1
-        if rules.size_type_is_id[kind] != 0 and np.int64(types.words[at + 2]) >= len(types.kind):
+        if columns.third_is_type[kind] != 0 and np.int64(types.words[at + 2]) >= len(types.kind):
             return TYPE_ID, type_id, at + 2
-        if rules.vlen_words[kind] != 0:
-            status, word = check_entries(types, rules, at, kind, vlen)
+        if columns.entry_words[kind] != 0:
+            status, word = check_entries(types, columns, at, kind, vlen)
             if status != OK:
                 return status, type_id, word
-        status, word = check_body(types, rules, at, kind, vlen, strict)
+        status, word = check_body(types, columns, at, kind, vlen, strict)
         if status != OK:
             return status, type_id, word
     return OK, 0, 0
@@ -372,7 +369,7 @@ def edge_word(types, type_id, i, through_pointers):
     elif not through_pointers:
         if kind == ARRAY and i == 0:
             return at + 3
-        if (kind == STRUCT or kind == UNION) and i < vlen_of(types, type_id):
+        if (kind == STRUCT or kind == UNION) and i < vlen_of(info_of(types, type_id)):
             return at + 3 + 3 * i + 1
     return np.int64(NO_EDGE)
 

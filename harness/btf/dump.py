@@ -8,8 +8,8 @@ from typing import IO
 
 from harness.btf import wire
 from harness.btf.reader import BtfFile
-from harness.model import Kind
-from harness.model.tables import KFLAG_SHIFT, KIND_MASK, KIND_SHIFT, VLEN_MASK
+from harness.model import STANDARD, Kind
+from harness.model.layout import HEAD_WORDS, split_info
 
 ANONYMOUS = b"(anon)"
 INT_ENCODING = {
@@ -25,13 +25,14 @@ LINES_PER_WRITE = 8192
 def dump_raw(btf: BtfFile, out: IO[bytes] | IO[str]) -> None:
     """Write one line per type and one per member, as ``bpftool btf dump file F format raw`` does (v7.1).
 
-    A FUNC with kind_flag, which bpftool cannot load, has `` addr=0x`` and 16 digits at the end of its line. Names
-    are written as the bytes they are.
+    A field that kind_flag adds, with which bpftool cannot load the file, ends its type's line as `` field=0x`` and 16
+    digits. Names are written as the bytes they are.
 
     Parameters
     ----------
     btf : BtfFile
-        Need not have passed `check`: a type_id out of range is printed as the number it is.
+        Need not have passed `check`: a type_id out of range is printed as the number it is. Over a base, type_ids go on
+        where the base's end.
     out : file
         Binary; or text, where bytes that are not UTF-8 are escaped.
 
@@ -46,7 +47,7 @@ def dump_raw(btf: BtfFile, out: IO[bytes] | IO[str]) -> None:
 def dump_json(btf: BtfFile, out: IO[bytes] | IO[str]) -> None:
     """Write one JSON document ``{"types":[...]}`` with the keys and order of ``bpftool -j btf dump file F``.
 
-    A FUNC with kind_flag has a further key "addr", hexadecimal text as in `dump_raw`, since many JSON readers hold
+    A field that kind_flag adds is a further key, hexadecimal text as in `dump_raw`, since many JSON readers hold
     numbers as doubles. Two deliberate differences from bpftool 7.1: an unsigned ENUM's values are the 32-bit ones
     (it prints 0xffffffff as 18446744073709551615), and names are escaped as JSON demands.
 
@@ -72,31 +73,50 @@ def _write(out, pieces):
     flush()
 
 
-def _names(btf):
-    """A function from (name_off, word index) to the name, bytes, "(anon)" for the empty one."""
-    data = btf.strings.blob.tobytes()
-    known = {0: ANONYMOUS}
+class _Rows:
+    """The types of a file as Python numbers, a base's before them so that type_ids and words can be looked up."""
 
-    def name(off, word):
-        found = known.get(off)
+    def __init__(self, btf):
+        self.btf = btf
+        whole = btf.types.flattened()
+        self.words = whole.words.tolist()
+        self.starts = whole.start.tolist()
+        self.n_base_words = len(whole.words) - len(btf.types.words)
+        self.text = btf.strings.flattened().blob.tobytes()
+        self.known = {0: ANONYMOUS}
+
+    def __iter__(self):
+        """type_id, Kind, vlen, kind_flag, index of the first word, of each type that is not a base's."""
+        for type_id in self.btf.types.ids():
+            at = self.starts[type_id]
+            yield type_id, *split_info(self.words[at + 1]), at
+
+    def kind(self, type_id):
+        """Kind of a type, None if there is none of that type_id."""
+        known = 0 < type_id < len(self.starts) - 1
+        return split_info(self.words[self.starts[type_id] + 1])[0] if known else None
+
+    def name(self, word):
+        """The name whose offset is in a word, bytes; "(anon)" for the empty one."""
+        off = self.words[word]
+        found = self.known.get(off)
         if found is None:
-            if off >= len(data):
-                message = f"expected a name_off below {len(data)}, found {off}"
-                raise btf.fault(message, btf.types_start + wire.WORD_NBYTES * word)
+            if off >= len(self.text):
+                message = f"expected a name_off below {len(self.text)}, found {off}"
+                raise self.btf.fault(message, self.btf.word_offset(word - self.n_base_words))
             # names are mostly met again, as members' names; parse saw to it that a NUL ends the section
-            found = known[off] = data[off : data.index(0, off)] or ANONYMOUS
+            found = self.known[off] = self.text[off : self.text.index(0, off)] or ANONYMOUS
         return found
 
-    return name
-
-
-def _rows(btf):
-    """type_id, Kind, vlen, kind_flag, index of the first word, of each type."""
-    starts = btf.types.start[1:-1].tolist()
-    infos = btf.types.info().tolist()
-    kinds = list(Kind)
-    for type_id, (at, info) in enumerate(zip(starts, infos, strict=True), 1):
-        yield type_id, kinds[info >> KIND_SHIFT & KIND_MASK], info & VLEN_MASK, info >> KFLAG_SHIFT, at
+    def trailing(self, kind, vlen, at):
+        """Name and value, hexadecimal, of the field that kind_flag adds; None if it adds none."""
+        layout = self.btf.layout[kind]
+        if not layout.trailing:
+            return None
+        word = at + HEAD_WORDS + layout.fixed_words + layout.entry_words * vlen
+        if layout.trailing.n_words == 1:
+            return layout.trailing.field, f"0x{self.words[word]:08x}"
+        return layout.trailing.field, f"0x{self.words[word] | self.words[word + 1] << 32:016x}"
 
 
 def _signed(value, bits):
@@ -105,7 +125,7 @@ def _signed(value, bits):
 
 def _enumerators(words, kind, vlen, kind_flag, at):
     """Word index of the name and value of each enumerator of an ENUM or ENUM64."""
-    width = wire.KIND_LAYOUT[kind].vlen_words
+    width = STANDARD[kind].entry_words
     bits = 32 if kind == Kind.ENUM else 64
     for entry in range(at + 3, at + 3 + width * vlen, width):
         value = words[entry + 1]
@@ -114,19 +134,13 @@ def _enumerators(words, kind, vlen, kind_flag, at):
         yield entry, _signed(value, bits) if kind_flag else value
 
 
-def _address(words, at):
-    return words[at + 3] | words[at + 4] << 32
-
-
 def _raw_lines(btf):
-    name = _names(btf)
-    words = btf.types.words.tolist()
-    starts = btf.types.start.tolist()
+    rows = _Rows(btf)
+    name, words = rows.name, rows.words
     kind_names = [kind.name.encode() if kind else b"UNKNOWN" for kind in Kind]
-    kinds = [0, *btf.types.kind().tolist()]
-    for type_id, kind, vlen, kind_flag, at in _rows(btf):
+    for type_id, kind, vlen, kind_flag, at in rows:
         size_type = words[at + 2]
-        yield b"[%d] %s '%s'" % (type_id, kind_names[kind], name(words[at], at))
+        yield b"[%d] %s '%s'" % (type_id, kind_names[kind], name(at))
         match kind:
             case Kind.INT:
                 word = words[at + 3]
@@ -139,66 +153,65 @@ def _raw_lines(btf):
                 )
             case Kind.ARRAY:
                 yield b" type_id=%d index_type_id=%d nr_elems=%d" % tuple(words[at + 3 : at + 6])
-            case Kind.STRUCT | Kind.UNION:
+            case Kind.STRUCT | Kind.UNION | Kind.DATASEC:
                 yield b" size=%d vlen=%d" % (size_type, vlen)
-                for entry in range(at + 3, at + 3 + 3 * vlen, 3):
-                    member_name, type_word, off = words[entry : entry + 3]
-                    bitfield = b""
-                    if kind_flag:
-                        bits = off >> wire.BITFIELD_SIZE_SHIFT
-                        off &= wire.BIT_OFFSET_MASK
-                        bitfield = b" bitfield_size=%d" % bits if bits else b""
-                    yield b"\n\t'%s' type_id=%d bits_offset=%d%s" % (
-                        name(member_name, entry),
-                        type_word,
-                        off,
-                        bitfield,
-                    )
             case Kind.ENUM | Kind.ENUM64:
                 encoding = b"SIGNED" if kind_flag else b"UNSIGNED"
-                suffix = b"" if kind == Kind.ENUM else b"LL" if kind_flag else b"ULL"
                 yield b" encoding=%s size=%d vlen=%d" % (encoding, size_type, vlen)
-                for entry, value in _enumerators(words, kind, vlen, kind_flag, at):
-                    yield b"\n\t'%s' val=%d%s" % (name(words[entry], entry), value, suffix)
             case Kind.FWD:
                 yield b" fwd_kind=union" if kind_flag else b" fwd_kind=struct"
             case Kind.FUNC:
                 yield b" type_id=%d linkage=%s" % (size_type, LINKAGE.get(vlen, "(unknown)").encode())
-                if kind_flag:
-                    yield b" addr=0x%016x" % _address(words, at)
             case Kind.FUNC_PROTO:
                 yield b" ret_type_id=%d vlen=%d" % (size_type, vlen)
-                for entry in range(at + 3, at + 3 + 2 * vlen, 2):
-                    yield b"\n\t'%s' type_id=%d" % (name(words[entry], entry), words[entry + 1])
             case Kind.VAR:
                 yield b" type_id=%d, linkage=%s" % (size_type, LINKAGE.get(words[at + 3], "(unknown)").encode())
-            case Kind.DATASEC:
-                yield b" size=%d vlen=%d" % (size_type, vlen)
-                for entry in range(at + 3, at + 3 + 3 * vlen, 3):
-                    variable = words[entry]
-                    yield b"\n\ttype_id=%d offset=%d size=%d" % tuple(words[entry : entry + 3])
-                    if 0 < variable < len(kinds):
-                        place = starts[variable]
-                        yield b" (%s '%s')" % (kind_names[kinds[variable]], name(words[place], place))
             case Kind.FLOAT:
                 yield b" size=%d" % size_type
             case Kind.DECL_TAG:
                 yield b" type_id=%d component_idx=%d" % (size_type, _signed(words[at + 3], 32))
             case _:
                 yield b" type_id=%d" % size_type
+        trailing = rows.trailing(kind, vlen, at) if kind_flag else None
+        if trailing:
+            yield b" %s=%s" % (trailing[0].encode(), trailing[1].encode())
+        match kind:
+            case Kind.STRUCT | Kind.UNION:
+                for entry in range(at + 3, at + 3 + 3 * vlen, 3):
+                    type_word, off = words[entry + 1 : entry + 3]
+                    bitfield = b""
+                    if kind_flag:
+                        bits = off >> wire.BITFIELD_SIZE_SHIFT
+                        off &= wire.BIT_OFFSET_MASK
+                        bitfield = b" bitfield_size=%d" % bits if bits else b""
+                    yield b"\n\t'%s' type_id=%d bits_offset=%d%s" % (name(entry), type_word, off, bitfield)
+            case Kind.ENUM | Kind.ENUM64:
+                suffix = b"" if kind == Kind.ENUM else b"LL" if kind_flag else b"ULL"
+                for entry, value in _enumerators(words, kind, vlen, kind_flag, at):
+                    yield b"\n\t'%s' val=%d%s" % (name(entry), value, suffix)
+            case Kind.FUNC_PROTO:
+                for entry in range(at + 3, at + 3 + 2 * vlen, 2):
+                    yield b"\n\t'%s' type_id=%d" % (name(entry), words[entry + 1])
+            case Kind.DATASEC:
+                for entry in range(at + 3, at + 3 + 3 * vlen, 3):
+                    yield b"\n\ttype_id=%d offset=%d size=%d" % tuple(words[entry : entry + 3])
+                    variable = words[entry]
+                    target = rows.kind(variable)
+                    if target is not None:
+                        yield b" (%s '%s')" % (kind_names[target], name(rows.starts[variable]))
         yield b"\n"
 
 
 def _json_pieces(btf):
-    raw_name = _names(btf)
-    words = btf.types.words.tolist()
+    rows = _Rows(btf)
+    words = rows.words
     encoder = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"))
 
     def name(word):
-        return raw_name(words[word], word).decode("utf-8", "backslashreplace")
+        return rows.name(word).decode("utf-8", "backslashreplace")
 
     yield b'{"types":['
-    for type_id, kind, vlen, kind_flag, at in _rows(btf):
+    for type_id, kind, vlen, kind_flag, at in rows:
         size_type = words[at + 2]
         row = {"id": type_id, "kind": kind.name, "name": name(at)}
         match kind:
@@ -234,8 +247,6 @@ def _json_pieces(btf):
             case Kind.FUNC:
                 row["type_id"] = size_type
                 row["linkage"] = LINKAGE.get(vlen, "(unknown)")
-                if kind_flag:
-                    row["addr"] = f"0x{_address(words, at):016x}"
             case Kind.FUNC_PROTO:
                 row["ret_type_id"] = size_type
                 row["vlen"] = vlen
@@ -259,5 +270,8 @@ def _json_pieces(btf):
                 row["component_idx"] = _signed(words[at + 3], 32)
             case _:
                 row["type_id"] = size_type
-        yield ("," if type_id > 1 else "").encode() + encoder.encode(row).encode()
+        trailing = rows.trailing(kind, vlen, at) if kind_flag else None
+        if trailing:
+            row[trailing[0]] = trailing[1]
+        yield ("," if type_id > btf.types.first_id else "").encode() + encoder.encode(row).encode()
     yield b"]}\n"

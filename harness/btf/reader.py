@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
@@ -11,8 +12,8 @@ import numpy as np
 
 from harness.btf import reader_kernels, wire
 from harness.errors import BtfFormatError
-from harness.model import Kind, StringTable, TypeTable
-from harness.model.tables import KIND_MASK, KIND_SHIFT, VLEN_MASK
+from harness.model import STANDARD, Layout, StringTable, TypeTable, split_info
+from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS
 
 
 class BtfFile(NamedTuple):
@@ -24,14 +25,15 @@ class BtfFile(NamedTuple):
         As it stands in the file; layout_off and layout_len are 0 if the header has no room for them.
     byteorder : {"little", "big"}
     types : TypeTable
-        Words in native byte order, the address of a FUNC with kind_flag as (lo32, hi32); names are the file's own
-        name_offs.
+        Words in native byte order, a trailing u64 as (lo32, hi32); names are the file's own name_offs.
     strings : StringTable
         The file's string section as it is.
     file_nbytes : int
         Length of the whole, gaps and trailing bytes included.
     path, section : str or None
         Where it came from, for errors.
+    layout : Layout
+        The one that it was read by.
     """
 
     header: wire.Header
@@ -41,6 +43,7 @@ class BtfFile(NamedTuple):
     file_nbytes: int
     path: str | None = None
     section: str = wire.SECTION
+    layout: Layout = STANDARD
 
     @property
     def types_start(self) -> int:
@@ -53,16 +56,31 @@ class BtfFile(NamedTuple):
         return self.header.hdr_len + self.header.str_off
 
     def name(self, type_id: int) -> bytes:
-        """The name of a type, bytes."""
-        return self.strings.get(int(self.types.words[self.types.start[type_id]]))
+        """The name of a type, of this file or its base, bytes."""
+        return self.strings.get(int(self.types.row(type_id)[0]))
+
+    def trailing_values(self) -> tuple[np.ndarray, np.ndarray]:
+        """The field that kind_flag adds to a row, where there is one: (type_ids, values), int64 and uint64."""
+        columns = self.layout.columns
+        n_words = columns.trailing_words[self.types.kind()] * self.types.kind_flag()
+        rows = np.flatnonzero(n_words)
+        end = self.types.start[2:][rows]
+        low = self.types.words[end - n_words[rows]].astype(np.uint64)
+        high = np.where(n_words[rows] == 2, self.types.words[end - 1], 0).astype(np.uint64)
+        return self.types.first_id + rows, high << np.uint64(32) | low
+
+    def word_offset(self, word: int) -> int:
+        """Byte offset of a word of the types, counted from the magic."""
+        return self.types_start + wire.WORD_NBYTES * int(word)
 
     def fault(self, message: str, offset: int) -> BtfFormatError:
         """A BtfFormatError at a byte offset of this file; the caller raises it."""
         return BtfFormatError(message, self.path, self.section, int(offset))
 
 
-def read(path: str | PathLike[str]) -> BtfFile:
-    """The BtfFile at `path`, which is raw BTF and not ELF.
+def read(path: str | PathLike[str], *, layout: Layout | Sequence[Layout] = STANDARD,
+         base: BtfFile | None = None) -> BtfFile:
+    """The BtfFile at `path`, which is raw BTF and not ELF; `layout` and `base` as for `parse`.
 
     Raises
     ------
@@ -73,11 +91,12 @@ def read(path: str | PathLike[str]) -> BtfFile:
         data = Path(path).read_bytes()
     except OSError as error:
         raise BtfFormatError(f"expected a readable file, found: {error.strerror}", path) from error
-    return parse(data, path)
+    return parse(data, path, layout=layout, base=base)
 
 
 def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None = None,
-          section: str = wire.SECTION) -> BtfFile:
+          section: str = wire.SECTION, *, layout: Layout | Sequence[Layout] = STANDARD,
+          base: BtfFile | None = None) -> BtfFile:
     """The BtfFile in `data`.
 
     Only what is needed to find every byte is checked; what the types say is left to `check`.
@@ -88,6 +107,12 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
         A whole .btf file, or the bytes of an ELF section.
     path, section : optional
         Where the bytes came from, for errors.
+    layout : Layout or list of Layout
+        What the words of a type mean. Of several, the first that fits: all types are whole, and no kind_flag is set
+        that means nothing in it; failing that, the first in which all types are whole.
+    base : BtfFile, optional
+        What these types and strings continue, as a module's BTF does the kernel's: type_ids and string offsets go on
+        where the base's end.
 
     Returns
     -------
@@ -97,11 +122,12 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
     Raises
     ------
     BtfFormatError
-        With the byte offset of the lie.
+        With the byte offset of the lie; where no layout fits, that of the one that led furthest.
 
     Source
     ------
-    Documentation/bpf/btf.rst 2 (BTF Type and String Encoding), v6.12; header of 32 bytes as in libbpf 462733ec.
+    Documentation/bpf/btf.rst 2 (BTF Type and String Encoding), v6.12; header of 32 bytes as in libbpf 462733ec; over a
+    base as libbpf's btf__new_split reads it, ba451366.
     """
     data = memoryview(data).cast("B")
     path = None if path is None else str(path)
@@ -110,28 +136,42 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
         return BtfFormatError(message, path, section, offset)
 
     header, byteorder = _header(data, fault)
-    _check_places(header, len(data), fault)
+    if base is not None and byteorder != base.byteorder:
+        raise fault(f"expected the byte order of the base, {base.byteorder} endian, found {byteorder} endian", 0)
+    _check_places(header, len(data), base is not None, fault)
 
     strings_start = header.hdr_len + header.str_off
     blob = np.frombuffer(data, np.uint8, header.str_len, strings_start).copy()
-    if blob[0] != 0:
+    if base is None and blob[0] != 0:
         raise fault(f"expected a string section that begins with NUL, found {blob[0]:#04x}", strings_start)
-    if blob[-1] != 0:
+    if len(blob) and blob[-1] != 0:
         end = strings_start + header.str_len - 1
         raise fault(f"expected a string section that ends with NUL, found {blob[-1]:#04x}", end)
+    strings = StringTable(blob, None if base is None else base.strings)
 
     types_start = header.hdr_len + header.type_off
     n_words = header.type_len // wire.WORD_NBYTES
     file_words = np.frombuffer(data, wire.prefix(byteorder) + "u4", n_words, types_start)
-    words = file_words.astype(np.uint32)
-    start = np.empty(n_words // wire.HEAD_WORDS + 2, np.int64)
-    status, n_types, at, detail = reader_kernels.find_rows(
-        words, wire.FIXED_WORDS, wire.VLEN_WORDS, byteorder == "big", start
-    )
-    if status != reader_kernels.OK:
-        raise fault(_row_message(status, n_types + 1, words, at, detail), types_start + wire.WORD_NBYTES * int(at))
-    types = TypeTable(words, start[: n_types + 2].copy())
-    return BtfFile(header, byteorder, types, StringTable(blob), len(data), path, section)
+    base_types = None if base is None else base.types
+    first_id = 1 if base is None else base.types.next_id
+    fallback, refused = None, []
+    for candidate in [layout] if isinstance(layout, Layout) else layout:
+        words = file_words.astype(np.uint32)
+        start = np.empty(n_words // HEAD_WORDS + 2, np.int64)
+        status, n_types, at, detail = reader_kernels.find_rows(words, candidate.columns, byteorder == "big", start)
+        if status != reader_kernels.OK:
+            message = _row_message(status, first_id + n_types, words, at, detail)
+            refused.append((int(at), message))
+            continue
+        types = TypeTable(words, start[: n_types + 2].copy(), base_types)
+        file = BtfFile(header, byteorder, types, strings, len(data), path, section, candidate)
+        if isinstance(layout, Layout) or candidate.columns.kind_flag[types.kind()[types.kind_flag()]].all():
+            return file
+        fallback = fallback or file
+    if fallback is None:
+        at, message = max(refused, key=lambda one: one[0])
+        raise fault(message, types_start + wire.WORD_NBYTES * at)
+    return fallback
 
 
 def _header(data, fault):
@@ -166,8 +206,8 @@ def _header(data, fault):
     return header, byteorder
 
 
-def _check_places(header, file_nbytes, fault):
-    """Every section is inside the file, aligned, and apart from the others."""
+def _check_places(header, file_nbytes, has_base, fault):
+    """Every section is inside the file, aligned, and apart from the others; there are strings, if only in a base."""
     field_off = wire.HEADER_FIELD_OFF
     room = file_nbytes - header.hdr_len
     places = []
@@ -185,7 +225,7 @@ def _check_places(header, file_nbytes, fault):
             raise fault(found, field_off[f"{name}_len"])
         if nbytes:
             places.append((off, off + nbytes, name))
-    if header.str_len == 0:
+    if header.str_len == 0 and not has_base:
         raise fault("expected a string section of at least one byte, found str_len 0", field_off["str_len"])
     places.sort()
     for (_, stop, before), (off, _, name) in zip(places, places[1:], strict=False):
@@ -196,10 +236,9 @@ def _check_places(header, file_nbytes, fault):
 
 def _row_message(status, type_id, words, at, detail):
     if status == reader_kernels.HEAD_CUT:
-        return f"[{type_id}]: expected {wire.HEAD_WORDS} words, found the end of the types after {detail}"
+        return f"[{type_id}]: expected {HEAD_WORDS} words, found the end of the types after {detail}"
     if status == reader_kernels.KIND_UNKNOWN:
-        return f"[{type_id}]: expected kind 1 to {wire.N_KINDS - 1}, found {detail}"
-    info = int(words[at + wire.INFO_WORD])
-    kind, vlen = Kind(info >> KIND_SHIFT & KIND_MASK), info & VLEN_MASK
+        return f"[{type_id}]: expected kind 1 to {N_KINDS - 1}, found {detail}"
+    kind, vlen, _ = split_info(words[at + INFO_WORD])
     left = len(words) - at
     return f"[{type_id}] {kind.name}: expected {detail} words for vlen {vlen}, found the end of the types after {left}"

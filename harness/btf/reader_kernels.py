@@ -5,30 +5,26 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import njit
-from harness.btf.wire import BTF_FUNC_WORDS
-from harness.model import Kind
-from harness.model.tables import KFLAG_SHIFT, KIND_MASK, KIND_SHIFT, VLEN_MASK
+from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS
+from harness.model.layout_kernels import kind_of, row_words_of, trailing_words_of
 
 OK = 0
 HEAD_CUT = 1
 KIND_UNKNOWN = 2
 BODY_CUT = 3
 
-FUNC = int(Kind.FUNC)
-N_KINDS = len(Kind)
-
 
 @njit
-def find_rows(words, fixed_words, vlen_words, swap_addr, start):
-    """Find the start of each type, and bring the two words of a FUNC's address in order.
+def find_rows(words, columns, swap, start):
+    """Find the start of each type, and bring the two words of each trailing u64 in order.
 
     Parameters
     ----------
     words : uint32 (words,)
-        The type section in native byte order. Big-endian addresses are exchanged in place.
-    fixed_words, vlen_words : int64 (kinds,)
-        Columns of wire.KIND_LAYOUT.
-    swap_addr : bool
+        The type section in native byte order. The halves of big-endian u64s are exchanged in place.
+    columns : Columns
+        Of the layout.
+    swap : bool
         The file is big endian: the high half of a u64 comes first.
     start : int64 (at least words // 3 + 2,)
         Filled in place as in TypeTable: void, the types, and the end.
@@ -36,7 +32,7 @@ def find_rows(words, fixed_words, vlen_words, swap_addr, start):
     Returns
     -------
     status, n_types, at, detail : int
-        On a fault `at` is the word index of the type with id n_types + 1.
+        On a fault `at` is the word index of the type after `n_types` others.
     """
     start[0] = 0
     start[1] = 0
@@ -44,23 +40,20 @@ def find_rows(words, fixed_words, vlen_words, swap_addr, start):
     at = np.int64(0)
     stop = np.int64(len(words))
     while at < stop:
-        if stop - at < 3:
+        if stop - at < HEAD_WORDS:
             return HEAD_CUT, n_types, at, stop - at
-        info = np.int64(words[at + 1])
-        kind = (info >> KIND_SHIFT) & KIND_MASK
+        info = words[at + INFO_WORD]
+        kind = kind_of(info)
         if kind < 1 or kind >= N_KINDS:
             return KIND_UNKNOWN, n_types, at, kind
-        row_words = 3 + fixed_words[kind] + vlen_words[kind] * (info & VLEN_MASK)
-        has_addr = kind == FUNC and (info >> KFLAG_SHIFT) != 0
-        if has_addr:
-            row_words += BTF_FUNC_WORDS
+        row_words = row_words_of(columns, info)
         if row_words > stop - at:
             return BODY_CUT, n_types, at, row_words
-        if has_addr and swap_addr:
-            high = words[at + 3]
-            words[at + 3] = words[at + 4]
-            words[at + 4] = high
         at += row_words
+        if swap and trailing_words_of(columns, info) == 2:
+            high = words[at - 2]
+            words[at - 2] = words[at - 1]
+            words[at - 1] = high
         n_types += 1
         start[n_types + 1] = at
     return OK, n_types, at, 0

@@ -1,8 +1,8 @@
 """The BTF wire format as numbers: one home for each constant.
 
 Source: Documentation/bpf/btf.rst and include/uapi/linux/btf.h, v6.12; the 32-byte header, the 24-bit vlen and the
-7-bit kind as in libbpf 462733ec and 9801e029 (2026). The kinds themselves are `harness.model.Kind`, and the masks of
-the info word are in `harness.model.tables`, because the table's rows have the same info word.
+7-bit kind as in libbpf 462733ec and 9801e029 (2026). The kinds and what words they have are in `harness.model`, because
+the rows of its tables have the same words.
 """
 
 from __future__ import annotations
@@ -10,8 +10,6 @@ from __future__ import annotations
 import struct
 from enum import IntEnum, IntFlag
 from typing import NamedTuple
-
-import numpy as np
 
 from harness.model import Kind
 
@@ -28,14 +26,7 @@ SECTION = ".BTF"
 ALIGN = 4
 """type_off and layout_off, counted from the header's end, are multiples of this."""
 
-# btf.rst 2.2 (Type Encoding): struct btf_type is name_off, info, size or type
-HEAD_WORDS = 3
 WORD_NBYTES = 4
-INFO_WORD = 1
-SIZE_TYPE_WORD = 2
-
-N_KINDS = len(Kind)
-"""Kinds are 1 .. N_KINDS - 1. Kind 0 is void, which is never stored."""
 
 # Limits that only the kernel and older readers set (btf.h); files beyond them are well formed.
 MAX_TYPE = 0x000FFFFF
@@ -86,9 +77,6 @@ WHOLE = 0xFFFFFFFF
 BIT_OFFSET_MASK = 0x00FFFFFF
 BITFIELD_SIZE_SHIFT = 24
 
-BTF_FUNC_WORDS = 2
-"""struct btf_func { __u64 addr; } after a FUNC with kind_flag, the form proposed in 2023; in no btf.rst."""
-
 
 class Name(IntEnum):
     """What a kind asks of its own name_off."""
@@ -99,77 +87,13 @@ class Name(IntEnum):
     IDENTIFIER = 3
 
 
-NO_TYPE_WORD = -1
-"""entry_type_word of kinds whose entries refer to no type."""
-
-
-class KindLayout(NamedTuple):
-    """What follows the three words of a kind's header, and what its header may say.
-
-    Attributes
-    ----------
-    fixed_words : int
-        Words that every type of the kind has.
-    vlen_words : int
-        Words per member, enumerator, parameter or variable; 0 where vlen does not count any.
-    entry_name : bool
-        The first word of each of these is a name_off.
-    entry_type_word : int
-        Which of their words is a type_id, or NO_TYPE_WORD.
-    size_type_is_id : bool
-        The third header word is a type_id.
-    name : Name
-    kind_flag : bool
-        kind_flag may be 1.
-    """
-
-    fixed_words: int = 0
-    vlen_words: int = 0
-    entry_name: bool = False
-    entry_type_word: int = NO_TYPE_WORD
-    size_type_is_id: bool = False
-    name: Name = Name.NONE
-    kind_flag: bool = False
-
-
-KIND_LAYOUT = {
-    Kind.VOID: KindLayout(),
-    Kind.INT: KindLayout(fixed_words=1, name=Name.REQUIRED),
-    Kind.PTR: KindLayout(size_type_is_id=True),
-    Kind.ARRAY: KindLayout(fixed_words=3),
-    Kind.STRUCT: KindLayout(vlen_words=3, entry_name=True, entry_type_word=1, name=Name.OPTIONAL, kind_flag=True),
-    Kind.UNION: KindLayout(vlen_words=3, entry_name=True, entry_type_word=1, name=Name.OPTIONAL, kind_flag=True),
-    Kind.ENUM: KindLayout(vlen_words=2, entry_name=True, name=Name.OPTIONAL, kind_flag=True),
-    Kind.FWD: KindLayout(name=Name.REQUIRED, kind_flag=True),
-    Kind.TYPEDEF: KindLayout(size_type_is_id=True, name=Name.REQUIRED),
-    Kind.VOLATILE: KindLayout(size_type_is_id=True),
-    Kind.CONST: KindLayout(size_type_is_id=True),
-    Kind.RESTRICT: KindLayout(size_type_is_id=True),
-    # kind_flag is refused by kernels (btf.rst 2.2.12); here it announces BTF_FUNC_WORDS more
-    Kind.FUNC: KindLayout(size_type_is_id=True, name=Name.IDENTIFIER, kind_flag=True),
-    Kind.FUNC_PROTO: KindLayout(vlen_words=2, entry_name=True, entry_type_word=1, size_type_is_id=True),
-    Kind.VAR: KindLayout(fixed_words=1, size_type_is_id=True, name=Name.REQUIRED),
-    Kind.DATASEC: KindLayout(vlen_words=3, entry_type_word=0, name=Name.REQUIRED),
-    Kind.FLOAT: KindLayout(name=Name.REQUIRED),
-    # kind_flag 1 is a raw attribute since v6.15 (32bda801) for both tags
-    Kind.DECL_TAG: KindLayout(fixed_words=1, size_type_is_id=True, name=Name.REQUIRED, kind_flag=True),
-    Kind.TYPE_TAG: KindLayout(size_type_is_id=True, name=Name.REQUIRED, kind_flag=True),
-    Kind.ENUM64: KindLayout(vlen_words=3, entry_name=True, name=Name.OPTIONAL, kind_flag=True),
+NAME_RULES = {
+    **dict.fromkeys((Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64), Name.OPTIONAL),
+    **dict.fromkeys((Kind.INT, Kind.FWD, Kind.TYPEDEF, Kind.VAR, Kind.DATASEC, Kind.FLOAT, Kind.DECL_TAG,
+                     Kind.TYPE_TAG), Name.REQUIRED),
+    Kind.FUNC: Name.IDENTIFIER,
 }
-
-
-def column(field):
-    """One field of KIND_LAYOUT by kind, int64 (kinds,): the form in which kernels read it."""
-    return np.array([int(getattr(KIND_LAYOUT[kind], field)) for kind in Kind], np.int64)
-
-
-FIXED_WORDS = column("fixed_words")
-VLEN_WORDS = column("vlen_words")
-ENTRY_NAME = column("entry_name")
-ENTRY_TYPE_WORD = column("entry_type_word")
-SIZE_TYPE_IS_ID = column("size_type_is_id")
-NAME = column("name")
-KIND_FLAG = column("kind_flag")
+"""By kind; Name.NONE for the others."""
 
 
 class Header(NamedTuple):

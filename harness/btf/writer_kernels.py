@@ -7,9 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.accelerate import inline, njit
-from harness.btf.wire import BTF_FUNC_WORDS
-from harness.model import Kind
-from harness.model.tables import KFLAG_SHIFT, KIND_MASK, KIND_SHIFT, VLEN_MASK
+from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS, NO_WORD
+from harness.model.layout_kernels import kind_of, row_words_of, trailing_words_of, vlen_of
 
 OK = 0
 ROW_SHORT = 1
@@ -18,9 +17,6 @@ ROW_LENGTH = 3
 NAME_PAST_END = 4
 STRINGS_FULL = 5
 STRINGS_TOO_LONG = 6
-
-FUNC = int(Kind.FUNC)
-N_KINDS = len(Kind)
 
 EMPTY = -1
 """A free slot of the hash table."""
@@ -37,11 +33,11 @@ class Interned(NamedTuple):
     Attributes
     ----------
     new_off : uint32 (blob,)
-        Offset in the new section by offset in the blob; 0 is "not met yet", or the empty string.
+        Offset of the string in the file by offset in the blob; 0 is "not met yet", or the empty string.
     slot : int32 (slots,)
         Open-addressed hash table, a power of two long: string id or EMPTY.
     blob_off, nbytes, off, digest : int64 (strings,)
-        Where the string is in the blob, its length without NUL, its new offset, its hash.
+        Where the string is in the blob, its length without NUL, its place in the new section, its hash.
     """
 
     new_off: np.ndarray
@@ -84,17 +80,19 @@ def find_string(blob, name, interned, n_strings):
 
 
 @njit
-def encode_rows(words, start, blob, fixed_words, vlen_words, entry_name, swap_addr, max_section, interned, out):
+def encode_rows(words, start, blob, first_off, columns, swap, max_section, interned, out):
     """Copy all rows with names replaced by offsets into the new string section.
 
     Parameters
     ----------
     words, start, blob
         Of the TypeTable and the StringTable; the blob ends with NUL and `start` is valid for `words`.
-    fixed_words, vlen_words, entry_name : int64 (kinds,)
-        Columns of wire.KIND_LAYOUT.
-    swap_addr : bool
-        Exchange the halves of a FUNC's address: file byte order is big endian.
+    first_off : int
+        Offset of the blob's first byte, and of the new section's. Names below it are a base's and stay as they are.
+    columns : Columns
+        Of the layout.
+    swap : bool
+        Exchange the halves of trailing u64s: file byte order is big endian.
     max_section : int
         Largest length of the string section.
     interned : Interned
@@ -104,50 +102,50 @@ def encode_rows(words, start, blob, fixed_words, vlen_words, entry_name, swap_ad
 
     Returns
     -------
-    status, type_id, detail, n_strings, section_nbytes : int
+    status, row, detail, n_strings, section_nbytes : int
+        Rows count from 1.
     """
     n_strings = np.int64(0)
-    section_nbytes = np.int64(1)  # the empty string
-    for type_id in range(1, len(start) - 1):
-        begin = start[type_id]
-        row_words = start[type_id + 1] - begin
-        if row_words < 3:
-            return ROW_SHORT, type_id, row_words, n_strings, section_nbytes
-        info = np.int64(words[begin + 1])
-        kind = (info >> KIND_SHIFT) & KIND_MASK
-        vlen = info & VLEN_MASK
+    section_nbytes = np.int64(1 if first_off == 0 else 0)  # the empty string is the first, a base's if there is one
+    for row in range(1, len(start) - 1):
+        begin = start[row]
+        row_words = start[row + 1] - begin
+        if row_words < HEAD_WORDS:
+            return ROW_SHORT, row, row_words, n_strings, section_nbytes
+        info = words[begin + INFO_WORD]
+        kind = kind_of(info)
         if kind < 1 or kind >= N_KINDS:
-            return KIND_UNKNOWN, type_id, kind, n_strings, section_nbytes
-        body_words = fixed_words[kind] + vlen_words[kind] * vlen
-        has_addr = kind == FUNC and (info >> KFLAG_SHIFT) != 0
-        if has_addr:
-            body_words += BTF_FUNC_WORDS
-        if row_words != 3 + body_words:
-            return ROW_LENGTH, type_id, 3 + body_words, n_strings, section_nbytes
+            return KIND_UNKNOWN, row, kind, n_strings, section_nbytes
+        expected = row_words_of(columns, info)
+        if row_words != expected:
+            return ROW_LENGTH, row, expected, n_strings, section_nbytes
         for at in range(begin, begin + row_words):
             out[at] = words[at]
-        if has_addr and swap_addr:
-            out[begin + 3] = words[begin + 4]
-            out[begin + 4] = words[begin + 3]
+        if swap and trailing_words_of(columns, info) == 2:
+            out[begin + row_words - 2] = words[begin + row_words - 1]
+            out[begin + row_words - 1] = words[begin + row_words - 2]
         n_names = np.int64(1)
-        if entry_name[kind] != 0:
-            n_names += vlen
+        first_name = begin + HEAD_WORDS + columns.fixed_words[kind] + columns.entry_name_word[kind]
+        if columns.entry_name_word[kind] != NO_WORD:
+            n_names += vlen_of(info)
         for i in range(n_names):
             at = begin
             if i > 0:
-                at = begin + 3 + (i - 1) * vlen_words[kind]
-            name = np.int64(words[at])
+                at = first_name + (i - 1) * columns.entry_words[kind]
+            name = np.int64(words[at]) - first_off
+            if name < 0:
+                continue
             if name >= len(blob):
-                return NAME_PAST_END, type_id, name, n_strings, section_nbytes
+                return NAME_PAST_END, row, name + first_off, n_strings, section_nbytes
             new_off = np.int64(interned.new_off[name])
             if new_off == 0 and blob[name] != 0:
                 string_id, nbytes, digest, place = find_string(blob, name, interned, n_strings)
                 if string_id == n_strings:
                     # at most half full, so that a search always ends
                     if 2 * (n_strings + 1) > len(interned.slot):
-                        return STRINGS_FULL, type_id, n_strings, n_strings, section_nbytes
+                        return STRINGS_FULL, row, n_strings, n_strings, section_nbytes
                     if section_nbytes + nbytes + 1 > max_section:
-                        return STRINGS_TOO_LONG, type_id, section_nbytes, n_strings, section_nbytes
+                        return STRINGS_TOO_LONG, row, section_nbytes, n_strings, section_nbytes
                     interned.slot[place] = string_id
                     interned.blob_off[string_id] = name
                     interned.nbytes[string_id] = nbytes
@@ -155,7 +153,7 @@ def encode_rows(words, start, blob, fixed_words, vlen_words, entry_name, swap_ad
                     interned.digest[string_id] = digest
                     n_strings += 1
                     section_nbytes += nbytes + 1
-                new_off = interned.off[string_id]
+                new_off = first_off + interned.off[string_id]
                 interned.new_off[name] = new_off
             out[at] = np.uint32(new_off)
     return OK, 0, 0, n_strings, section_nbytes

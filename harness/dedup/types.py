@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.dedup import types_kernels as tk
 from harness.errors import EncodeError
-from harness.model import Kind, TypeTable
+from harness.model import StringTable, TypeTable, split_info
 
 HASH_ROWS = 1 << 18
 """Rows that a thread hashes at a time."""
@@ -21,24 +21,77 @@ class Dedup(NamedTuple):
     Attributes
     ----------
     types : TypeTable
-        The canonical rows in the order of the input, their references renumbered.
-    id_map : uint32 (n_types + 1,)
-        New type_id of each old one.
+        The canonical rows in the order of the input, their references renumbered; over the base, if there was one.
+    id_map : uint32 (next_id,)
+        New type_id of each old one. A base's types keep theirs, but for a forward declaration that found its definition
+        behind the base: that is what references to it become.
     """
 
     types: TypeTable
     id_map: np.ndarray
 
 
-def dedup_types(types, strings=None, *, in_place=False, threads=1, progress=None):
-    """Merge the rows of a table that say the same.
+class FrozenBase(NamedTuple):
+    """Types and strings that other tables continue, and an index of them. All its arrays are read-only.
+
+    Made once by `freeze`; processes forked afterwards share it.
+
+    Attributes
+    ----------
+    types : TypeTable
+    strings : StringTable
+    index : types_kernels.Base
+    """
+
+    types: TypeTable
+    strings: StringTable
+    index: tk.Base
+
+
+def freeze(types, strings):
+    """A FrozenBase of deduplicated types.
 
     Parameters
     ----------
     types : TypeTable
-        Units laid one after the other; equal names must have equal offsets.
+        With no base of its own, and with references inside itself. Copied.
+    strings : StringTable
+        What its names are offsets into. Copied.
+
+    Raises
+    ------
+    EncodeError
+        A reference past the table.
+    """
+    n = types.n_types
+    slots = _slots(n)
+    index = tk.Base(
+        np.array(types.words, np.uint32),
+        np.array(types.start, np.int64),
+        *(np.zeros(size, np.uint32) for size in (n + 1, slots, n + 1, slots, n + 1)),
+    )
+    bad = tk.hash_rows(index.words, index.start, 1, n + 1, n + 1, index.hashes)
+    if bad:
+        raise EncodeError(_outside(n, bad))
+    tk.index_base(index)
+    blob = strings.blob.copy()
+    for array in (*index, blob):
+        array.setflags(write=False)
+    return FrozenBase(TypeTable(index.words, index.start), StringTable(blob), index)
+
+
+def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, progress=None):
+    """Merge the rows of a table that say the same, or the same as a base.
+
+    Parameters
+    ----------
+    types : TypeTable
+        Units laid one after the other; equal names must have equal offsets, a base's included.
     strings : StringTable, optional
         Only to name the type at fault in an error.
+    base : FrozenBase, optional
+        What `types` continues: its type_ids go on from the base's, and its rows may refer to the base's. It is not
+        changed.
     in_place : bool
         Whether the words of `types` may be overwritten; they are as large as the rest of the process.
     threads : int
@@ -53,18 +106,26 @@ def dedup_types(types, strings=None, *, in_place=False, threads=1, progress=None
     Raises
     ------
     EncodeError
-        A reference past the table, or references that never reach a struct, union or typedef (a const of itself).
+        A reference past the table, or references that never reach a struct, union or typedef (a const of itself); a
+        table that does not go on where the base ends.
 
     Notes
     -----
     The passes are those of libbpf (src/btf.c, v1.8 development): primitives; structs, unions and typedefs by graph
     equivalence with a hypothetical map; forward declarations; references bottom up; compaction. What is mended, not
     copied: the fallback for types that a compiler emits twice in one unit compares the elements of two arrays, which
-    libbpf since v1.6 compares with themselves. Candidates are tried youngest first. libbpf's order is that within one
-    size of its hash table and reverses when the table grows, so where a forward declaration has several definitions
-    its choice is one of chance and ours need not be the same.
+    libbpf since v1.6 compares with themselves. Candidates are tried youngest first, and a base's last. libbpf's order
+    is that within one size of its hash table and reverses when the table grows, so where a forward declaration has
+    several definitions its choice is one of chance and ours need not be the same.
+
+    A base's types are canonical whatever they say. A type that equals one of them only if a forward declaration there
+    were the definition that comes here is kept.
     """
+    n_before = 0 if base is None else base.types.n_types
+    if types.first_id != n_before + 1:
+        raise EncodeError(f"expected types that go on after type {n_before}, found the first to be {types.first_id}")
     n = types.n_types
+    n_ids = types.next_id
     words = types.words if in_place else types.words.copy()
     start = types.start
     steps = 6
@@ -77,34 +138,45 @@ def dedup_types(types, strings=None, *, in_place=False, threads=1, progress=None
     hashes = np.empty(n + 1, np.uint32)
     runs = [(a, min(a + HASH_ROWS, n + 1)) for a in range(1, n + 1, HASH_ROWS)]
     with ThreadPoolExecutor(max(1, threads)) as executor:
-        for fault in executor.map(lambda run: tk.hash_rows(words, start, run[0], run[1], hashes), runs):
-            if fault:
-                raise EncodeError(f"expected references to the types 0 to {n}, found another in type {fault}")
+        for bad in executor.map(lambda run: tk.hash_rows(words, start, run[0], run[1], n_ids, hashes), runs):
+            if bad:
+                raise EncodeError(_outside(n_ids - 1, n_before + bad))
     step(1)
-    canon = np.zeros(n + 1, np.uint32)
     # the pages of what is only sized for the worst case are never touched, so they cost nothing
-    slots = 1 << max(8, int(n // 8).bit_length())
-    heads = np.zeros(slots, np.uint32)
-    chain = np.empty(n + 1, np.uint32)
-    tk.dedup_primitives(words, start, hashes, canon, heads, chain)
+    own = tk.Own(words, start, hashes, np.zeros(_slots(n), np.uint32), np.empty(n + 1, np.uint32))
+    index = None if base is None else base.index
+    canon = np.zeros(n_ids, np.uint32)
+    canon[: n_before + 1] = np.arange(n_before + 1)
+    tk.dedup_primitives(own, index, canon)
     step(2)
-    hypot = np.zeros(n + 1, np.uint32)
-    trail = np.empty(n + 1, np.uint32)
-    stack = np.empty(2 * (len(words) + 2), np.uint32)
+    hypot = np.zeros(n_ids, np.uint32)
+    trail = np.empty(n_ids, np.uint32)
+    n_words = len(words) + (0 if base is None else len(base.types.words))
+    stack = np.empty(2 * (n_words + 2), np.uint32)
     twins = np.empty(3 * tk.TWIN_STACK, np.int64)
-    tk.dedup_structs(words, start, hashes, canon, heads, chain, hypot, trail, stack, twins)
+    tk.dedup_structs(own, index, canon, hypot, trail, stack, twins)
     step(3)
-    tk.resolve_forwards(words, start, hashes, canon, heads, chain)
+    tk.resolve_forwards(own, index, canon)
     step(4)
-    fault = tk.dedup_references(words, start, hashes, canon, heads, chain, hypot, stack)
-    if fault:
-        row = types.row(fault)
+    looped = tk.dedup_references(own, index, canon, hypot, stack)
+    if looped:
+        row = types.row(looped)
         name = strings.get(int(row[0])).decode(errors="replace") if strings is not None else ""
-        kind = Kind(int(row[1]) >> 24 & 0x7F).name
-        raise EncodeError(f"expected references that end, found a cycle through {kind} {name!r} (type {fault})")
+        kind, _, _ = split_info(row[1])
+        raise EncodeError(f"expected references that end, found a cycle through {kind.name} {name!r} (type {looped})")
     step(5)
-    new_id, n_canonical, n_words = tk.number_canonical(words, start, canon, hypot)
-    out = TypeTable(np.empty(n_words, np.uint32), np.empty(n_canonical + 2, np.int64))
-    tk.compact(words, start, canon, new_id, out.words, out.start)
+    new_id, n_canonical, n_words = tk.number_canonical(start, n_before, canon, hypot)
+    out = TypeTable(np.empty(n_words, np.uint32), np.empty(n_canonical + 2, np.int64),
+                    None if base is None else base.types)
+    tk.compact(words, start, n_before, canon, new_id, out.words, out.start)
     step(6)
     return Dedup(out, new_id)
+
+
+def _slots(n):
+    """Slots of a hash table of `n` types, a power of two."""
+    return 1 << max(8, int(n // 8).bit_length())
+
+
+def _outside(last_id, type_id):
+    return f"expected references to the types 0 to {last_id}, found another in type {type_id}"

@@ -1,11 +1,14 @@
 """Compiled passes of dedup over flat arrays.
 
-words, start   the TypeTable; names are compared as numbers
-hashes         uint32 (types + 1,): hash of what a row says, references left out
-canon          uint32 (types + 1,): type_id this one stands for, itself if canonical, 0 while unknown
-heads, chain   hash table of canonical types: newest type_id of a bucket, next older one by type_id; 0 ends
-hypot, trail   hypothetical map of one equivalence check (canonical side -> candidate side), and its keys
+own            the table that is deduplicated and what is known of it: Own
+base           a frozen table that it continues: Base, or None; each pass is compiled for either, so none costs nothing
+canon          uint32 (all types,): type_id this one stands for, itself if canonical, 0 while unknown. Of the base, too:
+               its types are canonical, but a forward declaration may find its definition in `own`
+hypot, trail   uint32 (all types,): hypothetical map of one equivalence check (canonical side -> candidate side), and
+               its keys
 stack          worklist, pairs of type_ids
+
+Names are compared as numbers, and type_ids count on from the base's. "All types" are void, the base's and `own`'s.
 
 No recursion: the depth of a type graph is the input's choice. A check that must hold for all parts of a graph is a
 worklist that stops at the first part that does not.
@@ -13,10 +16,13 @@ worklist that stops at the first part that does not.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.model.kinds import Kind
+from harness.model.layout_kernels import declared_kind_of, kind_of, n_references, reference_word, vlen_of
 
 INT = int(Kind.INT)
 ARRAY = int(Kind.ARRAY)
@@ -34,6 +40,9 @@ ENUM64 = int(Kind.ENUM64)
 
 IN_PROGRESS = np.uint32(0xFFFFFFFF)
 
+HASH_SEED = np.uint32(0x811C9DC5)
+NAME_SEED = np.uint32(7)
+
 TWIN_DEPTH = 16
 """How deep the fallback looks into types that a compiler emitted twice (libbpf 5ee9fbf7)."""
 
@@ -42,14 +51,44 @@ TWIN_STEPS = 1 << 16
 """Bounds of one such look; both are far above what compilers cause, and make a hostile graph cost a bounded time."""
 
 
-@inline
-def kind_of(info):
-    return np.int64((info >> np.uint32(24)) & np.uint32(0x7F))
+class Own(NamedTuple):
+    """The table that is deduplicated; its k-th row, from 1, has type_id k + the number of the base's types.
+
+    Attributes
+    ----------
+    words, start
+        Of the TypeTable.
+    hashes : uint32 (types + 1,)
+        By k: hash of what a row says, references left out.
+    heads, chain : uint32 (slots,), (types + 1,)
+        Hash table of canonical types: newest type_id of a bucket, next older one by k; 0 ends.
+    """
+
+    words: np.ndarray
+    start: np.ndarray
+    hashes: np.ndarray
+    heads: np.ndarray
+    chain: np.ndarray
 
 
-@inline
-def vlen_of(info):
-    return np.int64(info & np.uint32(0xFFFFFF))
+class Base(NamedTuple):
+    """A table that others continue, with an index of all its types. No pass changes it.
+
+    Attributes
+    ----------
+    words, start, hashes, heads, chain
+        As in Own. The hash of a type that is merged as a reference is one of all its words.
+    name_heads, name_chain : uint32
+        The same for structs and unions by name.
+    """
+
+    words: np.ndarray
+    start: np.ndarray
+    hashes: np.ndarray
+    heads: np.ndarray
+    chain: np.ndarray
+    name_heads: np.ndarray
+    name_chain: np.ndarray
 
 
 @inline
@@ -60,47 +99,111 @@ def mix(h, value):
 
 
 @inline
-def reference_at(words, w, kind, k):
-    """Index in `words` of the k-th reference of a row that is no struct, or -1 behind the last."""
-    if kind == ARRAY:
-        return w + 3 + k if k < 2 else np.int64(-1)
-    if kind == FUNC_PROTO:
-        if k == 0:
-            return w + 2
-        return w + 2 + 2 * k if k <= vlen_of(words[w + 1]) else np.int64(-1)
-    return w + 2 if k == 0 else np.int64(-1)
+def n_before(base):
+    """Number of types that come before `own`'s."""
+    if base is None:
+        return np.int64(0)
+    return np.int64(len(base.start) - 2)
+
+
+@inline
+def row(own, base, i):
+    """The array that the words of type `i` are in, and where there they begin."""
+    if base is None:
+        return own.words, own.start[i]
+    n = n_before(base)
+    if i <= n:
+        return base.words, base.start[i]
+    return own.words, own.start[i - n]
+
+
+@inline
+def length(own, base, i):
+    """Words of type `i`."""
+    if base is None:
+        return own.start[i + 1] - own.start[i]
+    n = n_before(base)
+    if i <= n:
+        return base.start[i + 1] - base.start[i]
+    return own.start[i - n + 1] - own.start[i - n]
+
+
+@inline
+def hash_of(own, base, i):
+    """Hash of type `i`."""
+    if base is None:
+        return own.hashes[i]
+    n = n_before(base)
+    if i <= n:
+        return base.hashes[i]
+    return own.hashes[i - n]
+
+
+@inline
+def base_candidate(base, h):
+    """The base's newest type whose hash may be `h`, or 0."""
+    return np.int64(base.heads[h & np.uint32(len(base.heads) - 1)])
+
+
+@inline
+def first_candidate(own, base, h):
+    """The newest canonical type whose hash may be `h`, or 0: `own`'s come before the base's."""
+    j = np.int64(own.heads[h & np.uint32(len(own.heads) - 1)])
+    if base is None:
+        return j
+    return j if j != 0 else base_candidate(base, h)
+
+
+@inline
+def next_candidate(own, base, h, j):
+    """The canonical type after `j` whose hash may be `h`, or 0."""
+    if base is None:
+        return np.int64(own.chain[j])
+    n = n_before(base)
+    if j <= n:
+        return np.int64(base.chain[j])
+    older = np.int64(own.chain[j - n])
+    return older if older != 0 else base_candidate(base, h)
+
+
+@inline
+def enter(heads, chain, h, k, type_id):
+    """Put a type at the head of its bucket; `chain` is by k."""
+    at = h & np.uint32(len(heads) - 1)
+    chain[k] = heads[at]
+    heads[at] = np.uint32(type_id)
+
+
+@inline
+def is_leaf(kind):
+    """Whether a type of this kind refers to no other and is merged: INT, FLOAT, FWD, ENUM, ENUM64."""
+    return kind == INT or kind == FLOAT or kind == FWD or kind == ENUM or kind == ENUM64
+
+
+@inline
+def hash_words(words, w, n):
+    """Hash of `n` words."""
+    h = HASH_SEED
+    for m in range(n):
+        h = mix(h, words[w + m])
+    return h
 
 
 @njit
-def hash_rows(words, start, first, last, hashes):
+def hash_rows(words, start, first, last, n_ids, hashes):
     """Hash the rows [first, last): what two rows must share to be the same, or to become it.
 
     Enums by name alone, so that a forward enum meets the full one; structs without the types of their members.
-    Returns 0, or the first type that refers past the table: every later pass relies on there being none.
+    Returns 0, or the first row that refers to `n_ids` or above: every later pass relies on there being none.
     """
-    n = len(start) - 2
-    for i in range(first, last):
-        w = start[i]
+    for k in range(first, last):
+        w = start[k]
         info = words[w + 1]
         kind = kind_of(info)
-        if kind == STRUCT or kind == UNION:
-            for m in range(vlen_of(info)):
-                if words[w + 4 + 3 * m] > n:
-                    return np.int64(i)
-        elif kind == DATASEC:
-            for m in range(vlen_of(info)):
-                if words[w + 3 + 3 * m] > n:
-                    return np.int64(i)
-        elif not (kind == INT or kind == FLOAT or kind == FWD or kind == ENUM or kind == ENUM64):
-            k = np.int64(0)
-            while True:
-                at = reference_at(words, w, kind, k)
-                if at < 0:
-                    break
-                if words[at] > n:
-                    return np.int64(i)
-                k += 1
-        h = mix(np.uint32(0x811C9DC5), words[w])
+        for r in range(n_references(info)):
+            if words[w + reference_word(kind, r)] >= n_ids:
+                return np.int64(k)
+        h = mix(HASH_SEED, words[w])
         if kind == STRUCT or kind == UNION:
             h = mix(h, info)
             h = mix(h, words[w + 2])
@@ -119,81 +222,91 @@ def hash_rows(words, start, first, last, hashes):
         elif kind == FWD or kind == FLOAT:
             h = mix(h, info)
             h = mix(h, words[w + 2])
-        hashes[i] = h
+        hashes[k] = h
     return np.int64(0)
 
 
+@njit
+def index_base(base):
+    """Enter all types of a base that others may be merged with; its `hashes` are those of hash_rows before."""
+    for i in range(1, len(base.start) - 1):
+        w = base.start[i]
+        kind = kind_of(base.words[w + 1])
+        if kind == VAR or kind == DATASEC:
+            continue
+        if kind == STRUCT or kind == UNION:
+            enter(base.name_heads, base.name_chain, mix(NAME_SEED, base.words[w]), i, i)
+        elif kind != TYPEDEF and not is_leaf(kind):
+            base.hashes[i] = hash_words(base.words, w, base.start[i + 1] - w)
+        enter(base.heads, base.chain, base.hashes[i], i, i)
+
+
 @inline
-def same_words(words, a, b, n):
+def same_words(v_words, v, w_words, w, n):
     for k in range(n):
-        if words[a + k] != words[b + k]:
+        if v_words[v + k] != w_words[w + k]:
             return False
     return True
 
 
 @inline
-def same_enum(words, start, i, j):
-    n = start[i + 1] - start[i]
-    return n == start[j + 1] - start[j] and same_words(words, start[i], start[j], n)
+def same_row(own, base, i, j):
+    """Whether two types are equal word by word."""
+    v_words, v = row(own, base, i)
+    w_words, w = row(own, base, j)
+    n = length(own, base, i)
+    return n == length(own, base, j) and same_words(v_words, v, w_words, w, n)
 
 
 @inline
-def compatible_enum(words, start, i, j):
+def compatible_enum(own, base, i, j):
     """Equal enums, or two of one name of which at least one is a forward declaration (btf.rst 2.2.6: vlen 0)."""
-    a = words[start[i] + 1]
-    b = words[start[j] + 1]
-    if vlen_of(a) != 0 and vlen_of(b) != 0:
-        return same_enum(words, start, i, j)
-    k = kind_of(b)
-    return words[start[i]] == words[start[j]] and (k == ENUM or k == ENUM64)
-
-
-@inline
-def enter(heads, chain, hashes, i):
-    """Put a canonical type at the head of its bucket."""
-    at = hashes[i] & np.uint32(len(heads) - 1)
-    chain[i] = heads[at]
-    heads[at] = np.uint32(i)
+    v_words, v = row(own, base, i)
+    w_words, w = row(own, base, j)
+    info = w_words[w + 1]
+    if vlen_of(v_words[v + 1]) != 0 and vlen_of(info) != 0:
+        return same_row(own, base, i, j)
+    kind = kind_of(info)
+    return v_words[v] == w_words[w] and (kind == ENUM or kind == ENUM64)
 
 
 @njit
-def dedup_primitives(words, start, hashes, canon, heads, chain):
+def dedup_primitives(own, base, canon):
     """Types that refer to no other: INT, FLOAT, FWD, ENUM, ENUM64. VAR and DATASEC are never merged."""
-    mask = np.uint32(len(heads) - 1)
-    for i in range(1, len(start) - 1):
-        w = start[i]
-        info = words[w + 1]
+    before = n_before(base)
+    for k in range(1, len(own.start) - 1):
+        i = k + before
+        info = own.words[own.start[k] + 1]
         kind = kind_of(info)
         if kind == VAR or kind == DATASEC:
             canon[i] = i
             continue
-        if not (kind == INT or kind == FLOAT or kind == FWD or kind == ENUM or kind == ENUM64):
+        if not is_leaf(kind):
             continue
-        h = hashes[i]
+        h = own.hashes[k]
         found = np.uint32(i)
-        j = np.int64(heads[h & mask])
+        j = first_candidate(own, base, h)
         while j != 0:
-            if hashes[j] == h:
-                v = start[j]
-                other = words[v + 1]
+            if hash_of(own, base, j) == h:
+                w_words, w = row(own, base, j)
+                other = kind_of(w_words[w + 1])
                 if kind == ENUM or kind == ENUM64:
-                    k = kind_of(other)
-                    if k == ENUM or k == ENUM64:
-                        if same_enum(words, start, i, j):
+                    if other == ENUM or other == ENUM64:
+                        if same_row(own, base, i, j):
                             found = np.uint32(j)
                             break
-                        if compatible_enum(words, start, i, j):
+                        if compatible_enum(own, base, i, j):
                             if vlen_of(info) == 0:
                                 found = np.uint32(j)
                                 break
                             canon[j] = i  # a forward enum, so far its own canonical type, has found the full one
-                elif kind_of(other) == kind and same_words(words, w, v, start[i + 1] - w):
+                elif other == kind and same_words(own.words, own.start[k], w_words, w, length(own, base, i)):
                     found = np.uint32(j)
                     break
-            j = np.int64(chain[j])
+            j = next_candidate(own, base, h, j)
         canon[i] = found
         if found == i:
-            enter(heads, chain, hashes, i)
+            enter(own.heads, own.chain, h, k, i)
 
 
 @inline
@@ -207,19 +320,19 @@ def root(canon, i):
 
 
 @inline
-def shallow_equal(words, a, b):
+def shallow_equal(v_words, v, w_words, w):
     """Same struct or union but for the types of the members: name, info, size, each member's name and offset."""
-    if words[a] != words[b] or words[a + 1] != words[b + 1] or words[a + 2] != words[b + 2]:
+    if v_words[v] != w_words[w] or v_words[v + 1] != w_words[w + 1] or v_words[v + 2] != w_words[w + 2]:
         return False
-    for m in range(vlen_of(words[a + 1])):
+    for m in range(vlen_of(v_words[v + 1])):
         k = 3 + 3 * m
-        if words[a + k] != words[b + k] or words[a + k + 2] != words[b + k + 2]:
+        if v_words[v + k] != w_words[w + k] or v_words[v + k + 2] != w_words[w + k + 2]:
             return False
     return True
 
 
 @inline
-def twins(words, start, i, j, work):
+def twins(own, base, i, j, work):
     """Whether two types of one unit say the same, to a depth of TWIN_DEPTH.
 
     Compilers emit some types twice in one unit; the hypothetical map, which is one to one, would call them different.
@@ -243,86 +356,75 @@ def twins(words, start, i, j, work):
                 if a != b:
                     return False
                 break
-            v = start[a]
-            w = start[b]
-            info = words[v + 1]
+            v_words, v = row(own, base, a)
+            w_words, w = row(own, base, b)
+            info = v_words[v + 1]
             kind = kind_of(info)
-            if kind != kind_of(words[w + 1]):
+            if kind != kind_of(w_words[w + 1]):
                 return False
             if kind == ENUM or kind == ENUM64:
-                if not compatible_enum(words, start, a, b):
+                if not compatible_enum(own, base, a, b):
                     return False
                 break
-            if words[v] != words[w] or info != words[w + 1]:
+            if v_words[v] != w_words[w] or info != w_words[w + 1]:
                 return False
             if kind == INT or kind == FLOAT or kind == FWD:
-                if not same_words(words, v, w, start[a + 1] - v):
+                if not same_words(v_words, v, w_words, w, length(own, base, a)):
                     return False
-                break
-            if kind == STRUCT or kind == UNION:
-                if not shallow_equal(words, v, w):
-                    return False
-                n = vlen_of(info)
-                if sp + n > TWIN_STACK:
-                    return False
-                for m in range(n - 1, -1, -1):
-                    x = words[v + 4 + 3 * m]
-                    y = words[w + 4 + 3 * m]
-                    if x != y:
-                        work[3 * sp] = x
-                        work[3 * sp + 1] = y
-                        work[3 * sp + 2] = depth - 1
-                        sp += 1
-                break
-            if kind == FUNC_PROTO:
-                n = vlen_of(info)
-                if sp + n + 1 > TWIN_STACK:
-                    return False
-                for m in range(n - 1, -1, -1):
-                    if words[v + 3 + 2 * m] != words[w + 3 + 2 * m]:
-                        return False
-                    x = words[v + 4 + 2 * m]
-                    y = words[w + 4 + 2 * m]
-                    if x != y:
-                        work[3 * sp] = x
-                        work[3 * sp + 1] = y
-                        work[3 * sp + 2] = depth - 1
-                        sp += 1
-                if words[v + 2] != words[w + 2]:
-                    work[3 * sp] = words[v + 2]
-                    work[3 * sp + 1] = words[w + 2]
-                    work[3 * sp + 2] = depth - 1
-                    sp += 1
-                break
-            if kind == ARRAY:
-                if words[v + 5] != words[w + 5] or sp + 2 > TWIN_STACK:
-                    return False
-                for k in range(3, 5):
-                    if words[v + k] != words[w + k]:
-                        work[3 * sp] = words[v + k]
-                        work[3 * sp + 1] = words[w + k]
-                        work[3 * sp + 2] = depth - 1
-                        sp += 1
                 break
             if kind == VAR or kind == DATASEC or kind == DECL_TAG:
                 return False
-            a = np.int64(words[v + 2])  # a reference says no more than what it refers to: same depth
-            b = np.int64(words[w + 2])
+            if kind != STRUCT and kind != UNION and kind != FUNC_PROTO and kind != ARRAY:
+                a = np.int64(v_words[v + 2])  # a reference says no more than what it refers to: same depth
+                b = np.int64(w_words[w + 2])
+                continue
+            if not same_besides_references(v_words, v, w_words, w, info):
+                return False
+            n = n_references(info)
+            if sp + n > TWIN_STACK:
+                return False
+            for m in range(n - 1, -1, -1):
+                k = reference_word(kind, m)
+                x = np.int64(v_words[v + k])
+                y = np.int64(w_words[w + k])
+                if x != y:
+                    work[3 * sp] = x
+                    work[3 * sp + 1] = y
+                    work[3 * sp + 2] = depth - 1
+                    sp += 1
+            break
     return True
 
 
 @inline
-def equivalent(words, start, canon, hypot, trail, stack, work, candidate, canonical):
-    """Whether two type graphs say the same: 0, or the number of entries in `trail`.
+def same_besides_references(v_words, v, w_words, w, info):
+    """Whether two structs, unions, prototypes or arrays of one name and info word are the same but for references."""
+    kind = kind_of(info)
+    if kind == ARRAY:
+        return v_words[v + 5] == w_words[w + 5]
+    if kind == FUNC_PROTO:
+        for m in range(vlen_of(info)):
+            if v_words[v + 3 + 2 * m] != w_words[w + 3 + 2 * m]:
+                return False
+        return True
+    return shallow_equal(v_words, v, w_words, w)
+
+
+@inline
+def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical):
+    """Whether two type graphs say the same: 0, or the number of entries in `trail`; and whether the base would change.
 
     `hypot` then maps each type of the canonical graph to its partner in the candidate's. A forward declaration is
-    followed in the canonical graph only, and equals any struct or union of its name.
+    followed in the canonical graph only, and equals any struct or union of its name. Where the forward is a base's, and
+    the definition is not, the two graphs would only be the same if the base had the definition, too.
     """
+    before = n_before(base)
     n = np.int64(0)
     sp = np.int64(1)
     stack[0] = candidate
     stack[1] = canonical
     ok = True
+    changes_base = False
     while sp > 0:
         sp -= 1
         i = np.int64(stack[2 * sp])
@@ -332,107 +434,111 @@ def equivalent(words, start, canon, hypot, trail, stack, work, candidate, canoni
         if i == 0 or j == 0:
             ok = False
             break
-        w = start[j]
-        kind_j = kind_of(words[w + 1])
+        w_words, w = row(own, base, j)
+        kind_j = kind_of(w_words[w + 1])
         if kind_j == FWD:
-            k = np.int64(root(canon, j))
-            kind_k = kind_of(words[start[k] + 1])
-            if kind_k != FWD:
-                j = k
-                w = start[j]
-                kind_j = kind_k
+            defined = np.int64(root(canon, j))
+            d_words, d = row(own, base, defined)
+            kind_d = kind_of(d_words[d + 1])
+            if kind_d != FWD:
+                j = defined
+                w_words, w = d_words, d
+                kind_j = kind_d
         other = np.int64(hypot[j])
         if other != 0:
-            if other == i or twins(words, start, other, i, work):
+            if other == i or twins(own, base, other, i, work):
                 continue
             ok = False
             break
         hypot[j] = np.uint32(i)
         trail[n] = np.uint32(j)
         n += 1
-        v = start[i]
-        kind = kind_of(words[v + 1])
-        if words[v] != words[w]:
+        v_words, v = row(own, base, i)
+        info = v_words[v + 1]
+        kind = kind_of(info)
+        if v_words[v] != w_words[w]:
             ok = False
             break
         if kind != kind_j:
             if kind == FWD:
-                declared = UNION if words[v + 1] >> np.uint32(31) else STRUCT
-                if declared == kind_j:
+                if declared_kind_of(info) == kind_j:
                     continue
-            elif kind_j == FWD:
-                declared = UNION if words[w + 1] >> np.uint32(31) else STRUCT
-                if declared == kind:
-                    continue
+            elif kind_j == FWD and declared_kind_of(w_words[w + 1]) == kind:
+                if j <= before:
+                    changes_base = True
+                continue
             # libbpf compares kinds before enums, so a forward enum meets an enum64 only as a primitive
             ok = False
             break
-        info = words[v + 1]
         if kind == ENUM or kind == ENUM64:
-            if compatible_enum(words, start, i, j):
+            if compatible_enum(own, base, i, j):
                 continue
             ok = False
             break
-        if info != words[w + 1]:
+        if info != w_words[w + 1]:
             ok = False
             break
         if kind == STRUCT or kind == UNION:
-            if not shallow_equal(words, v, w):
+            if not shallow_equal(v_words, v, w_words, w):
                 ok = False
                 break
             for m in range(vlen_of(info) - 1, -1, -1):
-                x = words[v + 4 + 3 * m]
-                y = words[w + 4 + 3 * m]
+                x = v_words[v + 4 + 3 * m]
+                y = w_words[w + 4 + 3 * m]
                 if root(canon, np.int64(x)) != root(canon, np.int64(y)):
                     stack[2 * sp] = x
                     stack[2 * sp + 1] = y
                     sp += 1
         elif kind == FUNC_PROTO:
             for m in range(vlen_of(info) - 1, -1, -1):
-                if words[v + 3 + 2 * m] != words[w + 3 + 2 * m]:
+                if v_words[v + 3 + 2 * m] != w_words[w + 3 + 2 * m]:
                     ok = False
                     break
-                x = words[v + 4 + 2 * m]
-                y = words[w + 4 + 2 * m]
+                x = v_words[v + 4 + 2 * m]
+                y = w_words[w + 4 + 2 * m]
                 if root(canon, np.int64(x)) != root(canon, np.int64(y)):
                     stack[2 * sp] = x
                     stack[2 * sp + 1] = y
                     sp += 1
             if not ok:
                 break
-            stack[2 * sp] = words[v + 2]
-            stack[2 * sp + 1] = words[w + 2]
+            stack[2 * sp] = v_words[v + 2]
+            stack[2 * sp + 1] = w_words[w + 2]
             sp += 1
         elif kind == ARRAY:
-            if words[v + 5] != words[w + 5]:
+            if v_words[v + 5] != w_words[w + 5]:
                 ok = False
                 break
-            stack[2 * sp] = words[v + 3]
-            stack[2 * sp + 1] = words[w + 3]
-            stack[2 * sp + 2] = words[v + 4]
-            stack[2 * sp + 3] = words[w + 4]
+            stack[2 * sp] = v_words[v + 3]
+            stack[2 * sp + 1] = w_words[w + 3]
+            stack[2 * sp + 2] = v_words[v + 4]
+            stack[2 * sp + 3] = w_words[w + 4]
             sp += 2
         elif kind == INT or kind == FLOAT or kind == FWD:
-            if not same_words(words, v, w, start[i + 1] - v):
+            if not same_words(v_words, v, w_words, w, length(own, base, i)):
                 ok = False
                 break
         elif kind == VAR or kind == DATASEC or kind == DECL_TAG:
             ok = False
             break
         else:
-            stack[2 * sp] = words[v + 2]
-            stack[2 * sp + 1] = words[w + 2]
+            stack[2 * sp] = v_words[v + 2]
+            stack[2 * sp + 1] = w_words[w + 2]
             sp += 1
     if ok:
-        return n
+        return n, changes_base
     for k in range(n):
         hypot[trail[k]] = 0
-    return np.int64(0)
+    return np.int64(0), False
 
 
 @inline
-def merge_hypothesis(words, start, canon, hypot, trail, n):
-    """Make what an equivalence check has shown permanent, and clear its map."""
+def merge_hypothesis(own, base, canon, hypot, trail, n, changes_base):
+    """Make what an equivalence check has shown permanent, and clear its map.
+
+    Where it holds only if the base changed, forwards find their definitions, so that other forwards find them there;
+    but nothing is merged with the base (libbpf, btf_dedup_merge_hypot_map).
+    """
     for k in range(n):
         j = np.int64(trail[k])
         c = np.int64(root(canon, j))
@@ -440,10 +546,14 @@ def merge_hypothesis(words, start, canon, hypot, trail, n):
         hypot[j] = 0
         if t == 0 or c == 0 or t == c:
             continue
-        t_kind = kind_of(words[start[t] + 1])
-        c_kind = kind_of(words[start[c] + 1])
+        t_words, t_at = row(own, base, t)
+        c_words, c_at = row(own, base, c)
+        t_kind = kind_of(t_words[t_at + 1])
+        c_kind = kind_of(c_words[c_at + 1])
         if t_kind != FWD and c_kind == FWD:
             canon[c] = t
+        elif changes_base:
+            continue
         elif t_kind == FWD and c_kind != FWD:
             canon[t] = c
         elif ((t_kind == STRUCT or t_kind == UNION) and c_kind != FWD and canon[c] != 0 and canon[t] == 0):
@@ -452,97 +562,125 @@ def merge_hypothesis(words, start, canon, hypot, trail, n):
 
 
 @njit
-def dedup_structs(words, start, hashes, canon, heads, chain, hypot, trail, stack, work):
+def dedup_structs(own, base, canon, hypot, trail, stack, work):
     """Structs, unions and typedefs: the types through which graphs may be cyclic."""
-    mask = np.uint32(len(heads) - 1)
-    for i in range(1, len(start) - 1):
+    before = n_before(base)
+    for k in range(1, len(own.start) - 1):
+        i = k + before
         if canon[i] != 0:
             continue
-        w = start[i]
+        w = own.start[k]
+        words = own.words
         kind = kind_of(words[w + 1])
         if kind != STRUCT and kind != UNION and kind != TYPEDEF:
             continue
-        h = hashes[i]
+        h = own.hashes[k]
         found = np.uint32(i)
-        j = np.int64(heads[h & mask])
+        j = first_candidate(own, base, h)
         while j != 0:
-            if hashes[j] == h:
-                v = start[j]
-                if words[v] == words[w] and words[v + 1] == words[w + 1] and (
-                        kind == TYPEDEF or shallow_equal(words, v, w)):
-                    n = equivalent(words, start, canon, hypot, trail, stack, work, i, j)
+            if hash_of(own, base, j) == h:
+                v_words, v = row(own, base, j)
+                if v_words[v] == words[w] and v_words[v + 1] == words[w + 1] and (
+                        kind == TYPEDEF or shallow_equal(v_words, v, words, w)):
+                    n, changes_base = equivalent(own, base, canon, hypot, trail, stack, work, i, j)
                     if n > 0:
-                        merge_hypothesis(words, start, canon, hypot, trail, n)
+                        merge_hypothesis(own, base, canon, hypot, trail, n, changes_base)
+                        if not changes_base:
+                            found = np.uint32(j)
+                            break
+                    elif root(canon, i) == root(canon, j):
                         found = np.uint32(j)
                         break
-                    if root(canon, i) == root(canon, j):
-                        found = np.uint32(j)
-                        break
-            j = np.int64(chain[j])
+            j = next_candidate(own, base, h, j)
         canon[i] = found
         if found == i:
-            enter(heads, chain, hashes, i)
+            enter(own.heads, own.chain, h, k, i)
+
+
+@inline
+def base_names(base, name):
+    """The base's newest struct or union whose name may be `name`, or 0."""
+    if base is None:
+        return np.int64(0)
+    return np.int64(base.name_heads[mix(NAME_SEED, name) & np.uint32(len(base.name_heads) - 1)])
+
+
+@inline
+def base_names_after(base, j):
+    """The next older one."""
+    if base is None:
+        return np.int64(0)
+    return np.int64(base.name_chain[j])
 
 
 @njit
-def resolve_forwards(words, start, hashes, canon, heads, chain):
+def resolve_forwards(own, base, canon):
     """A forward declaration that no graph resolved stands for the only struct or union of its name, if of its kind."""
-    mask = np.uint32(len(heads) - 1)
+    before = n_before(base)
+    mask = np.uint32(len(own.heads) - 1)
     # a second table over the canonical structs by name; the first one's chains are read while this one's are built,
     # so it takes the hashes' place for the structs themselves
-    for k in range(len(heads)):
-        heads[k] = 0
-    for i in range(1, len(start) - 1):
-        if canon[i] == i:
-            kind = kind_of(words[start[i] + 1])
+    for k in range(len(own.heads)):
+        own.heads[k] = 0
+    for k in range(1, len(own.start) - 1):
+        if canon[k + before] == k + before:
+            kind = kind_of(own.words[own.start[k] + 1])
             if kind == STRUCT or kind == UNION:
-                hashes[i] = mix(np.uint32(7), words[start[i]])
-                enter(heads, chain, hashes, i)
-    for i in range(1, len(start) - 1):
-        if canon[i] != i or kind_of(words[start[i] + 1]) != FWD:
+                own.hashes[k] = mix(NAME_SEED, own.words[own.start[k]])
+                enter(own.heads, own.chain, own.hashes[k], k, k + before)
+    for k in range(1, len(own.start) - 1):
+        i = k + before
+        info = own.words[own.start[k] + 1]
+        if canon[i] != i or kind_of(info) != FWD:
             continue
-        name = words[start[i]]
-        h = mix(np.uint32(7), name)
+        name = own.words[own.start[k]]
         only = np.int64(0)
         count = 0
-        j = np.int64(heads[h & mask])
+        j = np.int64(own.heads[mix(NAME_SEED, name) & mask])
         while j != 0:
-            if words[start[j]] == name:
+            if own.words[own.start[j - before]] == name:
                 only = j
                 count += 1
-            j = np.int64(chain[j])
+            j = np.int64(own.chain[j - before])
+        j = base_names(base, name)
+        while j != 0:
+            v_words, v = row(own, base, j)
+            if v_words[v] == name:
+                only = j
+                count += 1
+            j = base_names_after(base, j)
         if count == 1:
-            declared = UNION if words[start[i] + 1] >> np.uint32(31) else STRUCT
-            if kind_of(words[start[only] + 1]) == declared:
+            v_words, v = row(own, base, only)
+            if kind_of(v_words[v + 1]) == declared_kind_of(info):
                 canon[i] = only
-    for k in range(len(heads)):
-        heads[k] = 0
+    for k in range(len(own.heads)):
+        own.heads[k] = 0
 
 
 @njit
-def dedup_references(words, start, hashes, canon, heads, chain, cursor, stack):
+def dedup_references(own, base, canon, cursor, stack):
     """All other types, each after what it refers to; 0, or a type that refers to itself without end.
 
     Their references are replaced by canonical ones in place, after which equal rows are equal words.
     """
-    mask = np.uint32(len(heads) - 1)
-    for first in range(1, len(start) - 1):
-        if canon[first] != 0:
+    before = n_before(base)
+    words = own.words
+    for k in range(1, len(own.start) - 1):
+        if canon[k + before] != 0:
             continue
         sp = np.int64(1)
-        stack[0] = np.uint32(first)
-        canon[first] = IN_PROGRESS
-        cursor[first] = 0
+        stack[0] = np.uint32(k + before)
+        canon[k + before] = IN_PROGRESS
+        cursor[k + before] = 0
         while sp > 0:
             i = np.int64(stack[sp - 1])
-            w = start[i]
+            w = own.start[i - before]
             kind = kind_of(words[w + 1])
-            k = np.int64(cursor[i])
+            n_refs = n_references(words[w + 1])
+            r = np.int64(cursor[i])
             descend = False
-            while True:
-                at = reference_at(words, w, kind, k)
-                if at < 0:
-                    break
+            while r < n_refs:
+                at = w + reference_word(kind, r)
                 ref = np.int64(words[at])
                 if ref != 0:
                     c = canon[ref]
@@ -556,74 +694,64 @@ def dedup_references(words, start, hashes, canon, heads, chain, cursor, stack):
                         descend = True
                         break
                     words[at] = np.uint32(root(canon, ref))
-                k += 1
-            cursor[i] = np.uint32(k)
+                r += 1
+            cursor[i] = np.uint32(r)
             if descend:
                 continue
-            n = start[i + 1] - w
-            h = np.uint32(0x811C9DC5)
-            for m in range(n):
-                h = mix(h, words[w + m])
-            hashes[i] = h
+            h = hash_words(words, w, length(own, base, i))
+            own.hashes[i - before] = h
             found = np.uint32(i)
-            j = np.int64(heads[h & mask])
+            j = first_candidate(own, base, h)
             while j != 0:
-                if hashes[j] == h and start[j + 1] - start[j] == n and same_words(words, w, start[j], n):
+                if hash_of(own, base, j) == h and same_row(own, base, i, j):
                     found = np.uint32(j)
                     break
-                j = np.int64(chain[j])
+                j = next_candidate(own, base, h, j)
             canon[i] = found
             if found == i:
-                enter(heads, chain, hashes, i)
+                enter(own.heads, own.chain, h, i - before, i)
             sp -= 1
     return np.int64(0)
 
 
 @njit
-def number_canonical(words, start, canon, new_id):
-    """Number the canonical types in order; (new_id for every type, how many, their words)."""
+def number_canonical(start, n_before, canon, new_id):
+    """Number the canonical types in order, after those of a base; (new_id for every type, how many, their words)."""
     n = np.int64(0)
     n_words = np.int64(0)
-    new_id[0] = 0
-    for i in range(1, len(start) - 1):
+    for i in range(n_before + 1):
+        new_id[i] = np.uint32(i)
+    for k in range(1, len(start) - 1):
+        i = n_before + k
         if canon[i] == i:
             n += 1
-            n_words += start[i + 1] - start[i]
-            new_id[i] = np.uint32(n)
-    for i in range(1, len(start) - 1):
+            n_words += start[k + 1] - start[k]
+            new_id[i] = np.uint32(n_before + n)
+    for i in range(1, n_before + len(start) - 1):
         if canon[i] != i:
             new_id[i] = new_id[root(canon, i)]
     return new_id, n, n_words
 
 
 @njit
-def compact(words, start, canon, new_id, out_words, out_start):
+def compact(words, start, n_before, canon, new_id, out_words, out_start):
     """Copy the canonical rows, references renumbered."""
     at = np.int64(0)
     n = np.int64(0)
     out_start[0] = 0
-    for i in range(1, len(start) - 1):
-        if canon[i] != i:
+    for k in range(1, len(start) - 1):
+        if canon[n_before + k] != n_before + k:
             continue
         n += 1
         out_start[n] = at
-        w = start[i]
-        for k in range(start[i + 1] - w):
-            out_words[at + k] = words[w + k]
-        kind = kind_of(words[w + 1])
-        if kind == STRUCT or kind == UNION:
-            for m in range(vlen_of(words[w + 1])):
-                out_words[at + 4 + 3 * m] = new_id[words[w + 4 + 3 * m]]
-        elif kind == DATASEC:
-            for m in range(vlen_of(words[w + 1])):
-                out_words[at + 3 + 3 * m] = new_id[words[w + 3 + 3 * m]]
-        elif not (kind == INT or kind == FLOAT or kind == FWD or kind == ENUM or kind == ENUM64):
-            k = np.int64(0)
-            while True:
-                ref = reference_at(words, w, kind, k)
-                if ref < 0:
-                    break
-                out_words[at + ref - w] = new_id[words[ref]]
-                k += 1
-        at += start[i + 1] - w
+        w = start[k]
+        row_words = start[k + 1] - w
+        for m in range(row_words):
+            out_words[at + m] = words[w + m]
+        info = words[w + 1]
+        kind = kind_of(info)
+        for r in range(n_references(info)):
+            m = reference_word(kind, r)
+            out_words[at + m] = new_id[words[w + m]]
+        at += row_words
     out_start[n + 1] = at

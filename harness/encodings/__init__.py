@@ -8,10 +8,15 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from os import PathLike
 
+from harness import btf
 from harness.encodings.encoding import Encoding, FunctionRows, Pairs, make_pairs
+from harness.errors import UsageError
+from harness.model import STANDARD, Layout
 
-__all__ = ["Encoding", "FunctionRows", "Pairs", "default_names", "encoding", "make_pairs", "names"]
+__all__ = ["Encoding", "FunctionRows", "Pairs", "default_names", "encoding", "layouts", "make_pairs", "names", "parse",
+           "read"]
 
 
 def _registry():
@@ -44,9 +49,23 @@ def encoding(name: str) -> Encoding:
     harness.errors.UsageError
         There is none.
     """
-    from harness.errors import UsageError
-
     try:
         return REGISTRY[name]
     except KeyError:
         raise UsageError.choice("encoding", REGISTRY, name) from None
+
+
+def layouts() -> list[Layout]:
+    """The layouts that a file may be written in: the standard one, then the encodings' extensions."""
+    return list(dict.fromkeys([STANDARD, *(e.layout for e in REGISTRY.values())]))
+
+
+def read(path: str | PathLike[str], *, base: btf.BtfFile | None = None) -> btf.BtfFile:
+    """``btf.read`` of a file in the layout of any encoding."""
+    return btf.read(path, layout=layouts(), base=base)
+
+
+def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None = None,
+          section: str = btf.wire.SECTION, *, base: btf.BtfFile | None = None) -> btf.BtfFile:
+    """``btf.parse`` of bytes in the layout of any encoding."""
+    return btf.parse(data, path, section, layout=layouts(), base=base)

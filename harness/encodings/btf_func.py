@@ -3,11 +3,16 @@
 import numpy as np
 
 from harness.encodings.encoding import Encoding, FunctionRows, distinct_funcs, func_rows
+from harness.model import STANDARD, Kind
+
+LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 2, "addr", "btf_func", "entry address")
+"""In no btf.rst: kernels refuse a FUNC with kind_flag, and readers that do not know it lose step."""
 
 
 def rows(pairs, first_id, n_blob):
     """FUNCs told apart by name, FUNC_PROTO and address, each with its address."""
-    table, func = func_rows(pairs, first_id, "address", with_address=True)
+    address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
+    table, func = func_rows(pairs, first_id, "address", (pairs.known, address.astype(np.uint32)))
     return FunctionRows(table, np.zeros(0, np.uint8), func)
 
 
@@ -29,4 +34,5 @@ ENCODING = Encoding(
     growth=growth,
     formula="8 per (FUNC, address) pair + 12 per FUNC that no longer merges",
     rank=3,
+    layout=LAYOUT,
 )

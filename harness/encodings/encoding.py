@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.model import NOWHERE, Kind, TypeTable, info_word
+from harness.model import NOWHERE, STANDARD, Kind, Layout, TypeTable, concatenate, info_word
 
 
 class Pairs(NamedTuple):
@@ -79,6 +79,8 @@ class Encoding:
         Order in tables; the baseline is 0.
     default : bool
         Whether it is made when none is asked for.
+    layout : Layout
+        What the words of its types mean, where kind_flag adds some.
     """
 
     name: str
@@ -89,6 +91,7 @@ class Encoding:
     formula: str
     rank: int
     default: bool = True
+    layout: Layout = STANDARD
 
 
 def make_pairs(names, protos, addresses, sections, blob_strings, tags_of):
@@ -141,31 +144,39 @@ def distinct_funcs(pairs, identity):
     return number[group], first[by_first]
 
 
-def func_rows(pairs, first_id, identity, with_address=False):
-    """FUNC rows (linkage static, as pahole writes) and the annotations' DECL_TAG rows: (rows, FUNC of each pair)."""
+def func_rows(pairs, first_id, identity, trailing=None):
+    """FUNC rows (linkage static, as pahole writes) and the annotations' DECL_TAG rows: (rows, FUNC of each pair).
+
+    Parameters
+    ----------
+    pairs : Pairs
+    first_id : int
+        type_id of the first row.
+    identity : {"proto", "address"}
+    trailing : (bool (pairs,), uint32 (pairs, words)), optional
+        Which pairs' FUNCs have kind_flag, and the words that it adds to them.
+    """
     func, first = distinct_funcs(pairs, identity)
     n = len(first)
-    wide = pairs.known[first] if with_address else np.zeros(n, bool)
-    start = np.concatenate([[0], np.cumsum(np.where(wide, 5, 3))]).astype(np.int64)
+    wide, extra = trailing if trailing else (np.zeros(len(pairs.name), bool), np.empty((len(pairs.name), 0), np.uint32))
+    wide, extra = wide[first], extra[first]
+    start = np.concatenate([[0], np.cumsum(3 + extra.shape[1] * wide)]).astype(np.int64)
     words = np.empty(int(start[-1]), np.uint32)
-    at = start[:-1]
+    at = start[:n]
     words[at] = pairs.name[first]
     words[at + 1] = np.where(wide, info_word(Kind.FUNC, 0, 1), info_word(Kind.FUNC)).astype(np.uint32)
     words[at + 2] = pairs.proto[first]
-    address = pairs.address[first][wide]
-    words[at[wide] + 3] = (address & np.uint64(0xFFFFFFFF)).astype(np.uint32)
-    words[at[wide] + 4] = (address >> np.uint64(32)).astype(np.uint32)
+    for k in range(extra.shape[1]):
+        words[at[wide] + 3 + k] = extra[wide, k]
     func_id = (first_id + func).astype(np.uint32)
     tags = sorted({(name, int(func_id[p]), component) for p, name, component in pairs.tags},
                   key=lambda t: (t[1], t[2], t[0]))
     table = TypeTable(words, np.concatenate([[0], start]))
     if tags:
-        from harness.model import concatenate
-
-        extra = np.array([[name, info_word(Kind.DECL_TAG), target, component & 0xFFFFFFFF]
+        more = np.array([[name, info_word(Kind.DECL_TAG), target, component & 0xFFFFFFFF]
                           for name, target, component in tags], np.uint32)
         ends = 4 * np.arange(len(tags) + 1, dtype=np.int64)
-        table = concatenate([table, TypeTable(extra.ravel(), np.concatenate([[0], ends]))])
+        table = concatenate([table, TypeTable(more.ravel(), np.concatenate([[0], ends]))])
     return table, func_id
 
 

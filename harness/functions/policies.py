@@ -16,7 +16,7 @@ from harness.dwarf import walk_tables as wt
 from harness.functions import join_kernels as jk
 from harness.functions.join import Match
 from harness.functions.registers import Fault, faults_of
-from harness.model import Kind
+from harness.model import Kind, declared_kind
 
 POLICIES = ("all", "consistent", "current")
 
@@ -231,7 +231,7 @@ def _same_type(types, a, b, callbacks, depth=0):
         if not a or not b:
             return False
         v, w = types.row(a), types.row(b)
-        ka, kb = _declared_kind(v), _declared_kind(w)
+        ka, kb = declared_kind(v[1]), declared_kind(w[1])
         if ka != kb:
             if ka == Kind.CONST:
                 a = int(v[2])
@@ -258,10 +258,3 @@ def _same_type(types, a, b, callbacks, depth=0):
             a, b = int(v[2]), int(w[2])
         else:
             return False
-
-
-def _declared_kind(row):
-    kind = int(row[1]) >> 24 & 0x7F
-    if kind == Kind.FWD:
-        return Kind.UNION if int(row[1]) >> 31 else Kind.STRUCT
-    return kind

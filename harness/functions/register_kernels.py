@@ -5,6 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import njit
+from harness.model.kinds import Kind
+from harness.model.layout import HEAD_WORDS, INFO_WORD, SIZE_TYPE_WORD
+from harness.model.layout_kernels import declared_kind_of, is_modifier, is_sized, kind_of
+from harness.model.sizes import MAX_HOPS
 
 # Bits of what is found about a parameter
 HAS_LOCATION = 1
@@ -20,8 +24,12 @@ BY_SEEN = 1
 BY_SLOT = 2
 """After 1.31: the register that the ABI has reached, counting two for wide aggregates."""
 
-MAX_HOPS = 64
-"""Longest chain of typedefs and modifiers that is followed; type tables of real programs stay below 10."""
+PTR = int(Kind.PTR)
+ARRAY = int(Kind.ARRAY)
+STRUCT = int(Kind.STRUCT)
+TYPEDEF = int(Kind.TYPEDEF)
+CONST = int(Kind.CONST)
+FUNC_PROTO = int(Kind.FUNC_PROTO)
 
 
 @njit
@@ -40,22 +48,23 @@ def type_sizes(words, start, address_size, size, is_struct):
         struct = 0
         for _ in range(MAX_HOPS):
             a = start[t]
-            kind = (words[a + 1] >> np.uint32(24)) & np.uint32(0x7F)
-            if kind == 2:
+            info = words[a + INFO_WORD]
+            kind = kind_of(info)
+            if kind == PTR:
                 n = np.uint32(address_size)
                 break
-            if kind == 4 or (kind == 7 and words[a + 1] >> np.uint32(31) == 0):
+            if declared_kind_of(info) == STRUCT:
                 struct = 1 if plain else 0
-            if kind == 1 or kind == 4 or kind == 5 or kind == 6 or kind == 16 or kind == 19:
-                n = words[a + 2]
+            if is_sized(kind):
+                n = words[a + SIZE_TYPE_WORD]
                 break
-            if kind == 8 or kind == 10 or kind == 9 or kind == 11 or kind == 18 or kind == 13:
-                if kind != 8 and kind != 10:
+            if is_modifier(kind) or kind == FUNC_PROTO:
+                if kind != TYPEDEF and kind != CONST:
                     plain = False
-                t = np.int64(words[a + 2])
-            elif kind == 3:
+                t = np.int64(words[a + SIZE_TYPE_WORD])
+            elif kind == ARRAY:
                 plain = False
-                t = np.int64(words[a + 3])
+                t = np.int64(words[a + HEAD_WORDS])
             else:
                 break
             if t == 0 or t >= len(start) - 1:

@@ -15,8 +15,7 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.functions import register_kernels as rk
 from harness.functions.conventions import convention
-from harness.functions.sizes import byte_size
-from harness.model import Kind
+from harness.model import MAX_HOPS, MODIFIERS, Kind, byte_size, kind_number
 
 
 class Fault(IntFlag):
@@ -183,7 +182,7 @@ def looks_packed(types, type_id, address_size):
         offset, width = (bits & 0xFFFFFF, bits >> 24) if int(row[1]) >> 31 else (bits, 0)
         if offset // 8 > end // 8 and offset >= end + 8:
             return False  # a hole
-        n_bits = 8 * byte_size(types, member, address_size, rk.MAX_HOPS)
+        n_bits = 8 * byte_size(types, member, address_size)
         end = max(end, offset + (width or n_bits))
     if len(row) > 3 and width and n_bits:
         # what is left of the last bit-field's type is no padding
@@ -201,11 +200,11 @@ def looks_packed(types, type_id, address_size):
 
 def natural_alignment(types, type_id, address_size, depth=0):
     """Alignment that a type asks for by itself, bytes; at least 1."""
-    for _ in range(rk.MAX_HOPS):
-        if type_id == 0 or depth > rk.MAX_HOPS:
+    for _ in range(MAX_HOPS):
+        if type_id == 0 or depth > MAX_HOPS:
             return 1
         row = types.row(type_id)
-        kind = int(row[1]) >> 24 & 0x7F
+        kind = kind_number(row[1])
         if kind == Kind.PTR:
             return address_size
         if kind in (Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64):
@@ -215,7 +214,7 @@ def natural_alignment(types, type_id, address_size, depth=0):
             return max((natural_alignment(types, m, address_size, depth + 1) for m in members), default=1)
         if kind == Kind.ARRAY:
             type_id = int(row[3])
-        elif kind in (Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG):
+        elif kind in MODIFIERS:
             type_id = int(row[2])
         else:
             return 1

@@ -22,19 +22,19 @@ DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uin
 def func_addresses(file):
     """The addresses that a BtfFile gives its FUNCs: (func, address), int64 and uint64 (pairs,), sorted, each once.
 
-    One for each DECL_TAG 'address=0x...' or 'addr=0x...' on a FUNC as a whole, and one for each FUNC with kind_flag.
+    One for each DECL_TAG 'address=0x...' or 'addr=0x...' on a FUNC as a whole, and one for each FUNC that kind_flag
+    adds it to.
     """
     types = file.types
-    kind, start = types.kind(), types.start[1:-1]
-    funcs = np.flatnonzero((kind == Kind.FUNC) & types.kind_flag())
-    low, high = (types.words[start[funcs] + k].astype(np.uint64) for k in (3, 4))
+    kind, start = types.kind(), types.row_starts()
+    funcs, carried = file.trailing_values()
     tags = np.flatnonzero(kind == Kind.DECL_TAG)
     target, component = types.words[start[tags] + 2].astype(np.int64), types.words[start[tags] + 3]
     valid = (target > 0) & (target <= types.n_types)
     whole = valid & (component == WHOLE) & (kind[np.where(valid, target, 1) - 1] == Kind.FUNC)
     tagged, found = _tag_addresses(file.strings.blob, types.words[start[tags[whole]]])
-    func = np.concatenate([funcs + 1, target[whole][tagged]])
-    address = np.concatenate([high << np.uint64(32) | low, found])
+    func = np.concatenate([funcs, target[whole][tagged]])
+    address = np.concatenate([carried, found])
     order = np.lexsort((address, func))
     func, address = func[order], address[order]
     new = np.ones(len(func), bool)

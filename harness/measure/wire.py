@@ -6,8 +6,8 @@
 ``type_bytes(btf, type_ids)``           the fields of these types, and the strings that they name: BYTE_COLUMNS
 ======================================  ============================================================================
 
-Fields have the names of the structs in Documentation/bpf/btf.rst and include/uapi/linux/btf.h, v6.12; struct btf_func
-is in neither, it was proposed in 2023.
+Fields have the names of the structs in Documentation/bpf/btf.rst and include/uapi/linux/btf.h, v6.12; what an encoding
+adds to a layout, the names that it gives.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.btf.declare import declaration
 from harness.errors import MeasureError
 from harness.measure.columns import frame
 from harness.model import Kind
-from harness.model.tables import KFLAG_SHIFT, KIND_MASK, KIND_SHIFT, VLEN_MASK
+from harness.model.layout import HEAD_WORDS, TYPE_FIELDS, split_info
 
 BYTE_COLUMNS = ("item", "file_offset", "raw", "field", "value", "meaning")
 
@@ -40,23 +40,6 @@ HEADER_MEANINGS = {
     "layout_off": "where the layout of kinds begins",
     "layout_len": "bytes of layout",
 }
-
-BEHIND = {
-    Kind.INT: ("", ("BTF_INT_*",)),
-    Kind.ARRAY: ("btf_array", ("type", "index_type", "nelems")),
-    Kind.STRUCT: ("btf_member", ("name_off", "type", "offset")),
-    Kind.UNION: ("btf_member", ("name_off", "type", "offset")),
-    Kind.ENUM: ("btf_enum", ("name_off", "val")),
-    Kind.ENUM64: ("btf_enum64", ("name_off", "val_lo32", "val_hi32")),
-    Kind.FUNC_PROTO: ("btf_param", ("name_off", "type")),
-    Kind.VAR: ("btf_var", ("linkage",)),
-    Kind.DATASEC: ("btf_var_secinfo", ("type", "offset", "size")),
-    Kind.DECL_TAG: ("btf_decl_tag", ("component_idx",)),
-}
-"""The struct behind struct btf_type, and the names of its words, by kind."""
-
-TYPE_FIELDS = ("type", "index_type")
-"""Fields that hold a type_id."""
 
 
 def types_of_function(btf, name):
@@ -77,14 +60,14 @@ def types_of_function(btf, name):
     MeasureError
         No FUNC has the name.
     """
-    types, kinds = btf.types, btf.types.kind()
+    types, kinds, first = btf.types, btf.types.kind(), btf.types.first_id
     wanted = name.encode("utf-8", "surrogateescape")
-    funcs = [i for i in (np.flatnonzero(kinds == Kind.FUNC) + 1).tolist() if btf.name(i) == wanted]
+    funcs = [i for i in (np.flatnonzero(kinds == Kind.FUNC) + first).tolist() if btf.name(i) == wanted]
     if not funcs:
         raise MeasureError(f"expected a FUNC of the name {name!r}, found none", btf.path)
     targets = types.size_type()
-    tags = np.flatnonzero((kinds == Kind.DECL_TAG) & np.isin(targets, np.array(funcs, np.uint32))) + 1
-    return sorted({*(int(targets[i - 1]) for i in funcs), *funcs, *tags.tolist()})
+    tags = np.flatnonzero((kinds == Kind.DECL_TAG) & np.isin(targets, np.array(funcs, np.uint32))) + first
+    return sorted({*(int(targets[i - first]) for i in funcs), *funcs, *tags.tolist()})
 
 
 def header_bytes(btf):
@@ -129,16 +112,18 @@ def type_bytes(btf, type_ids, strings=True):
     Made from the parsed tables: parsing loses nothing, and the tests hold every row against the file.
     """
     rows, named = [], {}
+    first, last = btf.types.first_id, btf.types.next_id - 1
     for type_id in type_ids:
-        if not 0 < type_id <= btf.types.n_types:
-            raise MeasureError(f"expected a type_id of 1 to {btf.types.n_types}, found {type_id}", btf.path)
+        if not first <= type_id <= last:
+            raise MeasureError(f"expected a type_id of {first} to {last}, found {type_id}", btf.path)
         rows += _type_rows(btf, type_id, named)
     if strings:
-        for name_off, users in sorted(named.items()):
+        own = btf.strings.first_off
+        for name_off, users in sorted(item for item in named.items() if item[0] >= own):
             text = btf.strings.get(name_off)
             raw = text + b"\0"
             of = ", ".join(users[:3]) + (f" and {len(users) - 3} others" if len(users) > 3 else "")
-            rows.append(("string", btf.strings_start + name_off, raw.hex(" "), f"string at {name_off:,}",
+            rows.append(("string", btf.strings_start + name_off - own, raw.hex(" "), f"string at {name_off:,}",
                          f"{len(raw):,} bytes", f'"{_text(text)}" and NUL, name of {of}'))
     return frame(rows, BYTE_COLUMNS)
 
@@ -146,10 +131,11 @@ def type_bytes(btf, type_ids, strings=True):
 def _type_rows(btf, type_id, named):
     """Rows of one type; the name_offs that it holds go into `named`, with who holds them."""
     words = btf.types.row(type_id).tolist()
-    start = btf.types_start + wire.WORD_NBYTES * int(btf.types.start[type_id])
-    kind, vlen, kind_flag = Kind(words[1] >> KIND_SHIFT & KIND_MASK), words[1] & VLEN_MASK, words[1] >> KFLAG_SHIFT
+    start = btf.word_offset(btf.types.row_start(type_id))
+    kind, vlen, kind_flag = split_info(words[1])
     item = f"[{type_id}] {kind.name}"
-    layout = wire.KIND_LAYOUT[kind]
+    layout = btf.layout[kind]
+    trailing = layout.trailing if kind_flag else None
 
     def row(word, field, value, meaning, n_words=1):
         number = words[word] if n_words == 1 else words[word] | words[word + 1] << 32
@@ -165,50 +151,43 @@ def _type_rows(btf, type_id, named):
         return row(word, field, *_number(kind, of, value, kind_flag))
 
     yield plain(0, "btf_type.name_off")
-    yield row(1, "btf_type.info", f"{words[1]:#010x}", _info(kind, vlen, kind_flag))
-    third = "btf_type.type" if layout.size_type_is_id else "btf_type.size"
-    yield plain(2, third)
-    if kind == Kind.FUNC:
-        yield from (row(*field) for field in _behind_func(words))
-        return
-    name, fields = BEHIND.get(kind, ("", ()))
-    for entry in range(vlen if layout.vlen_words else 1 if fields else 0):
-        label = f"{name}[{entry}]." if layout.vlen_words else f"{name}." if name else ""
-        for i, field in enumerate(fields):
-            yield plain(wire.HEAD_WORDS + entry * len(fields) + i, label + field)
+    yield row(1, "btf_type.info", f"{words[1]:#010x}", _info(layout, kind, vlen, kind_flag))
+    yield plain(2, f"btf_type.{layout.third}")
+    struct_dot = f"{layout.struct}." if layout.struct else ""
+    for i, field in enumerate(layout.fixed):
+        yield plain(HEAD_WORDS + i, struct_dot + field)
+    for entry in range(vlen if layout.entry else 0):
+        for i, field in enumerate(layout.entry):
+            word = HEAD_WORDS + layout.fixed_words + entry * layout.entry_words + i
+            yield plain(word, f"{layout.struct}[{entry}].{field}")
+    if trailing:
+        at = len(words) - trailing.n_words
+        value = words[at] | (words[-1] << 32 if trailing.n_words == 2 else 0)
+        yield row(at, f"{trailing.struct}.{trailing.field}", f"{value:#0{2 + 8 * trailing.n_words}x}", trailing.meaning,
+                  trailing.n_words)
 
 
-FUNC_FLAG_MEANING = "struct btf_func follows"
-
-
-def _behind_func(words):
-    """What follows the struct btf_type of a FUNC: (word, field, value, meaning, words) each."""
-    if words[1] >> KFLAG_SHIFT:
-        address = words[3] | words[4] << 32
-        yield 3, "btf_func.addr", f"{address:#018x}", "entry address", 2
-
-
-def _info(kind, vlen, kind_flag):
+def _info(layout, kind, vlen, kind_flag):
     """The info word in words; kind_flag where it is set, and of FUNCs always."""
     said = [f"kind {int(kind)} {kind.name}"]
-    what = {Kind.FUNC_PROTO: "parameter", Kind.STRUCT: "member", Kind.UNION: "member", Kind.DATASEC: "variable",
-            Kind.ENUM: "enumerator", Kind.ENUM64: "enumerator"}.get(kind)
     if kind == Kind.FUNC:
         linkage = wire.FuncLinkage(vlen).name.lower() if vlen in list(wire.FuncLinkage) else "unknown"
         said.append(f"vlen {vlen}: {linkage}")
-        said.append(f"kind_flag {kind_flag}" + (f": {FUNC_FLAG_MEANING}" if kind_flag else ""))
-        return ", ".join(said)
-    if what or vlen:
-        said.append(f"vlen {vlen}" + (f": {vlen:,} {what}{'s' * (vlen != 1)}" if what else ""))
-    return ", ".join(said + ["kind_flag 1"] * kind_flag)
+    elif layout.entries or vlen:
+        of = layout.entries
+        said.append(f"vlen {vlen}" + (f": {vlen:,} {of}{'s' * (vlen != 1)}" if of else ""))
+    if kind_flag or kind == Kind.FUNC:
+        follows = f": struct {layout.trailing.struct} follows" if kind_flag and layout.trailing else ""
+        said.append(f"kind_flag {kind_flag}{follows}")
+    return ", ".join(said)
 
 
 def _name(btf, name_off, item, named):
     """What a name_off names."""
     if name_off == 0:
         return "no name"
-    if name_off >= len(btf.strings.blob):
-        raise btf.fault(f"{item}: expected a name_off below {len(btf.strings.blob)}, found {name_off}", btf.types_start)
+    if name_off >= btf.strings.next_off:
+        raise btf.fault(f"{item}: expected a name_off below {btf.strings.next_off}, found {name_off}", btf.types_start)
     users = named.setdefault(name_off, [])
     if item not in users:
         users.append(item)
@@ -219,9 +198,9 @@ def _of_type(btf, type_id):
     """A type that is pointed at: its number and kind, and how C writes it."""
     if type_id == 0:
         return "void"
-    if type_id > btf.types.n_types:
-        raise btf.fault(f"expected a type_id of at most {btf.types.n_types}, found {type_id}", btf.types_start)
-    kind = Kind(int(btf.types.row(type_id)[1]) >> KIND_SHIFT & KIND_MASK)
+    if type_id >= btf.types.next_id:
+        raise btf.fault(f"expected a type_id of at most {btf.types.next_id - 1}, found {type_id}", btf.types_start)
+    kind, _, _ = split_info(btf.types.row(type_id)[1])
     if kind in (Kind.VAR, Kind.DATASEC, Kind.DECL_TAG):
         return f'[{type_id}] {kind.name} "{_text(btf.name(type_id))}"'
     return f"[{type_id}] {kind.name}: {declaration(btf, type_id)}"

@@ -1,11 +1,8 @@
-"""Types as one ragged table of 32-bit words, strings as one blob.
+"""Types as one ragged table of 32-bit words, strings as one blob. Both may continue others, as a module's a kernel's.
 
 A row of the table mirrors a BTF type: three words (name, info, size or type_id) and the words of its body. Rows are
 addressed by type_id. Keeping a row's words together, rather than one column per field, is deliberate: dedup walks
-type graphs at random, and a row is then one cache line instead of six.
-
-The info word has the layout of 2026 (libbpf 9801e029, "Extend type ID kind and vlen"): vlen in bits 0-23, kind in
-bits 24-30, kind_flag in bit 31. It equals the older one as long as vlen < 65536 and kind < 32.
+type graphs at random, and a row is then one cache line instead of six. What the words mean: `harness.model.layout`.
 """
 
 from __future__ import annotations
@@ -14,13 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.model.layout import INFO_WORD, KFLAG_SHIFT, KIND_MASK, KIND_SHIFT, NAME_WORD, SIZE_TYPE_WORD, VLEN_MASK
+
 VOID = 0
 """type_id of void, which has no words."""
-
-VLEN_MASK = 0x00FFFFFF
-KIND_SHIFT = 24
-KIND_MASK = 0x7F
-KFLAG_SHIFT = 31
 
 
 class TypeTable(NamedTuple):
@@ -29,50 +23,81 @@ class TypeTable(NamedTuple):
     Attributes
     ----------
     words : uint32 (words,)
-        Each row: name, info, size_type, then the body in wire order. Body of INT: encoding word; ARRAY: element
-        type_id, index type_id, nelems; STRUCT and UNION: (name, type_id, offset) per member; ENUM: (name, val);
-        ENUM64: (name, val_lo32, val_hi32); FUNC_PROTO: (name, type_id) per parameter; VAR: linkage; DATASEC:
-        (type_id, offset, size) per variable; DECL_TAG: component_idx; FUNC with kind_flag: addr_lo32, addr_hi32.
-        Names are offsets into a StringTable's blob.
-    start : int64 (types + 1,)
-        Row `type_id` is ``words[start[type_id]:start[type_id + 1]]``. start[0] == start[1] == 0: void is empty.
+        Each row: name_off, info, size_type, then the body in wire order, as harness.model.layout has it.
+    start : int64 (types + 2,)
+        Where rows begin. ``start[0] == start[1] == 0``: before the first row is an empty one, which is void where there
+        is no base. So the k-th row, from 1, is ``words[start[k]:start[k + 1]]``, and k is its type_id where there is no
+        base.
+    base : TypeTable or None
+        The table that this one continues: its type_ids go on here, and rows here may refer to rows there.
     """
 
     words: np.ndarray
     start: np.ndarray
+    base: TypeTable | None = None
 
     @property
     def n_types(self):
-        """Number of types, void not counted; also the largest type_id."""
+        """Number of types in this table, without void and without the base's."""
         return len(self.start) - 2
 
+    @property
+    def first_id(self):
+        """type_id of the first row, 1 where there is no base."""
+        return 1 if self.base is None else self.base.next_id
+
+    @property
+    def next_id(self):
+        """The type_id after the last one."""
+        return self.first_id + self.n_types
+
+    def ids(self):
+        """The type_ids of the rows, a range."""
+        return range(self.first_id, self.next_id)
+
+    def row_starts(self):
+        """Index in `words` of each row, int64 (n_types,)."""
+        return self.start[1:-1]
+
     def info(self):
-        """info word of type 1 .. n_types, uint32 (n_types,)."""
-        return self.words[self.start[1:-1] + 1]
+        """info word of each row, uint32 (n_types,)."""
+        return self.words[self.row_starts() + INFO_WORD]
 
     def kind(self):
-        """kind of type 1 .. n_types, uint8 (n_types,)."""
+        """kind of each row, uint8 (n_types,)."""
         return ((self.info() >> np.uint32(KIND_SHIFT)) & np.uint32(KIND_MASK)).astype(np.uint8)
 
     def vlen(self):
-        """vlen of type 1 .. n_types, uint32 (n_types,)."""
+        """vlen of each row, uint32 (n_types,)."""
         return self.info() & np.uint32(VLEN_MASK)
 
     def kind_flag(self):
-        """kind_flag of type 1 .. n_types, bool (n_types,)."""
+        """kind_flag of each row, bool (n_types,)."""
         return (self.info() >> np.uint32(KFLAG_SHIFT)).astype(bool)
 
-    def name(self):
-        """name (offset in the string blob) of type 1 .. n_types, uint32 (n_types,)."""
-        return self.words[self.start[1:-1]]
+    def name_off(self):
+        """name_off of each row, uint32 (n_types,)."""
+        return self.words[self.row_starts() + NAME_WORD]
 
     def size_type(self):
-        """size or type_id of type 1 .. n_types, uint32 (n_types,)."""
-        return self.words[self.start[1:-1] + 2]
+        """size or type_id of each row, uint32 (n_types,)."""
+        return self.words[self.row_starts() + SIZE_TYPE_WORD]
+
+    def row_start(self, type_id):
+        """Index in `words` of the row of a type of this table."""
+        return int(self.start[type_id - self.first_id + 1])
 
     def row(self, type_id):
-        """The words of one type, uint32 view."""
-        return self.words[self.start[type_id] : self.start[type_id + 1]]
+        """The words of one type, of this table or the base, uint32 view; none for void."""
+        table = self
+        while type_id < table.first_id and table.base is not None:
+            table = table.base
+        k = type_id - table.first_id + 1
+        return table.words[table.start[k] : table.start[k + 1]]
+
+    def flattened(self):
+        """One table with the rows of all bases first, so that type_ids count from 1; `self` where there is no base."""
+        return self if self.base is None else concatenate([self.base.flattened(), self._replace(base=None)])
 
 
 class StringTable(NamedTuple):
@@ -81,34 +106,56 @@ class StringTable(NamedTuple):
     Attributes
     ----------
     blob : uint8 (nbytes,)
-        Begins and ends with NUL.
+        Begins and ends with NUL; where there is a base, it need not begin with NUL, and may be empty.
+    base : StringTable or None
+        The strings that these continue: offsets go on here.
     """
 
     blob: np.ndarray
+    base: StringTable | None = None
 
-    def get(self, name):
-        """The string at offset `name`, as bytes without its NUL."""
-        chunk = 64
+    @property
+    def first_off(self):
+        """Offset of the first byte of `blob`, 0 where there is no base."""
+        return 0 if self.base is None else self.base.next_off
+
+    @property
+    def next_off(self):
+        """The offset after the last byte."""
+        return self.first_off + len(self.blob)
+
+    def get(self, off):
+        """The string at an offset, of this table or the base, as bytes without its NUL."""
+        table = self
+        while off < table.first_off and table.base is not None:
+            table = table.base
+        blob, at, chunk = table.blob, off - table.first_off, 64
         while True:
-            piece = self.blob[name : name + chunk].tobytes()
+            piece = blob[at : at + chunk].tobytes()
             stop = piece.find(0)
-            if stop >= 0 or name + chunk >= len(self.blob):
+            if stop >= 0 or at + chunk >= len(blob):
                 return piece[:stop] if stop >= 0 else piece
             chunk *= 4
 
-
-def info_word(kind, vlen=0, kind_flag=0):
-    """The info word of a type, int (or an array when vlen is one)."""
-    return (int(kind_flag) << KFLAG_SHIFT) | (int(kind) << KIND_SHIFT) | vlen
+    def flattened(self):
+        """One table with the bytes of all bases first, so that offsets count from 0; `self` where there is no base."""
+        return self if self.base is None else StringTable(np.concatenate([self.base.flattened().blob, self.blob]))
 
 
 def concatenate(tables):
-    """One TypeTable of several laid one after the other; type_ids inside the rows are left as they are."""
+    """One TypeTable of several laid one after the other; type_ids inside the rows are left as they are.
+
+    Parameters
+    ----------
+    tables : list of TypeTable
+        At least one. Each after the first is to be numbered on from the one before; the result continues what the first
+        one does.
+    """
     words = np.concatenate([t.words for t in tables])
     parts = [np.zeros(1, np.int64)]
-    base = 0
+    n_words = 0
     for table in tables:
-        parts.append(table.start[1:-1] + base)
-        base += len(table.words)
-    parts.append(np.array([base], np.int64))
-    return TypeTable(words, np.concatenate(parts))
+        parts.append(table.row_starts() + n_words)
+        n_words += len(table.words)
+    parts.append(np.array([n_words], np.int64))
+    return TypeTable(words, np.concatenate(parts), tables[0].base)

@@ -9,8 +9,7 @@ import numpy as np
 
 from harness.dwarf import walk_tables as wt
 from harness.elf.image import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_OBJECT
-from harness.functions.sizes import byte_size
-from harness.model import Kind, StringTable, TypeTable, info_word
+from harness.model import Kind, StringTable, TypeTable, byte_size, info_word
 
 PER_CPU = ".data..percpu"
 
@@ -101,7 +100,7 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
             rows.append((i, int(v.name[i]), type_id, offset, size, GLOBAL if v.flags[i] & wt.VF_EXTERNAL else STATIC))
     if not rows:
         return nothing._replace(skipped=skipped)
-    first_id = types.n_types + 1
+    first_id = types.next_id
     words, start = [], [0]
     for _, name, type_id, _, _, linkage in rows:
         words += [name, info_word(Kind.VAR), type_id, linkage]

@@ -160,7 +160,7 @@ class _Named:
     def __init__(self, btf, texts):
         self.btf, self.texts = btf, texts
         self.kind = [0, *btf.types.kind().tolist()]
-        self.name_off = [0, *btf.types.name().tolist()]
+        self.name_off = [0, *btf.types.name_off().tolist()]
         self.size_type = [0, *btf.types.size_type().tolist()]
         self.start = btf.types.start.tolist()
         self.funcs = self.ids(Kind.FUNC)

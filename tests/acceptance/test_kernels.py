@@ -18,7 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import btf, kernels, measure, report, results, run
+from harness import btf, encodings, kernels, measure, report, results, run
 from harness.dwarf import walk
 from harness.elf import ElfImage
 from harness.functions import join
@@ -75,12 +75,12 @@ def table(path, **options):
 
 
 def kinds(data):
-    return {name: count for name, (count, _) in btf.stat(btf.parse(data)).kinds.items() if count}
+    return {name: count for name, (count, _) in btf.stat(encodings.parse(data)).kinds.items() if count}
 
 
 def test_kernel__every_file_passes_our_own_check(everything):
     for data in everything.files.values():
-        btf.check(btf.parse(data))
+        btf.check(encodings.parse(data))
 
 
 def test_kernel__the_independent_reader_agrees(folder):
@@ -90,7 +90,7 @@ def test_kernel__the_independent_reader_agrees(folder):
     for path in sorted(folder.glob("*.btf")):
         theirs = json.loads(subprocess.run([sys.executable, tool, "--check", path], check=True, capture_output=True,
                                            text=True).stdout)
-        ours = btf.stat(btf.read(path))
+        ours = btf.stat(encodings.read(path))
         assert theirs["count"] == {k: c for k, (c, _) in ours.kinds.items() if c}
         assert theirs["bytes"] == {k: b for k, (_, b) in ours.kinds.items() if b}
         assert theirs["string_bytes"] == ours.string_nbytes
@@ -309,7 +309,7 @@ def test_kernel__bpftool_loads_all_but_btf_func(folder):
     for path in sorted(folder.glob("*.btf")):
         done = subprocess.run(["bpftool", "btf", "dump", "file", path, "format", "raw"], capture_output=True)
         loads = done.returncode == 0
-        big = btf.read(path).byteorder != sys.byteorder
+        big = encodings.read(path).byteorder != sys.byteorder
         if path.name == "btf_func.btf":
             assert not loads
             words = subprocess.run(["bpftool", "-d", "btf", "dump", "file", path], capture_output=True).stderr
@@ -317,7 +317,7 @@ def test_kernel__bpftool_loads_all_but_btf_func(folder):
         elif not big:
             assert loads
             out = io.BytesIO()
-            btf.dump_raw(btf.read(path), out)
+            btf.dump_raw(encodings.read(path), out)
             assert out.getvalue() == done.stdout
 
 

@@ -8,7 +8,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.model import Kind, StringTable, TypeTable, info_word
+from harness import btf
+from harness.encodings.btf_func import LAYOUT
+from harness.model import STANDARD, Kind, StringTable, TypeTable, info_word
+
+
+def parse(data, *where, **more):
+    """btf.parse in the standard layout or, if it takes that, in the one of `with_addresses`."""
+    return btf.parse(data, *where, layout=[STANDARD, LAYOUT], **more)
+
+
+def encode(types, strings, **more):
+    """btf.encode in the layout of `with_addresses`, which for all but FUNCs with kind_flag is the standard one."""
+    return btf.encode(types, strings, layout=LAYOUT, **more)
 
 
 class Row(NamedTuple):

@@ -21,13 +21,13 @@ def test_stat__parts_sum_to_the_file(byteorder):
         with_layout(byteorder),
         with_layout(byteorder, b""),
     ):
-        account = btf.stat(btf.parse(data))
+        account = btf.stat(trees.parse(data))
         assert account.total_nbytes == len(data)
         assert sum(account.parts().values()) == len(data)
 
 
 def test_stat__labels_layout_and_padding():
-    account = btf.stat(btf.parse(with_layout() + b"??"))
+    account = btf.stat(trees.parse(with_layout() + b"??"))
     parts = {label: nbytes for label, nbytes in account.parts().items() if nbytes}
     assert parts == {"header": 32, "FWD": 12, "layout": 80, "strings": 3, "padding": 2}
     assert account.kinds["FWD"] == (1, 12)
@@ -35,15 +35,15 @@ def test_stat__labels_layout_and_padding():
 
 
 def test_stat__counts_the_address_as_part_of_the_func():
-    plain = btf.stat(btf.parse(trees.wire(trees.every_kind())))
-    more = btf.stat(btf.parse(trees.wire(trees.with_addresses())))
+    plain = btf.stat(trees.parse(trees.wire(trees.every_kind())))
+    more = btf.stat(trees.parse(trees.wire(trees.with_addresses())))
     assert plain.kinds["FUNC"] == (3, 36)
     assert more.kinds["FUNC"] == (5, 36 + 2 * (12 + 8))
     assert {k: v for k, v in more.kinds.items() if k != "FUNC"} == {k: v for k, v in plain.kinds.items() if k != "FUNC"}
 
 
 def test_stat__lists_every_kind_in_wire_order():
-    kinds = list(btf.stat(btf.parse(trees.wire([]))).kinds)
+    kinds = list(btf.stat(trees.parse(trees.wire([]))).kinds)
     assert kinds[0] == "INT" and kinds[-1] == "ENUM64" and len(kinds) == 19
 
 
@@ -55,7 +55,7 @@ def test_stat__equals_an_independent_look(byteorder):
     spec.loader.exec_module(btfstat)
     data = trees.wire(trees.with_addresses(), byteorder)
     theirs = btfstat.stat(btfstat.Btf(data))
-    ours = btf.stat(btf.parse(data))
+    ours = btf.stat(trees.parse(data))
     present = {name: row for name, row in ours.kinds.items() if row[0]}
     assert theirs["count"] == {name: count for name, (count, _) in present.items()}
     assert theirs["bytes"] == {name: nbytes for name, (_, nbytes) in present.items()}

@@ -18,11 +18,11 @@ S32 = 0xFFFFFFFF
 
 @pytest.mark.parametrize("byteorder", ("little", "big"))
 def test_check__passes_every_kind(byteorder):
-    btf.check(btf.parse(trees.wire(trees.with_addresses(), byteorder)))
+    btf.check(trees.parse(trees.wire(trees.with_addresses(), byteorder)))
 
 
 def test_check__passes_an_empty_file_unless_strict():
-    file = btf.parse(trees.wire([]))
+    file = trees.parse(trees.wire([]))
     btf.check(file)
     with pytest.raises(BtfFormatError, match="expected types, found none"):
         btf.check(file, strict=True)
@@ -39,7 +39,7 @@ def test_check__passes_members_at_the_end_and_recursion_through_pointers():
         Row(Kind.FUNC_PROTO, "", 0, 1, body=("", 5)),
         Row(Kind.STRUCT, "bits", 4, 1, 1, body=("b", 1, 1 << 24 | 31)),
     ]
-    btf.check(btf.parse(trees.wire(rows)))
+    btf.check(trees.parse(trees.wire(rows)))
 
 
 # case: rows (type 1 is usually INT), faulty type_id, byte offset of the faulty word in its row, message
@@ -141,7 +141,7 @@ FAULTS = {
 @pytest.mark.parametrize("fault", FAULTS)
 def test_check__names(fault, byteorder):
     rows, type_id, within, message = FAULTS[fault]
-    file = btf.parse(trees.wire(rows, byteorder), "faulty.btf")
+    file = trees.parse(trees.wire(rows, byteorder), "faulty.btf")
     with pytest.raises(BtfFormatError) as caught:
         btf.check(file)
     offset = 24 + 4 * int(file.types.start[type_id]) + within
@@ -152,7 +152,7 @@ def test_check__names(fault, byteorder):
 @pytest.mark.parametrize(("row", "word"), [(1, 0), (1, 3), (1, 6), (2, 0), (3, 0), (3, 3)])
 def test_check__finds_every_name_off_outside_the_strings(row, word):
     rows = [PAIR, INT, Row(Kind.ENUM, "e", 4, 1, body=("A", 0))]
-    file = btf.parse(trees.wire([rows[0]._replace(body=("a", 2, 0, "b", 2, 32)), *rows[1:]]))
+    file = trees.parse(trees.wire([rows[0]._replace(body=("a", 2, 0, "b", 2, 32)), *rows[1:]]))
     btf.check(file)
     at = int(file.types.start[row]) + word
     n_strings = len(file.strings.blob)
@@ -165,21 +165,21 @@ def test_check__finds_every_name_off_outside_the_strings(row, word):
 
 
 def test_check__strict_refuses_btf_func_in_the_kernels_words():
-    file = btf.parse(trees.wire(trees.with_addresses()))
+    file = trees.parse(trees.wire(trees.with_addresses()))
     with pytest.raises(BtfFormatError, match=r"\[22\] FUNC: expected linkage"):
         btf.check(file, strict=True)
-    file = btf.parse(trees.wire([INT, PROTO, Row(Kind.FUNC, "f", 2, 1, 1, addr=1)]))
+    file = trees.parse(trees.wire([INT, PROTO, Row(Kind.FUNC, "f", 2, 1, 1, addr=1)]))
     with pytest.raises(BtfFormatError, match=r"\[3\] FUNC: .*Invalid btf_info kind_flag"):
         btf.check(file, strict=True)
 
 
 def test_check__strict_takes_what_a_stock_kernel_loads():
     rows = [INT, PROTO, Row(Kind.FUNC, "f", 2, 1), Row(Kind.DECL_TAG, "address=0x1", 3, body=(S32,))]
-    btf.check(btf.parse(trees.wire(rows)), strict=True)
+    btf.check(trees.parse(trees.wire(rows)), strict=True)
 
 
 def test_check__strict_refuses_gaps():
-    file = btf.parse(trees.wire([INT]) + b"\0")
+    file = trees.parse(trees.wire([INT]) + b"\0")
     btf.check(file)
     with pytest.raises(BtfFormatError, match="expected sections without gaps, found 1 bytes of padding"):
         btf.check(file, strict=True)
@@ -188,13 +188,13 @@ def test_check__strict_refuses_gaps():
 def test_check__ends_on_long_chains():
     n = 20_000
     rows = [Row(Kind.CONST, size_type=i + 2) for i in range(n)]
-    btf.check(btf.parse(trees.wire([*rows, INT])))
+    btf.check(trees.parse(trees.wire([*rows, INT])))
     with pytest.raises(BtfFormatError, match=rf"\[{n + 1}\] PTR: .*a loop back to CONST \[1\]"):
-        btf.check(btf.parse(trees.wire([*rows, Row(Kind.PTR, size_type=1)])))
+        btf.check(trees.parse(trees.wire([*rows, Row(Kind.PTR, size_type=1)])))
 
 
 def test_limits__warn_without_raising(monkeypatch):
-    file = btf.parse(trees.wire(trees.every_kind()))
+    file = trees.parse(trees.wire(trees.every_kind()))
     assert btf.limits(file.types, file.strings) == []
     wide = trees.tables([Row(Kind.ENUM, "e", 4, 70_000, body=("A", 0) * 70_000)])
     assert ["70000" in line for line in btf.limits(*wide)] == [True]

@@ -24,7 +24,7 @@ KERNELS += [p for p in ["/sys/kernel/btf/vmlinux"] if os.access(p, os.R_OK)]
 
 def dump(function, data):
     out = io.BytesIO()
-    function(btf.parse(data), out)
+    function(trees.parse(data), out)
     return out.getvalue()
 
 
@@ -78,7 +78,7 @@ def test_dump_json__equals_bpftool_for_every_kind(byteorder, tmp_path):
 @pytest.mark.parametrize("path", KERNELS)
 def test_dump__equals_bpftool_for_a_kernel(path):
     data = Path(path).read_bytes()
-    btf.check(btf.parse(data, path))
+    btf.check(trees.parse(data, path))
     assert dump(btf.dump_raw, data) == witness(path, form=("format", "raw"))
     theirs = unsigned_enum_values_as_32_bits(json.loads(witness(path, "-j")))
     assert json.loads(dump(btf.dump_json, data)) == theirs
@@ -128,7 +128,7 @@ def test_dump__writes_text_files_too():
     data = trees.wire(trees.with_addresses()).replace(b"outer", b"oute\xff")
     for function in (btf.dump_raw, btf.dump_json):
         out = io.StringIO()
-        function(btf.parse(data), out)
+        function(trees.parse(data), out)
         assert "oute\\xff" in out.getvalue().replace("\\\\", "\\")
 
 
@@ -139,7 +139,7 @@ def test_dump_json__is_json_whatever_the_names_hold():
 
 
 def test_dump__names_a_name_off_outside_the_strings():
-    file = btf.parse(trees.wire([Row(Kind.FWD, "a"), Row(Kind.FWD, "b")]))
+    file = trees.parse(trees.wire([Row(Kind.FWD, "a"), Row(Kind.FWD, "b")]))
     words = file.types.words.copy()
     words[3] = 99
     for function in (btf.dump_raw, btf.dump_json):

@@ -17,7 +17,7 @@ INTERESTING_WORDS = (0, 1, 0xFF, 0xFFFF, 0x10000, 0xFFFFFF, 0x7FFFFFFF, 0x800000
 def survive(data):
     """How far `data` gets: 0 refused by parse, 1 dumped, 2 passed the check."""
     try:
-        file = btf.parse(data, "damaged.btf")
+        file = trees.parse(data, "damaged.btf")
     except BtfFormatError as error:
         assert error.offset is not None and 0 <= error.offset <= len(data)
         return 0
@@ -34,7 +34,7 @@ def survive(data):
     except BtfFormatError:
         assert not sound, "what passes the check can be dumped"
     if sound:
-        again = btf.parse(btf.encode(file.types, file.strings, byteorder=file.byteorder))
+        again = trees.parse(trees.encode(file.types, file.strings, byteorder=file.byteorder))
         btf.check(again)
     return 1 + sound
 
@@ -61,7 +61,7 @@ def test_hostile__truncations_are_refused():
     whole = trees.wire(trees.with_addresses())
     for length in range(len(whole)):
         with pytest.raises(BtfFormatError):
-            btf.parse(whole[:length])
+            trees.parse(whole[:length])
 
 
 def test_hostile__truncated_sections_give_a_result_or_an_error():

@@ -51,7 +51,7 @@ def test_forms__equal_names_have_equal_offsets_wherever_they_stand(tmp_path):
     forms = ["string", "strp", "line_strp", "strx", "string"]
     units = [CU([DIE("structure_type", Attr("name", form, "same"), byte_size=4)], name="u") for form in forms]
     found = found_in(tmp_path, *units)
-    assert len(set(found.types.name().tolist())) == 1 and rows.rows(found)[0].name == "same"
+    assert len(set(found.types.name_off().tolist())) == 1 and rows.rows(found)[0].name == "same"
 
 
 @pytest.mark.parametrize("form", ["GNU_strp_alt", "strp_sup"])
@@ -68,7 +68,7 @@ def test_forms__no_name_and_an_empty_name_are_the_same(tmp_path):
 
 def test_forms__names_that_are_not_utf_8_survive(tmp_path):
     found = found_in(tmp_path, CU([DIE("structure_type", Attr("name", "string", b"gr\xfc\xdfe"), byte_size=4)]))
-    assert found.strings.get(int(found.types.name()[0])) == b"gr\xfc\xdfe"
+    assert found.strings.get(int(found.types.name_off()[0])) == b"gr\xfc\xdfe"
 
 
 # References

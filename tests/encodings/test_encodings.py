@@ -1,13 +1,14 @@
 """Every registered encoding: its rows, its formula, its neutrality."""
 
 import re
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness import btf, encodings, run
 from harness.encodings import make_pairs
-from harness.model import NOWHERE, Kind
+from harness.model import NOWHERE, STANDARD, Kind
 from tests.fixtures.build import KEPT, program
 
 
@@ -21,7 +22,7 @@ def encoded(prepared, policy="all"):
 
 
 def funcs(data):
-    parsed = btf.parse(data)
+    parsed = encodings.parse(data)
     kinds = parsed.types.kind()
     return [parsed.types.row(i + 1) for i in np.flatnonzero(kinds == Kind.FUNC)], parsed
 
@@ -41,7 +42,7 @@ def test_encodings__grow_as_their_formula_says_to_the_byte(prepared, policy):
 
 def test_encodings__pass_the_structural_check(prepared):
     for data in encoded(prepared).files.values():
-        btf.check(btf.parse(data))
+        btf.check(encodings.parse(data))
 
 
 def test_plain__has_one_func_per_name_and_prototype(prepared):
@@ -62,7 +63,7 @@ def test_btf_func__has_one_func_per_address_and_carries_it(prepared):
                                         ("decl_tag_short", rb"addr=0x[1-9a-f][0-9a-f]*\Z")])
 def test_decl_tag__names_every_address_of_its_func(prepared, name, form):
     result = encoded(prepared)
-    parsed = btf.parse(result.files[name])
+    parsed = encodings.parse(result.files[name])
     tags = [parsed.types.row(i + 1) for i in np.flatnonzero(parsed.types.kind() == Kind.DECL_TAG)]
     found = {(int(t[2]), parsed.strings.get(int(t[0]))) for t in tags}
     assert len(found) == len(tags) == len(result.pairs.address)
@@ -91,7 +92,7 @@ def test_btf_func__a_function_without_an_address_stays_as_it_was():
 def test_annotations__of_functions_members_and_variables_become_decl_tags():
     with_tags = run.prepare(program("btf_tags", compiler="clang").path, threads=1)
     data = run.encode(with_tags, "all", ["plain"]).files["plain"]
-    parsed = btf.parse(data)
+    parsed = encodings.parse(data)
     btf.check(parsed)
     kinds = parsed.types.kind()
     targets = {Kind(int(kinds[int(parsed.types.row(i + 1)[2]) - 1])).name
@@ -105,6 +106,32 @@ def test_encodings__committed_objects_keep_their_byte_order(kept):
     other = run.prepare(kept.path, threads=1)
     assert other.kernel["byteorder"] == ("big" if "s390x" in kept.name else "little")
     for data in run.encode(other, "all").files.values():
-        parsed = btf.parse(data)
+        parsed = encodings.parse(data)
         btf.check(parsed)
         assert parsed.byteorder == other.kernel["byteorder"]
+
+
+def test_layouts__are_the_standard_and_what_encodings_add_to_it():
+    assert encodings.layouts()[0] == STANDARD
+    assert set(encodings.layouts()) == {encodings.encoding(name).layout for name in encodings.names()}
+    assert encodings.encoding("plain").layout == encodings.encoding("decl_tag").layout == STANDARD
+
+
+def test_read__finds_the_layout_of_every_encoding(prepared, tmp_path):
+    result = run.encode(prepared, encodings=encodings.names())
+    for name, data in result.files.items():
+        path = tmp_path / f"{name}.btf"
+        path.write_bytes(data)
+        file = encodings.read(path)
+        assert file.layout == encodings.encoding(name).layout == encodings.parse(data).layout
+        btf.check(file)
+
+
+def test_btf__knows_no_encoding():
+    """Its sources name neither an encoding nor what one adds to the wire."""
+    extended = [encodings.encoding(name) for name in encodings.names() if encodings.encoding(name).layout != STANDARD]
+    words = {e.name for e in extended} | {t.struct for e in extended for k in Kind if (t := e.layout[k].trailing)}
+    for path in Path(btf.__file__).parent.glob("*.py"):
+        text = path.read_text()
+        assert words and not any(re.search(rf"\b{word}\b", text) for word in words), path
+        assert "import encodings" not in text and "addr=" not in text, path

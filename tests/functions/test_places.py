@@ -75,7 +75,7 @@ def test_places__equal_offsets_in_two_sections_are_two_addresses(module):
     base = len(encoded.files["plain"])
     counts = {}
     for name, data in encoded.files.items():
-        file = btf.parse(data)
+        file = encodings.parse(data)
         btf.check(file)
         kinds = file.types.kind()
         mine = [i for i in (np.flatnonzero(kinds == Kind.FUNC) + 1).tolist() if file.name(i) == b"setup"]

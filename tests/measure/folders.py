@@ -127,9 +127,9 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
     encodings, func = {}, {}
     for name in enc.default_names():
         e = enc.encoding(name)
-        made = e.rows(pairs, base.n_types + 1, len(s.data))
+        made = e.rows(pairs, base.next_id, len(s.data))
         blob = np.concatenate([s.array(), made.strings])
-        data = btf.encode(concatenate([base, made.types]), StringTable(blob))
+        data = btf.encode(concatenate([base, made.types]), StringTable(blob), layout=e.layout)
         (folder / f"{name}.btf").write_bytes(data)
         encodings[name] = {"file": f"{name}.btf", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
                            "predicted_growth": int(e.growth(pairs))}

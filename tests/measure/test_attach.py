@@ -4,7 +4,7 @@ import re
 import numpy as np
 import pytest
 
-from harness import btf, measure
+from harness import btf, encodings, measure
 from harness.errors import MeasureError
 from harness.measure.addresses import func_addresses
 from harness.measure.attach import (
@@ -137,7 +137,8 @@ def test_func_addresses__reads_tags_and_funcs():
         [s("g"), info_word(Kind.FUNC, 0, 1), 1, 0x81000000, 0xFFFFFFFF],
         tag("address=0xffffffff81000010", 2), tag("addr=0x20", 2), tag("addr=0x20", 2), tag("bpf_kfunc", 2),
         tag("address=0x30 ", 2), tag("address=0x40", 1), tag("address=0x50", 2, 0), tag("address=0x60", 99))
-    file = btf.parse(btf.encode(types, StringTable(s.array())))
+    layout = encodings.encoding("btf_func").layout
+    file = btf.parse(btf.encode(types, StringTable(s.array()), layout=layout), layout=layout)
     func, address = func_addresses(file)
     assert list(zip(func.tolist(), address.tolist(), strict=True)) == [(2, 0x20), (2, BASE + 0x10), (3, BASE)]
     assert func_addresses(btf.parse(btf.encode(rows(proto), StringTable(s.array()))))[0].tolist() == []

@@ -131,7 +131,7 @@ def test_texts__are_the_names_of_the_file(tmp_path):
     result = measure.load(make(tmp_path / "r", instances=any_instances(3)))
     file, texts = result.btf("plain"), result.texts("plain")
     assert texts is result.texts("plain") and texts is not result.texts("shipped")
-    offsets = file.types.name()
+    offsets = file.types.name_off()
     names = [file.name(i).decode("utf-8", "surrogateescape") for i in range(1, file.types.n_types + 1)]
     assert texts.of(offsets) == names and "\udcff" in names
     node = int(offsets[names.index("node")])

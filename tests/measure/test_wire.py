@@ -4,7 +4,6 @@ import struct
 
 import pytest
 
-from harness import btf
 from harness.errors import MeasureError
 from harness.measure import wire
 from harness.measure.columns import COLUMNS
@@ -17,7 +16,7 @@ ORDERS = ("little", "big")
 def whole(request):
     """A file with every kind: (bytes, BtfFile)."""
     data = trees.wire(trees.with_addresses(), request.param)
-    return data, btf.parse(data)
+    return data, trees.parse(data)
 
 
 def all_types(parsed, **options):
@@ -45,7 +44,7 @@ def test_type_bytes__header_types_and_strings_cover_every_byte_once(whole):
 
 
 def test_type_bytes__fields_are_those_of_the_structs():
-    parsed = btf.parse(trees.wire(trees.with_addresses()))
+    parsed = trees.parse(trees.wire(trees.with_addresses()))
     table = all_types(parsed, strings=False)
     fields = {item: group.field.str.split(".").str[-1].tolist() for item, group in table.groupby("item", sort=False)}
     head_type, head_size = ["name_off", "info", "type"], ["name_off", "info", "size"]
@@ -64,14 +63,14 @@ def test_type_bytes__fields_are_those_of_the_structs():
 
 @pytest.mark.parametrize("order", ORDERS)
 def test_type_bytes__an_address_is_one_u64_in_the_order_of_the_file(order):
-    parsed = btf.parse(trees.wire(trees.with_addresses(), order))
+    parsed = trees.parse(trees.wire(trees.with_addresses(), order))
     row = wire.type_bytes(parsed, [39], strings=False).set_index("field").loc["btf_func.addr"]
     assert row.raw == struct.pack({"little": "<Q", "big": ">Q"}[order], 0xFFFFFFFF8103B530).hex(" ")
     assert row.value == "0xffffffff8103b530"
 
 
 def test_type_bytes__words_are_said_as_what_they_mean():
-    parsed = btf.parse(trees.wire(trees.with_addresses()))
+    parsed = trees.parse(trees.wire(trees.with_addresses()))
     table = all_types(parsed, strings=False).set_index(["item", "field"])
     said = {key: tuple(table.loc[key, ["value", "meaning"]]) for key in table.index}
     assert said["[39] FUNC", "btf_type.info"] == (
@@ -89,7 +88,7 @@ def test_type_bytes__words_are_said_as_what_they_mean():
 
 
 def test_type_bytes__strings_say_who_names_them():
-    parsed = btf.parse(trees.wire(trees.every_kind()))
+    parsed = trees.parse(trees.wire(trees.every_kind()))
     table = wire.type_bytes(parsed, [20, 21, 28])
     strings = table[table.item == "string"]
     assert list(zip(strings.value, strings.meaning, strict=True)) == [
@@ -98,20 +97,20 @@ def test_type_bytes__strings_say_who_names_them():
 
 
 def test_header_bytes__has_the_layout_fields_where_the_header_has_them():
-    short, long = btf.parse(trees.wire(trees.every_kind())), btf.parse(trees.with_layout())
+    short, long = trees.parse(trees.wire(trees.every_kind())), trees.parse(trees.with_layout())
     assert wire.header_bytes(short).field.iloc[-1] == "btf_header.str_len"
     assert wire.header_bytes(long).field.iloc[-1] == "btf_header.layout_len"
 
 
 def test_types_of_function__funcs_prototypes_and_tags_each_once():
-    parsed = btf.parse(trees.wire(trees.with_addresses()))
+    parsed = trees.parse(trees.wire(trees.with_addresses()))
     assert wire.types_of_function(parsed, "init_once") == [18, 19, 20, 21, 28, 30, 39, 40]
     with pytest.raises(MeasureError, match="expected a FUNC of the name 'nobody', found none"):
         wire.types_of_function(parsed, "nobody")
 
 
 def test_type_bytes__a_type_id_out_of_range_is_refused():
-    parsed = btf.parse(trees.wire(trees.every_kind()))
+    parsed = trees.parse(trees.wire(trees.every_kind()))
     for wrong in (0, 39, -1):
         with pytest.raises(MeasureError, match=f"expected a type_id of 1 to 38, found {wrong}"):
             wire.type_bytes(parsed, [wrong])

@@ -42,6 +42,8 @@ def load():
         return None
     lib.btf__new.restype = ctypes.c_void_p
     lib.btf__new.argtypes = [ctypes.c_char_p, ctypes.c_uint32]
+    lib.btf__parse_raw_split.restype = ctypes.c_void_p
+    lib.btf__parse_raw_split.argtypes = [ctypes.c_char_p, ctypes.c_void_p]
     lib.btf__dedup.argtypes = [ctypes.c_void_p, ctypes.c_void_p]
     lib.btf__raw_data.restype = ctypes.c_void_p
     lib.btf__raw_data.argtypes = [ctypes.c_void_p, ctypes.POINTER(ctypes.c_uint32)]
@@ -74,29 +76,45 @@ def version_text():
     return "libbpf " + load().libbpf_version_string().decode()
 
 
-def dedup(raw):
-    """Raw BTF after btf__dedup with default options.
+def dedup(raw, base=None):
+    """Raw BTF after btf__dedup with default options; over raw `base`, if there is one, which is left as it is.
 
     Raises
     ------
     LibbpfError
-        btf__new or btf__dedup refused.
+        btf__new, btf__parse_raw_split or btf__dedup refused.
     """
     lib = load()
-    btf = lib.btf__new(raw, len(raw))
-    if not btf:
-        raise LibbpfError("btf__new", ctypes.get_errno())
+    below = None
+    if base is not None:
+        below = lib.btf__new(base, len(base))
+        if not below:
+            raise LibbpfError("btf__new", ctypes.get_errno())
     try:
-        result = lib.btf__dedup(btf, None)
-        if result < 0:
-            raise LibbpfError("btf__dedup", -result)
-        size = ctypes.c_uint32()
-        data = lib.btf__raw_data(btf, ctypes.byref(size))
-        if not data:
-            raise LibbpfError("btf__raw_data", ctypes.get_errno())
-        return ctypes.string_at(data, size.value)
+        btf = _new_split(lib, raw, below) if below else lib.btf__new(raw, len(raw))
+        if not btf:
+            raise LibbpfError("btf__parse_raw_split" if below else "btf__new", ctypes.get_errno())
+        try:
+            result = lib.btf__dedup(btf, None)
+            if result < 0:
+                raise LibbpfError("btf__dedup", -result)
+            size = ctypes.c_uint32()
+            data = lib.btf__raw_data(btf, ctypes.byref(size))
+            if not data:
+                raise LibbpfError("btf__raw_data", ctypes.get_errno())
+            return ctypes.string_at(data, size.value)
+        finally:
+            lib.btf__free(btf)
     finally:
-        lib.btf__free(btf)
+        if below:
+            lib.btf__free(below)
+
+
+def _new_split(lib, raw, below):
+    """btf__new_split, which libbpf.so does not export, by way of a file in memory."""
+    with open(os.memfd_create("split.btf"), "wb", buffering=0) as file:
+        file.write(raw)
+        return lib.btf__parse_raw_split(f"/proc/self/fd/{file.fileno()}".encode(), below)
 
 
 def n_left(types, kind):

@@ -81,8 +81,8 @@ class Type(NamedTuple):
         return self._replace(size_type=size_type, body=entries[0] if self.kind in FIXED else entries)
 
 
-def pack(types, order="<", string_order=None):
-    """Raw BTF of `types`, whose type_ids count from 1; equal strings share one offset.
+def pack(types, order="<", string_order=None, base=None):
+    """Raw BTF of `types`, whose type_ids count from 1 or go on after those of `base`; equal strings share one offset.
 
     Parameters
     ----------
@@ -90,6 +90,8 @@ def pack(types, order="<", string_order=None):
     order : "<" or ">"
     string_order : callable, optional
         Sort key that replaces first use as the order of the strings.
+    base : bytes, optional
+        Raw BTF whose type_ids and string offsets these continue. A string that it has is not written again.
     """
     strings = [t.name for t in types]
     for t in types:
@@ -98,10 +100,16 @@ def pack(types, order="<", string_order=None):
     if string_order is not None:
         unique.sort(key=string_order)
     offset, at = {"": 0}, 1
+    if base is not None:
+        at = 0
+        for text in scan(base)[2][:-1].split(b"\0"):
+            offset.setdefault(text.decode(), at)
+            at += len(text) + 1
+        unique = [s for s in unique if s not in offset]
     for s in unique:
         offset[s] = at
         at += len(s.encode()) + 1
-    blob = b"".join(s.encode() + b"\0" for s in ["", *unique])
+    blob = b"".join(s.encode() + b"\0" for s in (["", *unique] if base is None else unique))
     rows = []
     for t in types:
         vlen = len(t.body) if t.kind in REPEATED else t.linkage
@@ -134,9 +142,10 @@ def scan(raw):
     return order, section, blob, starts
 
 
-def unpack(raw):
-    """List of Type of raw BTF bytes; the inverse of `pack`, the order of strings aside."""
+def unpack(raw, base=None):
+    """List of Type of raw BTF bytes, without those of `base`; the inverse of `pack`, the order of strings aside."""
     order, section, blob, starts = scan(raw)
+    blob = blob if base is None else scan(base)[2] + blob
 
     def string(name_off):
         return blob[name_off : blob.index(b"\0", name_off)].decode()
@@ -155,17 +164,17 @@ def unpack(raw):
     return types
 
 
-def to_tables(raw):
-    """The same BTF as the harness's (TypeTable, StringTable); names keep their offsets."""
+def to_tables(raw, base=(None, None)):
+    """The same BTF as the harness's (TypeTable, StringTable), over two such tables; names keep their offsets."""
     order, section, blob, starts = scan(raw)
     words = np.frombuffer(section, order + "u4").astype(np.uint32)
     start = np.array([0, *(at // 4 for at in starts), len(words)], np.int64)
-    return TypeTable(words, start), StringTable(np.frombuffer(blob, np.uint8))
+    return TypeTable(words, start, base[0]), StringTable(np.frombuffer(blob, np.uint8), base[1])
 
 
 def from_tables(types, strings):
-    """List of Type of the harness's tables, by way of little-endian bytes."""
-    data, blob = types.words.astype("<u4").tobytes(), strings.blob.tobytes()
+    """List of Type of the harness's tables, a base's not among them, by way of little-endian bytes."""
+    data, blob = types.words.astype("<u4").tobytes(), strings.flattened().blob.tobytes()
     header = struct.pack("<" + HEADER, MAGIC, 1, 0, 24, 0, len(data), len(data), len(blob))
     raw = header + data + blob
     assert [at // 4 for at in scan(raw)[3]] == types.start[1:-1].tolist()

@@ -1,0 +1,99 @@
+"""Compiled accessors of a row's words, for kernels of all stages. They compile to what one would write by hand.
+
+`info` is a row's second word, uint32; `columns` are harness.model.layout.Columns. What no extension of the layout can
+change (names and references) comes from the standard columns, which are constants to the compiler.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.accelerate import inline
+from harness.model.kinds import Kind
+from harness.model.layout import (
+    HEAD_WORDS,
+    KFLAG_SHIFT,
+    KIND_MASK,
+    KIND_SHIFT,
+    MODIFIERS,
+    SIZED,
+    STANDARD,
+    VLEN_MASK,
+)
+
+FWD = int(Kind.FWD)
+STRUCT = int(Kind.STRUCT)
+UNION = int(Kind.UNION)
+
+REFERENCE_FIRST = STANDARD.columns.reference_first
+REFERENCE_STEP = STANDARD.columns.reference_step
+REFERENCE_FIXED = STANDARD.columns.reference_fixed
+REFERENCE_PER_ENTRY = STANDARD.columns.reference_per_entry
+IS_MODIFIER = np.array([kind in MODIFIERS for kind in Kind])
+IS_SIZED = np.array([kind in SIZED for kind in Kind])
+
+
+@inline
+def kind_of(info):
+    """kind, int64."""
+    return np.int64((info >> np.uint32(KIND_SHIFT)) & np.uint32(KIND_MASK))
+
+
+@inline
+def vlen_of(info):
+    """vlen, int64."""
+    return np.int64(info & np.uint32(VLEN_MASK))
+
+
+@inline
+def kind_flag_of(info):
+    """kind_flag, int64."""
+    return np.int64(info >> np.uint32(KFLAG_SHIFT))
+
+
+@inline
+def declared_kind_of(info):
+    """kind, int64; of a forward declaration the kind that it declares."""
+    kind = kind_of(info)
+    if kind == FWD:
+        return np.int64(UNION) if kind_flag_of(info) != 0 else np.int64(STRUCT)
+    return kind
+
+
+@inline
+def trailing_words_of(columns, info):
+    """Words at the end of a row that are there because of kind_flag; the kind is a known one."""
+    return columns.trailing_words[kind_of(info)] * kind_flag_of(info)
+
+
+@inline
+def row_words_of(columns, info):
+    """Words of a row by its info word; the kind is a known one."""
+    kind = kind_of(info)
+    body = columns.fixed_words[kind] + columns.entry_words[kind] * vlen_of(info)
+    return HEAD_WORDS + body + trailing_words_of(columns, info)
+
+
+@inline
+def n_references(info):
+    """How many words of a row are type_ids; the kind is a known one."""
+    kind = kind_of(info)
+    return REFERENCE_FIXED[kind] + REFERENCE_PER_ENTRY[kind] * vlen_of(info)
+
+
+@inline
+def reference_word(kind, k):
+    """Which word of a row its k-th type_id is."""
+    return REFERENCE_FIRST[kind] + REFERENCE_STEP[kind] * k
+
+
+@inline
+def is_modifier(kind):
+    """Whether a type of this kind stands for its target, with the same size."""
+    return IS_MODIFIER[kind]
+
+
+@inline
+def is_sized(kind):
+    """Whether the third word is the type's size in bytes."""
+    return IS_SIZED[kind]

@@ -99,7 +99,7 @@ def test_render__headline_is_the_consistent_policy(written):
     text = (written / "report.md").read_text()
     first = unescaped(text.split("## Kernel")[0])
     found = json.loads((written / "report.json").read_text())["finding"]
-    assert "and 80 (+26.32 %) as btf_func to the 304 bytes of plain" in found and found in first
+    assert "and 80 (+26.3 %) as btf_func to the 304 bytes of plain" in found and found in first
     assert "Policy `consistent`" in text and "FAILED" not in text
     assert "tiny|dbg" in unescaped(text.replace("\\|", "\0"))
 

@@ -243,7 +243,7 @@ def encode(prepared, policy="consistent", encodings=None, rules=DEFAULT, quirks=
     rules : str
         Version of pahole whose selection rules to follow, one of harness.functions.RULES.
     quirks : iterable of str
-        Faults of pahole to repeat, of harness.functions.QUIRKS.
+        pahole bugs to reproduce, of harness.functions.QUIRKS.
     kfunc_tags : bool
         Write a bpf_kfunc DECL_TAG for each kfunc (pahole's decl_tag_kfuncs).
 
@@ -343,7 +343,7 @@ def write_result(folder, prepared, encoded):
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as err:
-        raise EncodeError(f"the folder cannot be made: {err.strerror}", folder) from err
+        raise EncodeError(f"the directory cannot be created: {err.strerror}", folder) from err
     for name, data in outputs.items():
         btf.write(folder / name, data)
     return folder

@@ -1,4 +1,4 @@
-"""pahole's selection rules as they were in its versions, and the two places where it is wrong, as data.
+"""pahole's selection rules, version by version, and its bugs, as data.
 
 What a policy calls a fault has changed: pahole 1.24 looked at names only, 1.25 compared prototypes and registers, 1.31
 began to drop names with several addresses, and the state of July 2026 counts registers as the ABI does. Sources, all of
@@ -79,7 +79,7 @@ QUIRKS = {
     "patchable-entry": "match no address of a function whose symbol stands before the entry that DWARF gives (arm64)",
     "unnumbered-clang": "take every register for a wrong one in clang's code where the registers' numbers are unknown",
 }
-"""Where pahole is wrong and we are not unless asked."""
+"""pahole bugs, reproduced only on request."""
 
 
 def rules_of(version):

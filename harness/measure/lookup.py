@@ -592,7 +592,7 @@ def _file_verdict(shown, exact, rows, encoding):
     if _identity(encoding) == "address":
         own = "each with its own address" if len(ids) > 1 else "with its address"
         comma = "," if len(ids) > 1 else ""
-        return f"{how_many}{comma} {own}: a kernel that reads them knows the very one{traceable}"
+        return f"{how_many}{comma} {own}: a kernel that reads them gets exactly that one{traceable}"
     stand_for = {row.type_id: row.addresses for row in rows}
     total, n_tags = sum(stand_for.values()), sum(row.address != "" for row in rows)
     tags = _count(n_tags, "address") if n_tags == total else f"{n_tags} of {_count(total, 'address')}"

@@ -132,7 +132,7 @@ def test_render__goes_on_from_a_report_and_keeps_its_results(three, tmp_path, un
     before = files(out / "btf")
     report.render(out, out, witnesses=False, threads=1)
     assert files(out / "btf") == before and report.read(out).about["kernel"] == "tiny-1.0"
-    with pytest.raises(MeasureError, match="expected a report, an empty folder or none"):
+    with pytest.raises(MeasureError, match="expected a report or an empty or missing directory"):
         report.render(out / "btf" / "all", out / "btf" / "all", witnesses=False, threads=1)
     assert files(out / "btf") == before
 
@@ -199,7 +199,7 @@ def test_build__serves_a_kernel_without_btf(tmp_path, undrawn):
 
 def test_render__fails_with_one_error(tmp_path, three):
     (tmp_path / "out").write_text("")
-    with pytest.raises(MeasureError, match="the folder cannot be made"):
+    with pytest.raises(MeasureError, match="the directory cannot be created"):
         report.render(three, tmp_path / "out", witnesses=False, threads=1)
 
 

@@ -73,7 +73,7 @@ def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(
     rules : str
         Version of pahole whose selection rules to follow, one of harness.functions.RULES.
     quirks : iterable of str
-        Faults of pahole to repeat, of harness.functions.QUIRKS.
+        pahole bugs to reproduce, of harness.functions.QUIRKS.
     kfunc_tags : bool
         Write a bpf_kfunc DECL_TAG for each kfunc (pahole's decl_tag_kfuncs).
 

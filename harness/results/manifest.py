@@ -13,7 +13,7 @@ variables_skipped   per-CPU variables that became no VAR, by reason
 policies            by name, sorted:
 - selection         name of its selection.csv
 - sha256            of that file
-- rules, quirks     version of pahole whose rules it follows, and the faults of pahole that it repeats
+- rules, quirks     version of pahole whose rules it follows, and the pahole bugs that it reproduces
 - registers         numbered, counted or unsupported: what the rules know of the machine's registers
 - functions         instances, encoded, skipped (by reason), names, funcs, pairs, addresses
 - encodings         by name: file, bytes, sha256, predicted_growth (by the encoding's formula, over the baseline)

@@ -543,6 +543,7 @@ def test_hostile__siblings_that_point_backward_forward_or_past_the_end(tmp_path,
         assert [len(row.members) for row in by_size] == [1, 1]
 
 
+@pytest.mark.large
 def test_hostile__too_many_members_become_a_forward_declaration(tmp_path):
     int_ = base()
     member = DIE("member", name="m", type=int_)

@@ -87,8 +87,8 @@ def parser():
     p.add_argument("kernel", **kernel)
     p.add_argument("-o", "--output", required=True, metavar="DIR", help="output directory, created if missing")
     p.add_argument("--encoding", action="append", metavar="NAME",
-                   help="plain, decl_tag, btf_func (these three by default) or decl_tag_short; may be given several "
-                        "times")
+                   help="an encoding to make, may be given several times; by default those of the thread of 2023 (any "
+                        "other name lists all there are)")
     p.add_argument("--policy", default="consistent", metavar="POLICY",
                    help="which functions to describe: all, consistent (default) or current")
     p.add_argument("--no-fallback", action="store_true",
@@ -174,7 +174,8 @@ def parser():
     p.add_argument("--format", choices=("raw", "json"), default="raw")
     p = verb("check", "check the structure of a .btf file; print one line on the first error", run_check)
     p.add_argument("file", metavar="FILE.btf")
-    p.add_argument("--strict", action="store_true", help="also reject what today's kernels reject, such as btf_func")
+    p.add_argument("--strict", action="store_true",
+                   help="also reject what today's kernels reject, such as an address behind a FUNC")
     return top
 
 

@@ -28,8 +28,9 @@ def test_program__goes_through_every_encoding_the_check_the_dump_and_the_measure
     wanted = [word for each in encodings.names() for word in ("--encoding", each)]
     done("encode", path, "-q", "-o", tmp_path, "--policy", policy, *wanted)
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert set(manifest["encodings"]) == set(encodings.names())
-    for each, entry in manifest["encodings"].items():
+    made = manifest["policies"][policy]["encodings"]
+    assert set(made) == set(encodings.names())
+    for each, entry in made.items():
         file = tmp_path / entry["file"]
         assert file.stat().st_size == entry["bytes"]
         done("check", file)

@@ -4,6 +4,7 @@
 ``read(path)``                        BtfFile of a raw .btf file
 ``parse(data, path, section)``        BtfFile of bytes from anywhere, say an ELF section
 ``encode(types, strings, byteorder)`` bytes of a file with these types and the strings they name
+``lay_out(types, strings)``           Laid: the same before it is bytes, for files that begin alike
 ``check(btf, strict)``                raise for the first fault in what the types say
 ``limits(types, strings)``            warnings about what only kernels or older readers refuse
 ``dump_raw(btf, out)``                text, byte for byte what ``bpftool btf dump file`` prints
@@ -29,16 +30,18 @@ from harness.btf.check import check, limits
 from harness.btf.declare import declaration
 from harness.btf.dump import dump_json, dump_raw
 from harness.btf.reader import BtfFile, parse, read
-from harness.btf.writer import encode
+from harness.btf.writer import Laid, encode, lay_out
 
 __all__ = [
     "Account",
     "BtfFile",
+    "Laid",
     "check",
     "declaration",
     "dump_json",
     "dump_raw",
     "encode",
+    "lay_out",
     "limits",
     "parse",
     "read",

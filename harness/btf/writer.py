@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from harness.btf import wire, writer_kernels
@@ -44,50 +46,137 @@ def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little",
     -----
     Linear in words and string bytes. The same tables give the same bytes on any machine.
     """
-    swapped = wire.prefix(byteorder) == ">"
-    words = np.ascontiguousarray(types.words, np.uint32)
-    start = np.ascontiguousarray(types.start, np.int64)
-    # a read-only view of bytes would compile the kernels a second time
-    blob = np.require(strings.blob, np.uint8, ["C", "W"])
-    _check_tables(words, start, blob, strings.base is not None)
+    return lay_out(types, strings, byteorder=byteorder, layout=layout).data()
 
-    n_slots = 1 << max(4, int(2 * np.count_nonzero(blob == 0)).bit_length())
-    while True:
-        interned = _interned(len(blob), n_slots)
+
+def lay_out(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD) -> Laid:
+    """The same before it is bytes, so that files which begin alike share what they have in common.
+
+    Parameters and errors are those of `encode`.
+    """
+    blob = np.require(strings.blob, np.uint8, ["C", "W"])  # a read-only view would compile the kernels a second time
+    _check_blob(blob, strings.base is not None)
+    n_slots = 1 << max(5, int(4 * np.count_nonzero(blob == 0)).bit_length())
+    laid = Laid(byteorder, strings._replace(blob=blob), (), _interned(len(blob), n_slots), 0,
+                1 if strings.base is None else 0)
+    return laid.then(types, layout=layout)
+
+
+class Laid(NamedTuple):
+    """Types and the strings that they name where a file has them. Immutable; `then` goes on with more types.
+
+    Attributes
+    ----------
+    byteorder : {"little", "big"}
+    strings : StringTable
+        What names are offsets in.
+    parts : tuple of (TypeTable, Layout, uint32)
+        The tables laid out so far, one after the other, and their words as the file has them, in native byte order.
+    interned : writer_kernels.Interned
+    n_strings, section_nbytes : int
+        Distinct strings so far, and the bytes of the string section.
+    """
+
+    byteorder: str
+    strings: StringTable
+    parts: tuple
+    interned: writer_kernels.Interned
+    n_strings: int
+    section_nbytes: int
+
+    def then(self, types: TypeTable, strings: np.ndarray | None = None, *, layout: Layout = STANDARD) -> Laid:
+        """A Laid with further types, whose type_ids go on; this one stays as it is.
+
+        Parameters
+        ----------
+        types : TypeTable
+        strings : uint8, optional
+            Goes on with the bytes that names are offsets in; ends with NUL.
+        layout : Layout
+
+        Raises
+        ------
+        EncodeError
+            As `encode`.
+        """
+        words = np.ascontiguousarray(types.words, np.uint32)
+        start = np.ascontiguousarray(types.start, np.int64)
+        n_words = sum(len(part[2]) for part in self.parts) + len(words)
+        _check_rows(words, start, n_words)
+        table, interned = self.strings, self.interned
+        new_off = interned.new_off.copy()
+        if strings is not None and len(strings):
+            _check_blob(strings, True)
+            table = table._replace(blob=np.concatenate([table.blob, strings]))
+            new_off = np.concatenate([new_off, np.zeros(len(strings), np.uint32)])
+        interned = writer_kernels.Interned(new_off, *(column.copy() for column in interned[1:]))
         out = np.empty(len(words), np.uint32)
         status, row, detail, n_strings, section_nbytes = writer_kernels.encode_rows(
             words,
             start,
-            blob,
-            strings.first_off,
+            table.blob,
+            table.first_off,
             layout.columns,
-            swapped,
-            wire.MAX_SECTION_NBYTES - strings.first_off,
+            wire.prefix(self.byteorder) == ">",
+            wire.MAX_SECTION_NBYTES - table.first_off,
             interned,
+            self.n_strings,
+            self.section_nbytes,
             out,
         )
-        if status != writer_kernels.STRINGS_FULL:
-            break
-        n_slots *= 4  # names that are tails of other strings outnumber the NULs
-    if status != writer_kernels.OK:
-        raise EncodeError(_message(status, row, detail, types, strings))
+        if status == writer_kernels.STRINGS_FULL:  # names that are tails of other strings outnumber the NULs
+            return self._larger(table).then(types, layout=layout)
+        if status != writer_kernels.OK:
+            raise EncodeError(_message(status, row, detail, types, table, self.next_id(types)))
+        return Laid(self.byteorder, table, (*self.parts, (types, layout, out)), interned, n_strings, section_nbytes)
 
-    section = np.zeros(section_nbytes, np.uint8)
-    writer_kernels.fill_section(
-        blob, interned.blob_off[:n_strings], interned.nbytes[:n_strings], interned.off[:n_strings], section
-    )
-    type_len = len(out) * wire.WORD_NBYTES
-    header = wire.Header(wire.MAGIC, wire.VERSION, 0, wire.HDR_LEN, 0, type_len, type_len, len(section))
-    file_words = out.astype(wire.prefix(byteorder) + "u4", copy=False)
-    return b"".join([header.pack(byteorder), file_words.data, section.data])
+    def next_id(self, types: TypeTable | None = None) -> int:
+        """type_id of the first type of what comes next: `types`, where nothing is laid out yet."""
+        if not self.parts:
+            return 1 if types is None else types.first_id
+        return self.parts[0][0].first_id + sum(part[0].n_types for part in self.parts)
+
+    def _larger(self, strings):
+        """The same with four times the room for strings, of a table that may be longer."""
+        laid = Laid(self.byteorder, strings, (), _interned(len(strings.blob), 4 * len(self.interned.slot)), 0,
+                    1 if strings.base is None else 0)
+        for types, layout, _ in self.parts:
+            laid = laid.then(types, layout=layout)
+        return laid
+
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        section = np.zeros(self.section_nbytes, np.uint8)
+        interned, n = self.interned, self.n_strings
+        writer_kernels.fill_section(self.strings.blob, interned.blob_off[:n], interned.nbytes[:n], interned.off[:n],
+                                    section)
+        words = np.concatenate([part[2] for part in self.parts])
+        type_len = len(words) * wire.WORD_NBYTES
+        header = wire.Header(wire.MAGIC, wire.VERSION, 0, wire.HDR_LEN, 0, type_len, type_len, len(section))
+        file_words = words.astype(wire.prefix(self.byteorder) + "u4", copy=False)
+        return b"".join([header.pack(self.byteorder), file_words.data, section.data])
+
+    def word_places(self, words: np.ndarray) -> np.ndarray:
+        """Byte offsets in the file of words of the last table laid out, int64 (n,): indices in its `words`."""
+        before = sum(len(part[2]) for part in self.parts[:-1])
+        return wire.HDR_LEN + wire.WORD_NBYTES * (before + np.asarray(words, np.int64))
+
+    def string_places(self, offs: np.ndarray) -> np.ndarray:
+        """Byte offsets in the file of strings that a type names, int64 (n,): offsets in the blob of `strings`."""
+        n_words = sum(len(part[2]) for part in self.parts)
+        base = wire.HDR_LEN + wire.WORD_NBYTES * n_words - self.strings.first_off
+        return base + self.interned.new_off[offs].astype(np.int64)
 
 
-def _check_tables(words, start, blob, has_base):
+def _check_rows(words, start, n_words):
     if len(start) < 2 or start[0] != 0 or start[1] != 0 or start[-1] != len(words) or np.any(np.diff(start) < 0):
         raise EncodeError("expected row starts that rise from 0, 0 to the number of words")
-    if len(words) * wire.WORD_NBYTES > wire.MAX_SECTION_NBYTES:
-        raise EncodeError(f"expected at most {wire.MAX_SECTION_NBYTES} bytes of types, found {len(words)} words")
-    if has_base:
+    if n_words * wire.WORD_NBYTES > wire.MAX_SECTION_NBYTES:
+        raise EncodeError(f"expected at most {wire.MAX_SECTION_NBYTES} bytes of types, found {n_words} words")
+
+
+def _check_blob(blob, goes_on):
+    if goes_on:
         if len(blob) and blob[-1] != 0:
             raise EncodeError("expected a string blob that ends with NUL")
     elif len(blob) == 0 or blob[0] != 0 or blob[-1] != 0:
@@ -103,7 +192,7 @@ def _interned(blob_nbytes, n_slots):
     )
 
 
-def _message(status, row, detail, types, strings):
+def _message(status, row, detail, types, strings, first_id):
     row_words = int(types.start[row + 1] - types.start[row])
     what = {
         writer_kernels.ROW_SHORT: f"expected at least {HEAD_WORDS} words, found {detail}",
@@ -116,4 +205,4 @@ def _message(status, row, detail, types, strings):
     if row_words >= HEAD_WORDS:
         number = kind_number(types.info()[row - 1])
         kind = f" {Kind(number).name}" if 0 < number < N_KINDS else ""
-    return f"[{types.first_id + row - 1}]{kind}: {what}"
+    return f"[{first_id + row - 1}]{kind}: {what}"

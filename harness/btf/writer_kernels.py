@@ -80,7 +80,7 @@ def find_string(blob, name, interned, n_strings):
 
 
 @njit
-def encode_rows(words, start, blob, first_off, columns, swap, max_section, interned, out):
+def encode_rows(words, start, blob, first_off, columns, swap, max_section, interned, n_strings, section_nbytes, out):
     """Copy all rows with names replaced by offsets into the new string section.
 
     Parameters
@@ -96,7 +96,9 @@ def encode_rows(words, start, blob, first_off, columns, swap, max_section, inter
     max_section : int
         Largest length of the string section.
     interned : Interned
-        Filled in place.
+        Of the rows before; filled in place.
+    n_strings, section_nbytes : int
+        Distinct strings so far, and the length of the string section.
     out : uint32 (words,)
         Filled in place, native byte order.
 
@@ -105,8 +107,7 @@ def encode_rows(words, start, blob, first_off, columns, swap, max_section, inter
     status, row, detail, n_strings, section_nbytes : int
         Rows count from 1.
     """
-    n_strings = np.int64(0)
-    section_nbytes = np.int64(1 if first_off == 0 else 0)  # the empty string is the first, a base's if there is one
+    n_strings, section_nbytes = np.int64(n_strings), np.int64(section_nbytes)
     for row in range(1, len(start) - 1):
         begin = start[row]
         row_words = start[row + 1] - begin

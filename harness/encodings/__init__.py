@@ -1,7 +1,8 @@
 """The registry of encodings: one file each, found by being there.
 
-An encoding says what makes two FUNCs the same, which rows it writes for functions, and what that costs over `plain`.
-To add one, add a file with an `ENCODING` or several (`ENCODINGS`); nothing else names them.
+An encoding is all that is particular to one way of writing functions and their addresses: what it writes, how that is
+read back, what it costs over `plain`, and how it is drawn. To add one, add a file with an `ENCODING` or several
+(`ENCODINGS`), or `register` one that is defined elsewhere; nothing else names them.
 """
 
 from __future__ import annotations
@@ -11,24 +12,43 @@ import pkgutil
 from os import PathLike
 
 from harness import btf
-from harness.encodings.encoding import Encoding, FunctionRows, Pairs, make_pairs
+from harness.encodings.artifact import SECTION, Artifact, artifact
+from harness.encodings.encoding import Addresses, Encoding, Fixup, Ids, Written
+from harness.encodings.pairs import Pairs, make_pairs
 from harness.errors import UsageError
-from harness.model import STANDARD, Layout
+from harness.model import STANDARD, Kind, Layout
 
-__all__ = ["Encoding", "FunctionRows", "Pairs", "default_names", "encoding", "layouts", "make_pairs", "names", "parse",
-           "read"]
+__all__ = ["SECTION", "Addresses", "Artifact", "Encoding", "Fixup", "Ids", "Pairs", "Written", "artifact",
+           "default_names", "encoding", "layouts", "make_pairs", "names", "parse", "read", "register",
+           "touched_kinds"]
 
+PARTS = ("artifact", "encoding", "pairs")
+"""Modules here that are no encodings."""
 
-def _registry():
-    found = []
-    for module in pkgutil.iter_modules(__path__):
-        if module.name != "encoding":
-            content = importlib.import_module(f"{__name__}.{module.name}")
-            found += getattr(content, "ENCODINGS", None) or [content.ENCODING]
-    return {e.name: e for e in sorted(found, key=lambda e: (e.rank, e.name))}
+REGISTRY: dict[str, Encoding] = {}
 
 
-REGISTRY = _registry()
+def register(*encodings: Encoding) -> None:
+    """Add encodings to the registry, which is in the order of their ranks.
+
+    Raises
+    ------
+    ValueError
+        One has the name of another, or a name that cannot be a file's.
+    """
+    for new in encodings:
+        if not new.name.isidentifier() or new.name in (*REGISTRY, "shipped"):
+            raise ValueError(f"expected a new name for an encoding, an identifier, found {new.name!r}")
+        REGISTRY[new.name] = new
+    found = sorted(REGISTRY.values(), key=lambda e: (e.rank, e.name))
+    REGISTRY.clear()
+    REGISTRY.update({e.name: e for e in found})
+
+
+for _module in pkgutil.iter_modules(__path__):
+    if _module.name not in PARTS:
+        _content = importlib.import_module(f"{__name__}.{_module.name}")
+        register(*(getattr(_content, "ENCODINGS", None) or [_content.ENCODING]))
 
 
 def names() -> list[str]:
@@ -53,6 +73,16 @@ def encoding(name: str) -> Encoding:
         return REGISTRY[name]
     except KeyError:
         raise UsageError.choice("encoding", REGISTRY, name) from None
+
+
+def touched_kinds() -> dict[str, Encoding]:
+    """Kinds that encodings differ in, in wire order, each with the first encoding that declares it: whose colour and
+    sign the kind has."""
+    touched: dict[Kind, Encoding] = {}
+    for e in REGISTRY.values():
+        for kind in e.kinds:
+            touched.setdefault(kind, e)
+    return {kind.name: touched[kind] for kind in sorted(touched)}
 
 
 def layouts() -> list[Layout]:

@@ -2,37 +2,60 @@
 
 import numpy as np
 
-from harness.encodings.encoding import Encoding, FunctionRows, distinct_funcs, func_rows
-from harness.model import STANDARD, Kind
+from harness.encodings.encoding import Addresses, Encoding, Fixup, Written
+from harness.encodings.pairs import func_rows
+from harness.functions.annotations import TAG_SEPARATOR
+from harness.model import NOWHERE, STANDARD, Kind
 
 LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 2, "addr", "btf_func", "entry address")
 """In no btf.rst: kernels refuse a FUNC with kind_flag, and readers that do not know it lose step."""
 
 
-def rows(pairs, first_id, n_blob):
-    """FUNCs told apart by name, FUNC_PROTO and address, each with its address."""
+def write(pairs, first_id, first_off):
+    """FUNCs told apart by name, FUNC_PROTO and place, each with its address."""
     address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
-    table, func = func_rows(pairs, first_id, "address", (pairs.known, address.astype(np.uint32)))
-    return FunctionRows(table, np.zeros(0, np.uint8), func)
+    table, func = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known, address.astype(np.uint32)))
+    _, pair = pairs.funcs(by_place=True)
+    known = pairs.known[pair]
+    words = table.row_starts()[: len(pair)][known] + 3
+    return Written(table, func, fixups=(Fixup("types", words, pair[known], "u64"),))
 
 
-def growth(pairs):
-    """8 bytes per FUNC that has an address, 12 for each FUNC that no longer merges (and 16 for its annotations)."""
-    merged, _ = distinct_funcs(pairs, "proto")
-    apart, first = distinct_funcs(pairs, "address")
-    extra = len(first) - (int(merged.max()) + 1 if len(merged) else 0)
-    tags = len({(name, int(apart[p]), c) for p, name, c in pairs.tags})
-    shared = len({(name, int(merged[p]), c) for p, name, c in pairs.tags})
-    return 8 * int(pairs.known[first].sum()) + 12 * extra + 16 * (tags - shared)
+def read(file, sections):
+    """The addresses behind FUNCs with kind_flag."""
+    func, address = file.trailing_values()
+    return Addresses(func, address)
+
+
+def growth(functions):
+    """8 bytes per FUNC that has an address, 12 for each FUNC that no longer merges, 16 for each of its annotations."""
+    apart, merged = ["name", "proto", "place"], ["name", "proto"]
+    funcs = functions[apart].drop_duplicates()
+    extra = len(funcs) - len(functions[merged].drop_duplicates())
+    tagged = functions[functions.tags != ""]
+    tagged = tagged.assign(tags=tagged.tags.str.split(TAG_SEPARATOR)).explode("tags")
+    tags = len(tagged[[*apart, "tags"]].drop_duplicates()) - len(tagged[[*merged, "tags"]].drop_duplicates())
+    return 8 * int((funcs.place != NOWHERE).sum()) + 12 * extra + 16 * tags
+
+
+def tells(ids):
+    """Each id names one address."""
+    if ids.n_ids == 1:
+        return f"{ids.how_many} with its address: a kernel that reads them gets exactly that one"
+    return f"{ids.how_many}, each with its own address: a kernel that reads them gets exactly that one"
 
 
 ENCODING = Encoding(
     name="btf_func",
     summary="FUNC with kind_flag and a trailing struct btf_func { __u64 addr; }, one per address",
-    identity="address",
-    rows=rows,
-    growth=growth,
     formula="8 per (FUNC, address) pair + 12 per FUNC that no longer merges",
+    write=write,
+    read=read,
+    growth=growth,
+    kinds=(Kind.FUNC, Kind.DECL_TAG),  # an annotation of a FUNC is one of each FUNC that it becomes
+    colour="#0072B2",
+    sign="f",
     rank=3,
     layout=LAYOUT,
+    tells=tells,
 )

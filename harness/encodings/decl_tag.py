@@ -6,89 +6,145 @@ many digits as it takes (`--btf_gen_func_addr`, 17 May 2023). Both are here; tab
 
 import numpy as np
 
-from harness.encodings.encoding import Encoding, FunctionRows, addressed, distinct_funcs, func_rows
-from harness.model import Kind, TypeTable, concatenate, info_word
+from harness.btf.wire import WHOLE
+from harness.encodings.encoding import Addresses, Encoding, Fixup, Written, counted
+from harness.encodings.pairs import addressed, func_rows, tag_rows
+from harness.model import NOWHERE, Kind, concatenate
 
-WHOLE = 0xFFFFFFFF  # component_idx -1: the tag means the function, not a parameter
+PADDED, SHORT = b"address=0x", b"addr=0x"
+
+MAX_DIGITS = 16
+
+DIGIT = np.full(256, 16, np.uint64)
+"""Value of each byte as a hex digit in lower case, 16 if it is none."""
+DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint64)
 
 
 def padded(addresses):
     """`address=0x%016x` of each address, the form of the thread's example: list of bytes."""
     shifts = np.arange(60, -1, -4, dtype=np.uint64)
     digits = ((addresses[:, None] >> shifts) & np.uint64(15)).astype(np.uint8)
-    text = np.empty((len(addresses), 26), np.uint8)
-    text[:, :10] = np.frombuffer(b"address=0x", np.uint8)
-    text[:, 10:] = digits + np.where(digits < 10, ord("0"), ord("a") - 10).astype(np.uint8)
-    return text.view("S26").ravel().tolist()
-
-
-def padded_nbytes(addresses):
-    """Bytes of those strings with their NULs."""
-    return 27 * len(addresses)
+    text = np.empty((len(addresses), len(PADDED) + MAX_DIGITS), np.uint8)
+    text[:, : len(PADDED)] = np.frombuffer(PADDED, np.uint8)
+    text[:, len(PADDED) :] = digits + np.where(digits < 10, ord("0"), ord("a") - 10).astype(np.uint8)
+    return text.view(f"S{text.shape[1]}").ravel().tolist()
 
 
 def short(addresses):
     """`addr=0x%x` of each address, the form of the thread's patch: list of bytes."""
-    return [b"addr=0x%x" % a for a in addresses.tolist()]
+    return [SHORT + b"%x" % a for a in addresses.tolist()]
 
 
-def short_nbytes(addresses):
-    """Bytes of those strings with their NULs."""
-    return sum(8 + len(f"{a:x}") for a in addresses.tolist())
+def write_tags(texts, prefix):
+    """The `write` of an encoding whose tags are named by `texts`, which begin with `prefix`."""
 
-
-def tagged(texts):
-    """The `rows` of an encoding whose tags are named by `texts`."""
-
-    def rows(pairs, first_id, n_blob):
-        table, func = func_rows(pairs, first_id, "proto")
-        target, address = addressed(pairs, func)
-        distinct, which = np.unique(address, return_inverse=True)
+    def write(pairs, first_id, first_off):
+        table, func = func_rows(pairs, first_id)
+        pair = addressed(pairs, func)
+        distinct, which = np.unique(pairs.address[pair], return_inverse=True)
         strings = texts(distinct)
         ends = np.cumsum([len(s) + 1 for s in strings], dtype=np.int64)
-        name = n_blob + np.concatenate([[0], ends])[:-1]
-        words = np.empty((len(target), 4), np.uint32)
-        words[:, 0] = name[which]
-        words[:, 1] = info_word(Kind.DECL_TAG)
-        words[:, 2] = target
-        words[:, 3] = WHOLE
-        starts = np.concatenate([[0], 4 * np.arange(len(target) + 1, dtype=np.int64)])
-        tags = TypeTable(words.ravel(), starts)
+        starts = np.concatenate([[0], ends])[:-1]
+        tags = tag_rows(first_off + starts[which], func[pair])
+        _, first = np.unique(which, return_index=True)
         blob = np.frombuffer(b"\0".join([*strings, b""]), np.uint8)
-        return FunctionRows(concatenate([table, tags]), blob, func)
+        n_digits = ends - starts - 1 - len(prefix)
+        fixups = tuple(Fixup("strings", starts[n_digits == n] + len(prefix), pair[first[n_digits == n]], f"hex{n}")
+                       for n in np.unique(n_digits).tolist())
+        return Written(concatenate([table, tags]), func, blob, fixups=fixups)
 
-    return rows
+    return write
+
+
+def read_tags(prefix):
+    """The `read` of an encoding whose tags begin with `prefix`, behind which come 1 to MAX_DIGITS digits."""
+
+    def read(file, sections):
+        types = file.types
+        kind, start, last = types.kind(), types.row_starts(), types.next_id - 1
+        tags = np.flatnonzero(kind == Kind.DECL_TAG)
+        target, component = types.words[start[tags] + 2].astype(np.int64), types.words[start[tags] + 3]
+        own = (target >= types.first_id) & (target <= last) & (component == WHOLE)
+        own[own] = kind[target[own] - types.first_id] == Kind.FUNC
+        rows, address = read_names(file.strings.blob, types.words[start[tags[own]]], prefix)
+        func = target[own][rows]
+        order = np.lexsort((address, func))
+        func, address = func[order], address[order]
+        new = np.ones(len(func), bool)
+        new[1:] = (func[1:] != func[:-1]) | (address[1:] != address[:-1])
+        return Addresses(func[new], address[new])
+
+    return read
+
+
+def read_names(blob, offsets, prefix):
+    """Which of some names are addresses behind a prefix, int64 (n,), and these addresses, uint64 (n,)."""
+    offsets = np.where(offsets < len(blob), offsets, 0).astype(np.int64)  # beyond the section nothing is said
+    ends = np.flatnonzero(blob == 0)
+    n_digits = ends[np.searchsorted(ends, offsets)] - offsets - len(prefix)
+    rows = np.flatnonzero((n_digits >= 1) & (n_digits <= MAX_DIGITS))
+    head = blob[offsets[rows, None] + np.arange(len(prefix))]
+    rows = rows[(head == np.frombuffer(prefix, np.uint8)).all(axis=1)]
+    at, good, value = offsets[rows] + len(prefix), np.ones(len(rows), bool), np.zeros(len(rows), np.uint64)
+    for k in range(int(n_digits[rows].max(initial=0))):
+        more = k < n_digits[rows]
+        digit = DIGIT[blob[np.where(more, at + k, 0)]]
+        good &= ~more | (digit < 16)
+        value = np.where(more, value << np.uint64(4) | digit, value)
+    return rows[good], value[good]
 
 
 def cost(nbytes):
-    """The `growth` of an encoding: 16 per pair, and the strings of the distinct addresses."""
+    """The `growth` of an encoding: 16 per pair, and the strings of the distinct addresses, `nbytes` each."""
 
-    def growth(pairs):
-        func, _ = distinct_funcs(pairs, "proto")
-        target, address = addressed(pairs, func)
-        return 16 * len(target) + nbytes(np.unique(address))
+    def growth(functions):
+        somewhere = functions[functions.place != NOWHERE]
+        pairs = somewhere[["name", "proto", "place"]].drop_duplicates()
+        return 16 * len(pairs) + sum(map(nbytes, somewhere.address.drop_duplicates().tolist()))
 
     return growth
+
+
+def tells(ids):
+    """Tags give all addresses of an id, of which the id alone names none."""
+    total = sum(ids.stand_for)
+    tags = counted(ids.n_given, "address") if ids.n_given == total else f"{ids.n_given} of {counted(total, 'address')}"
+    if total == 1:
+        tagged = "a consumer that reads tags knows the address"
+    elif max(ids.stand_for) == 1:
+        tagged = "a consumer that reads tags knows the one address of each id"
+    else:
+        tagged = "a consumer that reads tags knows every address, yet cannot say one by id"
+    where = "in a tag" if ids.n_given == 1 else "in tags"
+    return f"{ids.how_many} for {tags}, {where}: by the id alone {ids.resolved}; {tagged}"
 
 
 ENCODINGS = [
     Encoding(
         name="decl_tag",
         summary="one DECL_TAG 'address=0x<16 digits>' per address of a FUNC",
-        identity="proto",
-        rows=tagged(padded),
-        growth=cost(padded_nbytes),
         formula="16 per (FUNC, address) pair + 27 per distinct address",
+        write=write_tags(padded, PADDED),
+        read=read_tags(PADDED),
+        growth=cost(lambda address: 27),
+        kinds=(Kind.DECL_TAG,),
+        colour="#D55E00",
+        sign="t",
         rank=1,
+        tells=tells,
     ),
     Encoding(
         name="decl_tag_short",
         summary="one DECL_TAG 'addr=0x<digits>' per address of a FUNC, as the patch of 2023 wrote them",
-        identity="proto",
-        rows=tagged(short),
-        growth=cost(short_nbytes),
         formula="16 per (FUNC, address) pair + 8 and the digits per distinct address",
+        write=write_tags(short, SHORT),
+        read=read_tags(SHORT),
+        growth=cost(lambda address: 8 + len(f"{address:x}")),
+        kinds=(Kind.DECL_TAG,),
+        colour="#E69F00",
+        sign="t",
         rank=2,
         default=False,
+        tells=tells,
     ),
 ]

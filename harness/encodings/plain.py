@@ -2,21 +2,29 @@
 
 import numpy as np
 
-from harness.encodings.encoding import Encoding, FunctionRows, func_rows
+from harness.encodings.encoding import Addresses, Encoding, Written
+from harness.encodings.pairs import func_rows
 
 
-def rows(pairs, first_id, n_blob):
+def write(pairs, first_id, first_off):
     """FUNCs told apart by name and FUNC_PROTO."""
-    table, func = func_rows(pairs, first_id, "proto")
-    return FunctionRows(table, np.zeros(0, np.uint8), func)
+    return Written(*func_rows(pairs, first_id))
+
+
+def read(file, sections):
+    """No FUNC has an address."""
+    return Addresses(np.zeros(0, np.int64), np.zeros(0, np.uint64))
 
 
 ENCODING = Encoding(
     name="plain",
     summary="BTF without addresses: one FUNC per name and prototype",
-    identity="proto",
-    rows=rows,
-    growth=lambda pairs: 0,
     formula="0",
+    write=write,
+    read=read,
+    growth=lambda functions: 0,
+    kinds=(),
+    colour="#000000",
+    sign="",
     rank=0,
 )

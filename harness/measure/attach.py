@@ -20,7 +20,6 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.errors import MeasureError
-from harness.measure.addresses import func_addresses
 from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
 from harness.measure.functions import coded
@@ -202,7 +201,7 @@ class _Addresses(NamedTuple):
     Attributes
     ----------
     address : uint64 (addresses,)
-        Distinct ones, ascending.
+        Distinct ones, ascending; of a relocatable file, one of each distinct place.
     with_site, at_runtime : bool (addresses,)
         As in `reached`.
     row : int64 (rows,)
@@ -234,7 +233,8 @@ def _known_addresses(result):
     import pandas as pd
 
     table, row, code = result.functions, addressable_rows(result), coded(result)
-    address, at = np.unique(code.address[row], return_inverse=True)
+    _, first, at = np.unique(code.place[row], return_index=True, return_inverse=True)
+    address = code.address[row][first]
     section, sections = pd.factorize(table.section)
     run = at_runtime(pd.Series(sections, dtype="str")).to_numpy(bool)[section[row]]
     with_site, runs = np.zeros(len(address), bool), np.ones(len(address), bool)
@@ -284,12 +284,7 @@ def reached(result, encoding, rules=RULES):
         np.maximum.at(status, at, np.where(unique, Status.UNIQUE, otherwise))
         traceable[at[unique & takes[func]]] = True
 
-    ours, theirs = func_addresses(file)
-    at = np.searchsorted(known, theirs)
-    strange = (at == len(known)) | (np.append(known, np.uint64(0))[at] != theirs)
-    if strange.any():
-        raise MeasureError(f"expected addresses of functions.csv, found {theirs[strange][0]:#x} on "
-                           f"[{ours[strange][0]}]", result.files[encoding])
+    ours, at = _standing(result, encoding, listed)
     n_given = np.bincount(ours, minlength=types.n_types + 1)
     stand(ours, at, n_given[ours] == 1, Status.AMBIGUOUS)
 
@@ -309,6 +304,34 @@ def reached(result, encoding, rules=RULES):
         "status": status, "traceable": traceable, "with_site": listed.with_site, "at_runtime": listed.at_runtime,
         "attachable": unique & traceable & listed.with_site & listed.at_runtime,
     }, index=pd.Index(known, name="address"))
+
+
+def _standing(result, encoding, listed):
+    """Which known addresses the file gives its FUNCs: (func, at), int64 (n,) each, `at` as in _Addresses.
+
+    An offset in a relocatable file stands for every place of the FUNC's name with that offset.
+    """
+    ours, theirs = result.addresses(encoding)
+    if not len(ours):
+        return ours, ours
+    if not result.manifest["kernel"].get("relocatable"):
+        at = np.searchsorted(listed.address, theirs)
+        strange = (at == len(listed.address)) | (np.append(listed.address, np.uint64(0))[at] != theirs)
+        if strange.any():
+            raise MeasureError(f"expected addresses of functions.csv, found {theirs[strange][0]:#x} on "
+                               f"[{ours[strange][0]}]", result.files[encoding])
+        return ours, at
+    code, places = coded(result), {}
+    for name, at in dict.fromkeys(zip(listed.name.tolist(), listed.at.tolist(), strict=True)):
+        places.setdefault((code.names[name], int(listed.address[at])), []).append(at)
+    file, found = result.btf(encoding), []
+    for func, text, address in zip(ours.tolist(), result.texts(encoding).of(file.types.words[file.types.start[ours]]),
+                                   theirs.tolist(), strict=True):
+        if (text, address) not in places:
+            raise MeasureError(f"expected offsets of functions.csv, found {address:#x} on [{func}]",
+                               result.files[encoding])
+        found += [(func, at) for at in places[text, address]]
+    return tuple(np.array(found, np.int64).T)
 
 
 def _by_name(result, encoding, ids):
@@ -451,12 +474,12 @@ def _prices(results, every):
     attachable = {place: out.attachable.to_numpy() for place, out in every.items()}  # of the same addresses
     rows = []
     for (policy, encoding), now in attachable.items():
-        nbytes = by_policy[policy].files[encoding].stat().st_size
+        nbytes = by_policy[policy].nbytes(encoding)
         for over, base in ((SAME_POLICY, policy), (f"{BASELINE}, {TODAY}: today", TODAY)):
             if base not in by_policy or (base, BASELINE) == (policy, encoding):
                 continue
             before = attachable[base, BASELINE]
-            growth = nbytes - by_policy[base].files[BASELINE].stat().st_size
+            growth = nbytes - by_policy[base].nbytes(BASELINE)
             gained, forgone = int((now & ~before).sum()), int((before & ~now).sum())
             rows.append((policy, encoding, over, growth, int(now.sum()), gained, forgone,
                          growth / gained if gained else np.nan,

@@ -1,4 +1,4 @@
-"""The invariants 1 to 5 of the design, each over one Result: rows (policy, invariant, statement, holds, detail).
+"""The invariants 1 to 6 of the design, each over one Result: rows (policy, invariant, statement, holds, detail).
 
 Nothing is raised: a broken invariant is a result, and the report and the exit status say so.
 """
@@ -8,15 +8,18 @@ from __future__ import annotations
 import hashlib
 from pathlib import Path
 
+import numpy as np
+
+from harness import encodings as enc
 from harness.functions.join import Match, SymbolClass
 from harness.measure.columns import frame
+from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
+from harness.measure.sizes import COMPRESSORS
+from harness.model import NOWHERE, Kind
+from harness.results import files_of
 
 INVARIANT_COLUMNS = ("policy", "invariant", "statement", "holds", "detail")
-
-OF_FUNCTIONS = ("FUNC", "DECL_TAG")
-"""Kinds in which encodings may differ."""
-
 
 SUMS = {
     "subprogram_dies": ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_code", "dies_with_code"),
@@ -38,7 +41,7 @@ def check_invariants(result, table, again=None):
         The same kernel and policy encoded another time, to hold the bytes against.
     """
     rows = [*functions(result), *byte_sums(result, table), *formula(result, table), *neutrality(result, table),
-            *determinism(result, again)]
+            *determinism(result, again), *round_trip(result)]
     return frame([(result.policy, *row) for row in rows], INVARIANT_COLUMNS)
 
 
@@ -77,42 +80,93 @@ def byte_sums(result, table):
     """2: the parts of each file sum to its size on disk."""
     for name, path in result.files.items():
         mine = table[table.encoding == name]
-        parts = mine[mine.part.isin(["header", "types", "strings", "layout", "padding"])].groupby("part").bytes.sum()
-        total, size = int(parts.sum()), _size(path)
-        words = " + ".join(f"{part} {parts[part]:,}" for part in ("header", "types", "strings", "layout", "padding")
-                           if parts.get(part))
+        parts = mine[~mine.part.isin(["file", *COMPRESSORS])].groupby("part", sort=False).bytes.sum()
+        total, size = int(parts.sum()), sum(map(_size, result.paths(name)))
+        words = " + ".join(f"{part} {nbytes:,}" for part, nbytes in parts.items() if nbytes)
         yield ("2 bytes", f"parts of {path.name} sum to its size", total == size, f"{words} = {total:,}, file {size:,}")
 
 
 def formula(result, table):
-    """3: measured growth == the growth that the encoding's formula predicts from the function table."""
+    """3: measured growth == the growth that the encoding's formula counts from the function table."""
     sizes = table[table.part == "file"].set_index("encoding").bytes
+    functions = encoded_functions(result)
     for name in result.encodings:
+        if name not in enc.REGISTRY:
+            continue
         growth = int(sizes[name] - sizes[BASELINE])
-        predicted = result.manifest["encodings"][name]["predicted_growth"]
+        predicted = int(enc.encoding(name).growth(functions))
         yield ("3 formula", f"growth of {name} over {BASELINE} == its formula", growth == predicted,
                f"measured {growth:+,}, predicted {predicted:+,}")
 
 
+def encoded_functions(result):
+    """What the formulas count from: DataFrame with a row per encoded instance, as harness.encodings.Encoding says."""
+    table, code = result.functions, coded(result)
+    rows = (table.reason == "").to_numpy()
+    place = np.where(table.symbol[rows] == "", NOWHERE, code.place[rows])  # without a symbol it was found nowhere
+    return table.loc[rows, ["name", "proto", "address", "tags"]].assign(place=place)
+
+
 def neutrality(result, table):
-    """4: encodings differ only in functions and what refers to them."""
-    types = table[(table.part == "types") & (table.encoding != SHIPPED) & ~table.kind.isin(OF_FUNCTIONS)]
-    base = types[types.encoding == BASELINE].set_index("kind")["count"].to_dict()
+    """4: encodings differ only in the kinds that they declare."""
+    types = table[(table.part == "types") & (table.encoding != SHIPPED)]
     for name in result.encodings[1:]:
-        mine = types[types.encoding == name].set_index("kind")["count"].to_dict()
+        if name not in enc.REGISTRY:
+            continue
+        own = [kind.name for kind in enc.encoding(name).kinds]
+        others = types[~types.kind.isin(own)]
+        base = others[others.encoding == BASELINE].set_index("kind")["count"].to_dict()
+        mine = others[others.encoding == name].set_index("kind")["count"].to_dict()
         kinds = sorted(base.keys() | mine.keys())
         differ = [f"{kind} {mine.get(kind, 0):,} for {base.get(kind, 0):,}" for kind in kinds
                   if mine.get(kind, 0) != base.get(kind, 0)]
-        yield ("4 neutrality", f"all kinds of {name} but FUNC and DECL_TAG as in {BASELINE}", not differ,
+        but = f" but {' and '.join(own)}" if own else ""
+        yield ("4 neutrality", f"all kinds of {name}{but} as in {BASELINE}", not differ,
                "; ".join(differ) or f"{sum(base.values()):,} types of {len(base)} kinds")
+
+
+def round_trip(result):
+    """6: each file, read back, has the (name, FUNC_PROTO) and the addresses that went in."""
+    functions = encoded_functions(result)
+    names, code = np.unique(functions.name.to_numpy(object), return_inverse=True)
+    number = {name: i for i, name in enumerate(names.tolist())}
+    somewhere = (functions.place != NOWHERE).to_numpy()
+    proto, address = functions.proto.to_numpy(), functions.address.to_numpy()
+    protos = distinct(code, proto)
+    addresses = distinct(code[somewhere], proto[somewhere], address[somewhere])
+    for name in result.encodings:
+        types, read = result.btf(name).types, result.addresses(name)
+        rows = np.flatnonzero(types.kind() == Kind.FUNC)
+        texts = result.texts(name).of(types.name_off()[rows])
+        own = np.array([number.get(text, -1) for text in texts], np.int64), types.size_type()[rows]
+        found = distinct(*own)
+        yield ("6 round trip", f"{name}.btf has the names and prototypes that went in", np.array_equal(found, protos),
+               f"{found.shape[1]:,} of {protos.shape[1]:,}")
+        if len(read.func):
+            at = np.searchsorted(rows, read.func - types.first_id)
+            found = distinct(own[0][at], own[1][at], read.address)
+            yield ("6 round trip", f"{name}.btf has the addresses that went in", np.array_equal(found, addresses),
+                   f"{found.shape[1]:,} of {addresses.shape[1]:,} (name, FUNC_PROTO, address)")
+
+
+def distinct(*columns):
+    """The distinct rows of some columns in order, uint64 (columns, rows)."""
+    columns = [np.asarray(column).astype(np.int64).view(np.uint64) if column.dtype.kind == "i" else
+               np.asarray(column, np.uint64) for column in columns]
+    order = np.lexsort(columns[::-1])
+    table = np.stack(columns)[:, order]
+    new = np.ones(table.shape[1], bool)
+    new[1:] = (table[:, 1:] != table[:, :-1]).any(axis=0)
+    return table[:, new]
 
 
 def determinism(result, again=None):
     """5: the files are still those that were written, and another run wrote the same."""
     for name in result.encodings:
-        said = result.manifest["encodings"][name]["sha256"]
-        found = _digest(result.files[name])
-        yield ("5 files", f"{name}.btf has the sha256 that the manifest says", found == said, found[:16])
+        for about in files_of(result.manifest["encodings"][name]):
+            found = _digest(result.folder / about["file"])
+            yield ("5 files", f"{Path(about['file']).name} has the sha256 that the manifest says",
+                   found == about["sha256"], found[:16])
     if again is not None:
         names = sorted(set(result.encodings) | set(again.encodings))
         differ = [n for n in names if result.sha256.get(n) != again.sha256.get(n)]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 import re
+from collections import Counter
 from typing import NamedTuple
 
 import numpy as np
@@ -17,7 +18,6 @@ from harness.btf.declare import declaration, name_at
 from harness.btf.dump import LINKAGE
 from harness.errors import MeasureError
 from harness.functions.listing import Strings
-from harness.measure.addresses import func_addresses, identity
 from harness.measure.columns import frame
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.tracer import verdicts
@@ -110,7 +110,8 @@ def lookup(result, query):
         names.add(query)
     funcs, carries = {}, {}
     for encoding in result.files:
-        known, matching, carries[encoding] = _funcs(result.btf(encoding), names, query if found == "glob" else None)
+        known, matching, carries[encoding] = _funcs(result.btf(encoding), result.addresses(encoding), names,
+                                                    query if found == "glob" else None)
         funcs[encoding] = known
         names |= matching
     if not len(hits) and not any(funcs.values()):
@@ -153,11 +154,12 @@ def _find_address(table, query):
     if asked >> 64:
         raise MeasureError(f"expected an address of at most 64 bits, found {query}")
     entries = np.array([int(a, 16) for a in table.address.array], np.uint64)
-    hits = np.flatnonzero((entries == np.uint64(asked)) & (entries != 0))
+    somewhere = (table.symbol.to_numpy(object) != "") | (table.match != "fallback").to_numpy()
+    hits = np.flatnonzero((entries == np.uint64(asked)) & somewhere)
     if len(hits):
         return "address", hits, 0
     # an overridden weak function has an address, but its code is not there
-    placed = (table.symbol.to_numpy(object) != "") & (entries != 0)
+    placed = table.symbol.to_numpy(object) != ""
     below = entries[placed & (entries < np.uint64(asked))]
     if not len(below):
         lowest = f"the lowest is {int(entries[placed].min()):#x}" if placed.any() else "there are none"
@@ -181,12 +183,14 @@ def _nothing(table, query):
 
 # What the .btf files say
 
-def _funcs(btf, names, glob=None):
+def _funcs(btf, addresses, names, glob=None):
     """FUNCs of these names or of a glob, with the addresses that the file gives them.
 
     Parameters
     ----------
     btf : BtfFile
+    addresses : harness.encodings.Addresses
+        What it gives them.
     names : set of str
     glob : str, optional
 
@@ -213,7 +217,7 @@ def _funcs(btf, names, glob=None):
         matches = re.compile(fnmatch.translate(glob)).match
         matching = {n for n in known if matches(n)}
         names = names | matching
-    func, address = func_addresses(btf)
+    func, address = addresses
     found = []
     for type_id, name in zip((ids + 1).tolist(), known, strict=True):
         if name in names:
@@ -225,10 +229,10 @@ def _funcs(btf, names, glob=None):
 
 
 def _encoded(of_names, names):
-    """Rows of functions.csv that are encoded under these names: (name, proto, func, address)."""
+    """Rows of functions.csv that are encoded under these names: (name, proto, func, address or None)."""
     kept = of_names[(of_names.reason == "") & of_names.name.isin(names)]
-    return list(zip(kept.name, kept.proto.tolist(), kept.func.tolist(), (int(a, 16) for a in kept.address),
-                    strict=True))
+    return list(zip(kept.name, kept.proto.tolist(), kept.func.tolist(),
+                    (int(a, 16) if s else None for a, s in zip(kept.address, kept.symbol, strict=True)), strict=True))
 
 
 def _check(result, encoding, of_names, names, funcs, carries):
@@ -252,7 +256,7 @@ def _check(result, encoding, of_names, names, funcs, carries):
     if encoding == BASELINE:
         same("name and FUNC", {(n, i) for n, _, i, _ in listed}, {(f.name, f.type_id) for f in funcs})
     if carries:
-        same("name, FUNC_PROTO and address", {(n, p, a) for n, p, _, a in listed if a},
+        same("name, FUNC_PROTO and address", {(n, p, a) for n, p, _, a in listed if a is not None},
              {(f.name, f.proto, a) for f in funcs for a in f.addresses})
 
 
@@ -260,10 +264,11 @@ def _rows(result, encoding, shown, of_names, funcs, found):
     """Tuples of the columns ROW_COLUMNS of one file's FUNCs, those that stand for an instance that is shown."""
     digits = int(result.manifest["kernel"].get("bits", 64)) // 4
     btf = result.btf(encoding)
-    entries = {}
-    for name, proto, address in zip(of_names.name, of_names.proto.tolist(), of_names.address, strict=True):
-        if proto:
-            entries.setdefault((name, proto), set()).add(int(address, 16))
+    entries, sharing = {}, Counter((func.name, func.proto) for func in funcs)
+    for name, proto, address, section, symbol in zip(of_names.name, of_names.proto.tolist(), of_names.address,
+                                                     of_names.section, of_names.symbol, strict=True):
+        if proto and symbol:
+            entries.setdefault((name, proto), set()).add((section, address))
     wanted = {}
     for name, proto, address in zip(shown.name, shown.proto.tolist(), shown.address, strict=True):
         wanted.setdefault((name, proto), set()).add(int(address, 16))
@@ -279,8 +284,8 @@ def _rows(result, encoding, shown, of_names, funcs, found):
         if func.addresses and not addresses:
             continue
         stands_for = len(func.addresses)
-        if not stands_for and encoding != SHIPPED and identity(encoding) == "proto":
-            stands_for = len(entries.get(key, ()) - {0})
+        if not stands_for and encoding != SHIPPED and sharing[key] == 1:
+            stands_for = len(entries.get(key, ()))
         for address in addresses or [None]:
             text = "" if address is None else f"0x{address:0{digits}x}"
             out.append((encoding, func.name, func.type_id, prototypes[key], func.linkage, text, stands_for))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import lzma
 from concurrent.futures import ThreadPoolExecutor
@@ -54,8 +55,9 @@ def together(tables):
 def measurements(result, compressed=True, threads=2):
     """One row per file and part of a Result, columns MEASUREMENT_COLUMNS.
 
-    Parts are header; types, one row per kind that is present; strings; layout; padding; file, their sum; and with
-    `compressed` zstd-19 and xz-9, the size of the file compressed with `zstd -19` and `xz -9`.
+    Parts are header; types, one row per kind that is present; strings; layout; padding; the encoding's own sections by
+    their names; file, the sum of all these; and with `compressed` zstd-19 and xz-9, the size of the same bytes
+    compressed with `zstd -19` and `xz -9`.
     """
     sizes = compressed_sizes(result, threads) if compressed else {}
     rows = []
@@ -67,24 +69,35 @@ def measurements(result, compressed=True, threads=2):
             (*start, "strings", "", 0, account.string_nbytes),
             (*start, "layout", "", 0, account.layout_nbytes),
             (*start, "padding", "", 0, account.padding_nbytes),
-            (*start, "file", "", account.n_types, result.btf(name).file_nbytes),
+            *((*start, section, "", 0, len(data)) for section, data in result.sections(name).items()),
+            (*start, "file", "", account.n_types, result.nbytes(name)),
         ]
         rows += [(*start, part, "", 0, nbytes) for part, nbytes in sizes.get(name, {}).items()]
     return frame(rows, MEASUREMENT_COLUMNS)
 
 
 def compressed_sizes(result, threads=2):
-    """Bytes of each file by compressor, dict of dict; from the cache where the same bytes were compressed before."""
-    names = {}
-    for name, digest in result.sha256.items():
-        names.setdefault(digest, name)
+    """Bytes of each file by compressor, dict of dict; from the cache where the same bytes were compressed before.
+
+    A file and the encoding's own sections behind it are compressed as one.
+    """
+    digests = {name: _digest(result, name) for name in result.files}
+    names = {digest: name for name, digest in reversed(digests.items())}
     with ThreadPoolExecutor(max(1, threads)) as pool:
-        jobs = {digest: pool.submit(_sizes, result.files[name], digest) for digest, name in names.items()}
+        jobs = {digest: pool.submit(_sizes, result, name, digest) for digest, name in names.items()}
         sizes = {digest: job.result() for digest, job in jobs.items()}
-    return {name: sizes[digest] for name, digest in result.sha256.items()}
+    return {name: sizes[digest] for name, digest in digests.items()}
 
 
-def _sizes(path, digest):
+def _digest(result, name):
+    """sha256 of what is compressed."""
+    sections = result.sections(name)
+    if not sections:
+        return result.sha256[name]
+    return hashlib.sha256(read_bytes(result.files[name]) + b"".join(sections.values())).hexdigest()
+
+
+def _sizes(result, name, digest):
     import zstandard
 
     from harness.paths import cache_home
@@ -95,7 +108,7 @@ def _sizes(path, digest):
     place = cache_home() / "compressed" / f"{digest}.json"
     known = _cached(place)
     if not all(isinstance(known.get(key), int) for key in keys):
-        data = read_bytes(path)
+        data = read_bytes(result.files[name]) + b"".join(result.sections(name).values())
         if keys[0] not in known:
             known[keys[0]] = len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data))
         if keys[1] not in known:

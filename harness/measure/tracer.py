@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from harness.measure.addresses import identity
+from harness import encodings as enc
+from harness.encodings.encoding import Ids, counted, said
 
 AMBIGUOUS_SINCE = "1.31"
 """pahole's version since which a name with several addresses is left out (09c1e9c)."""
@@ -44,10 +45,6 @@ def verdicts(lookup, of_names):
         for encoding in lookup.encodings:
             verdict = _file_verdict(mine, symbols.get(name), ids.get((name, encoding)), encoding)
             yield name, f"fentry, {encoding}", verdict
-
-
-def counted(n, noun):
-    return f"{n} {noun}" if n == 1 else f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
 
 
 def _which(n, total):
@@ -119,7 +116,6 @@ def _file_verdict(shown, exact, rows, encoding):
         return "no FUNC, so no id to attach by"
     ids = list(dict.fromkeys(row.type_id for row in rows))
     given = list(dict.fromkeys(row.address for row in rows if row.address))
-    how_many = "one id" if len(ids) == 1 else f"{len(ids)} ids"
     at = None
     if exact is None:
         resolved = ("the kernel finds no symbol of exactly this name (-ENOENT)" if shown else
@@ -132,7 +128,7 @@ def _file_verdict(shown, exact, rows, encoding):
                     "the id cannot say another")
     site = {row.address: row.ftrace for row in shown}
     if not given:
-        text = f"{how_many} without address; {resolved}"
+        text = f"{Ids(len(ids), (), 0, resolved).how_many} without address; {resolved}"
         if len(ids) > 1 and exact is not None:
             text += "; it is the same for every id, so all prototypes but one are wrong there"
         others = len(set(site) - {at})
@@ -147,28 +143,7 @@ def _file_verdict(shown, exact, rows, encoding):
         traceable = "; there is an ftrace site" if sites[0] == "1" else "; there is no ftrace site"
     elif any(sites):
         traceable = f"; ftrace site at {sites.count('1')} of {counted(len(sites), 'address')}"
-    if identity(encoding) == "address":
-        return _own_addresses(how_many, len(ids)) + traceable
-    return _tagged_addresses(how_many, rows, resolved) + traceable
-
-
-def _own_addresses(how_many, n_ids):
-    """What ids say that stand for one address each."""
-    own = "each with its own address" if n_ids > 1 else "with its address"
-    comma = "," if n_ids > 1 else ""
-    return f"{how_many}{comma} {own}: a kernel that reads them gets exactly that one"
-
-
-def _tagged_addresses(how_many, rows, resolved):
-    """What ids say that have tags with their addresses."""
     stand_for = {row.type_id: row.addresses for row in rows}
-    total, n_tags = sum(stand_for.values()), sum(row.address != "" for row in rows)
-    tags = counted(n_tags, "address") if n_tags == total else f"{n_tags} of {counted(total, 'address')}"
-    if total == 1:
-        tagged = "a consumer that reads tags knows the address"
-    elif max(stand_for.values()) == 1:
-        tagged = "a consumer that reads tags knows the one address of each id"
-    else:
-        tagged = "a consumer that reads tags knows every address, yet cannot say one by id"
-    where = "in a tag" if n_tags == 1 else "in tags"
-    return f"{how_many} for {tags}, {where}: by the id alone {resolved}; {tagged}"
+    of = Ids(len(ids), tuple(stand_for.values()), sum(row.address != "" for row in rows), resolved)
+    tells = enc.REGISTRY[encoding].tells if encoding in enc.REGISTRY else said
+    return tells(of) + traceable

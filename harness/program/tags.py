@@ -1,4 +1,4 @@
-"""DECL_TAGs that no encoding changes: annotations of types and variables, and the names of those of kfuncs."""
+"""DECL_TAGs that no policy changes: annotations of types and variables, and the names of those of kfuncs."""
 
 from __future__ import annotations
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness import encodings as enc
 from harness import measure
 from harness.errors import MeasureError
 from harness.measure import BASELINE, COMPRESSORS, SHIPPED, frame
@@ -24,12 +25,6 @@ FUNNEL = (
     ("fallback", "found by their symbol alone", "added"),
 )
 """Counts of the manifest's funnel that lead to the instances seen: key, words, role."""
-
-OWN_PARTS = {"FUNC_PROTO", "FUNC", "DECL_TAG"}
-"""Kinds that the stacked bars show by themselves: those that the encodings differ in, and their prototypes."""
-
-STACK = ("shared types", "FUNC_PROTO", "FUNC", "DECL_TAG", "strings", "other")
-"""Parts of the stacked bars, in order."""
 
 
 def encodings_frame(result, sizes, policy=False):
@@ -70,13 +65,14 @@ def kinds_frame(sizes):
 
 
 def parts_frame(sizes):
-    """Bytes by part (rows: header, kinds, strings, layout, padding, total) and file (columns)."""
+    """Bytes by part (rows: header, kinds, strings, layout, padding, encodings' own sections, total) and file."""
     nbytes = measure.kind_counts(sizes, "bytes").T
     wide = sizes[sizes.kind == ""].pivot(index="part", columns="encoding", values="bytes")[list(nbytes.columns)]
+    behind = ["strings", "layout", "padding", *(part for part in dict.fromkeys(sizes.part) if part.startswith("."))]
     table = together([wide.loc[["header"]].reset_index(drop=True), nbytes.reset_index(drop=True),
-                          wide.loc[["strings", "layout", "padding"]].reset_index(drop=True)])
+                      wide.loc[behind].fillna(0).reset_index(drop=True)])
     table.loc[len(table)] = table.sum()
-    table.insert(0, "part", ["header", *nbytes.index, "strings", "layout", "padding", "total"])
+    table.insert(0, "part", ["header", *nbytes.index, *behind, "total"])
     return table.rename_axis(columns=None).astype({name: "int64" for name in nbytes.columns})
 
 
@@ -92,14 +88,20 @@ def skipped_frame(results):
 
 
 def bytes_plot(result, sizes):
-    """encoding, part, bytes for the stacked bars; the parts sum to the file."""
-    rows = []
+    """encoding, part, bytes for the stacked bars; the parts sum to the file.
+
+    Shown by themselves are the kinds that encodings differ in, and their prototypes, the strings, and an encoding's own
+    sections.
+    """
+    kinds, rows = ("FUNC_PROTO", *enc.touched_kinds()), []
+    sections = [part for part in dict.fromkeys(sizes.part) if part.startswith(".")]
+    stack = ("shared types", *kinds, "strings", *sections, "other")
     for name in result.encodings:
         mine = sizes[(sizes.encoding == name) & ~sizes.part.isin(["file", *COMPRESSORS])]
-        label = [kind if kind in OWN_PARTS else "shared types" if kind else part if part == "strings" else "other"
+        label = [kind if kind in kinds else "shared types" if kind else part if part in stack else "other"
                  for kind, part in zip(mine.kind, mine.part, strict=True)]
         nbytes = mine.bytes.groupby(label).sum()
-        rows += [(name, part, nbytes.get(part, 0)) for part in STACK]
+        rows += [(name, part, nbytes.get(part, 0)) for part in stack]
     return frame(rows, ("encoding", "part", "bytes"))
 
 

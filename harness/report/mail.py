@@ -32,9 +32,6 @@ LIMIT = 100_000
 NEAR = 0.95
 """Share of LIMIT from which on the headers that servers add might be too much."""
 
-SIGNS = {"shared types": "#", "FUNC_PROTO": "p", "FUNC": "f", "DECL_TAG": "t", "strings": "s", "other": "o"}
-"""Character of each part of a file in the chart of bytes."""
-
 SAID = ("growth", "policy", "policy_funcs", "estimates")
 """Findings that the tables of the mail say already."""
 
@@ -222,15 +219,22 @@ def _sizes(folder, charts):
         yield _bytes_chart(folder["plot_bytes"], frame)
 
 
+def signs():
+    """Character of each part of a file in the chart of bytes, dict in the order of the stack."""
+    kinds = {kind: encoding.sign for kind, encoding in enc.touched_kinds().items()}
+    return {"shared types": "#", "FUNC_PROTO": "p", **kinds, "strings": "s", "other": "o"}
+
+
 def _bytes_chart(stack, frame):
     """Stacked bars of the parts of each file."""
-    present = [part for part in dict.fromkeys(stack.part) if part in SIGNS and stack.bytes[stack.part == part].any()]
+    known = signs()
+    present = [part for part in dict.fromkeys(stack.part) if part in known and stack.bytes[stack.part == part].any()]
     wide = stack.pivot(index="encoding", columns="part", values="bytes")[present]
     rows = []
     for i, row in enumerate(frame.itertuples()):
         text = f"{row.bytes:,}" if not i else f"{plain('delta', row.delta)} ({plain('percent', row.percent)})"
         rows.append((row.encoding, wide.loc[row.encoding].tolist(), text))
-    chart = bar_chart(rows, WIDTH - len(INDENT), {part: SIGNS[part] for part in present})
+    chart = bar_chart(rows, WIDTH - len(INDENT), {part: known[part] for part in present})
     return "Bytes by part:\n\n" + _indented(chart)
 
 

@@ -24,7 +24,7 @@ LIMITS = (
     "measured. Whether the machine has BPF trampolines is not checked.",
     "plain under current is what pahole of July 2026 writes; the .BTF that a distribution ships may follow older "
     "rules.",
-    "Addresses count as attachable under decl_tag and btf_func if a kernel that reads addresses in BTF could reach "
+    "Addresses that an encoding gives count as attachable if a kernel that reads addresses in BTF could reach "
     "them; no kernel does so today.",
     "Addresses are those of the ELF file. A kernel that randomizes its base has to relocate them; that cost is not "
     "counted.",

@@ -62,7 +62,7 @@ from harness.results.folder import (
     save,
     save_all,
 )
-from harness.results.manifest import BASELINE, SCHEMA, SHIPPED
+from harness.results.manifest import BASELINE, SCHEMA, SHIPPED, files_of
 from harness.results.result import Result
 from harness.results.tables import as_text, csv_bytes
 
@@ -84,6 +84,7 @@ __all__ = [
     "ResultFolder",
     "as_text",
     "csv_bytes",
+    "files_of",
     "gather",
     "is_results",
     "key_of",

@@ -62,6 +62,7 @@ COLUMNS = {
     "faults": Column("category", "", "what the register rules see, joined by '+'"),
     "proto": Column("uint32", "", "type_id of its FUNC_PROTO in every file, 0 if it is not encoded"),
     "func": Column("uint32", "", "type_id of its FUNC in plain.btf, 0 if it is not encoded"),
+    "tags": Column("str", "", "DECL_TAGs of its FUNC without an address: name, or name@component_idx, joined by '|'"),
     "reason": Column("category", "", "why a function instance is not encoded, or why two files differ"),
     # inlined.csv
     "dies": Column("int64", "functions", "DIEs that define the name, none of them with code or matched by a symbol"),
@@ -87,7 +88,7 @@ INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "binding", "section", 
                     "ftrace", "unit", "file", "line", "inline", "die")
 """Columns of functions.csv: what no policy changes."""
 
-SELECTION_COLUMNS = ("die", "signature", "faults", "proto", "func", "reason")
+SELECTION_COLUMNS = ("die", "signature", "faults", "proto", "func", "tags", "reason")
 """Columns of selection.csv: what one policy makes of the instances, in their order."""
 
 FUNCTION_COLUMNS = (*INSTANCE_COLUMNS, *SELECTION_COLUMNS[1:])

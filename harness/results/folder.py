@@ -17,7 +17,7 @@ from harness.results import manifest as mf
 from harness.results import measurements as ms
 from harness.results import selection as sel
 from harness.results.manifest import SHIPPED
-from harness.results.result import Once, Result
+from harness.results.result import Once, Result, read_bytes
 from harness.results.tables import frame_of
 
 HEADLINE = "consistent"
@@ -96,7 +96,8 @@ class ResultFolder(Once):
             files[name] = self.path / entries[name]["file"]
             digests[name] = entries[name]["sha256"]
             if f"{policy}/{name}" not in self._made:
-                check_file(files[name], read_bytes(files[name]), entries[name])
+                for about in mf.files_of(entries[name]):
+                    check_file(self.path / about["file"], read_bytes(self.path / about["file"]), about)
         if self.manifest["shipped"] is not None:
             files[SHIPPED] = self.path / self.manifest["shipped"]
             digests[SHIPPED] = hashlib.sha256(read_bytes(files[SHIPPED])).hexdigest()
@@ -222,20 +223,6 @@ def check_file(path, data, entry):
         raise MeasureError(f"expected sha256 {entry['sha256']}, as the manifest says, found {found}", path)
 
 
-def read_bytes(path):
-    """The bytes of a file.
-
-    Raises
-    ------
-    MeasureError
-        It cannot be read.
-    """
-    try:
-        return Path(path).read_bytes()
-    except OSError as error:
-        raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
-
-
 def _place(path):
     """Where in a folder the manifest is, that of results or of a report, or None."""
     return next((place for place in (Path(path), Path(path) / IN_REPORT) if (place / mf.NAME).is_file()), None)
@@ -328,10 +315,13 @@ def _save(path, program, every, place, forms=None):
         made[name] = sel.selection_of(program, encoded)
         data = sel.write_selection(made[name])
         write(path / name, data)
-        for encoding, file in encoded.files.items():
-            write(path / f"{folder}{encoding}.btf", file)
+        encodings = {encoding: _artifact(encoding, artifact.sections, folder)
+                     for encoding, artifact in encoded.artifacts.items()}
+        for encoding, artifact in encoded.artifacts.items():
+            for about in mf.files_of(encodings[encoding]):
+                write(path / about["file"], artifact.sections[about["section"]])
             made[f"{encoded.policy}/{encoding}"] = True
-        policies[encoded.policy] = _policy(encoded, name, data, folder)
+        policies[encoded.policy] = _policy(encoded, name, data, encodings)
     manifest = {
         "schema": mf.SCHEMA,
         "harness": __version__,
@@ -357,7 +347,15 @@ def _digest(data):
     return hashlib.sha256(data).hexdigest()
 
 
-def _policy(encoded, selection, data, folder):
+def _artifact(encoding, sections, folder):
+    """What the manifest says of an artifact, dict: the file of its .BTF section, and those of its own sections."""
+    files = [{"section": section, "file": f"{folder}{encoding}{'.btf' if section == enc.SECTION else section}",
+              "bytes": len(data), "sha256": _digest(data)} for section, data in sections.items()]
+    first, *others = files
+    return {**first, "sections": others}
+
+
+def _policy(encoded, selection, data, encodings):
     """What the manifest says of a policy, dict."""
     convention = encoded.faults.convention
     return {
@@ -367,8 +365,7 @@ def _policy(encoded, selection, data, folder):
         "quirks": list(encoded.quirks),
         "registers": "numbered" if convention.numbered else "counted" if convention.registers else "unsupported",
         "functions": sel.counts_of(encoded),
-        "encodings": {name: {"file": f"{folder}{name}.btf", "bytes": len(file), "sha256": _digest(file),
-                             "predicted_growth": encoded.predicted[name]} for name, file in encoded.files.items()},
+        "encodings": encodings,
     }
 
 
@@ -412,10 +409,13 @@ def gather(results, path):
         moved = {**entry, "selection": f"{result.policy}/{sel.NAME}", "encodings": {}}
         write(path / moved["selection"], read_bytes(result.folder / entry["selection"]))
         for name, about in entry["encodings"].items():
-            data = read_bytes(result.folder / about["file"])
-            check_file(result.folder / about["file"], data, about)
-            moved["encodings"][name] = {**about, "file": f"{result.policy}/{name}.btf"}
-            write(path / moved["encodings"][name]["file"], data)
+            sections = {}
+            for part in mf.files_of(about):
+                sections[part["section"]] = read_bytes(result.folder / part["file"])
+                check_file(result.folder / part["file"], sections[part["section"]], part)
+            moved["encodings"][name] = _artifact(name, sections, f"{result.policy}/")
+            for part in mf.files_of(moved["encodings"][name]):
+                write(path / part["file"], sections[part["section"]])
         policies[result.policy] = moved
     manifest = {**first.manifest, "policies": dict(sorted(policies.items())),
                 "shipped": SHIPPED_FILE if first.manifest["shipped"] is not None else None}

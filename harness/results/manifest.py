@@ -16,7 +16,7 @@ policies            by name, sorted:
 - rules, quirks     version of pahole whose rules it follows, and the pahole bugs that it reproduces
 - registers         numbered, counted or unsupported: what the rules know of the machine's registers
 - functions         instances, encoded, skipped (by reason), names, funcs, pairs, addresses
-- encodings         by name: file, bytes, sha256, predicted_growth (by the encoding's formula, over the baseline)
+- encodings         by name: section, file, bytes, sha256 of .BTF, and as `sections` those of the encoding's own
 ==================  ================================================================================================
 
 Names of files are relative to the folder and stay in it. A folder of one policy has its files beside the manifest, one
@@ -118,8 +118,17 @@ def _policy(path, name, entry):
         _word(path, encoding)
         if not isinstance(about, dict):
             raise MeasureError(f"expected {at[:-1]} to be an object", path)
-        _shape(path, about, {"file": str, "bytes": int, "sha256": str, "predicted_growth": int}, at)
-        _inside(path, about["file"])
+        _shape(path, about, {"sections": list}, at)
+        for part in files_of(about):
+            if not isinstance(part, dict):
+                raise MeasureError(f"expected {at}sections to be objects", path)
+            _shape(path, part, {"section": str, "file": str, "bytes": int, "sha256": str}, at)
+            _inside(path, part["file"])
+
+
+def files_of(entry):
+    """The files of an encoding's entry, list of dict: section, file, bytes, sha256; that of .BTF first."""
+    return [entry, *entry["sections"]]
 
 
 def _shape(path, mapping, fields, where=""):

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from functools import cached_property
+from pathlib import Path
 
 import numpy as np
 
 from harness import btf
 from harness import encodings as enc
+from harness.errors import MeasureError
 from harness.results.columns import SELECTION_COLUMNS
-from harness.results.manifest import SHIPPED
+from harness.results.manifest import BASELINE, SHIPPED, files_of
 
 
 class Texts(dict):
@@ -113,6 +115,33 @@ class Result(Once):
             self._parsed[name] = read_once(_read, self.files[name])
         return self._parsed[name]
 
+    def sections(self, name):
+        """The further sections of an encoding, dict of str to bytes; none of SHIPPED.
+
+        Raises
+        ------
+        MeasureError
+            A file cannot be read.
+        """
+        if name == SHIPPED:
+            return {}
+        return {part["section"]: read_bytes(self.folder / part["file"])
+                for part in self.manifest["encodings"][name]["sections"]}
+
+    def paths(self, name):
+        """The files of an encoding, that of .BTF first, or of SHIPPED, list of Path."""
+        if name == SHIPPED:
+            return [self.files[name]]
+        return [self.folder / part["file"] for part in files_of(self.manifest["encodings"][name])]
+
+    def addresses(self, name):
+        """The Addresses of an encoding's file, read as the encoding reads it; none of a file that no encoding reads."""
+        return self.once(_addresses, name)
+
+    def nbytes(self, name):
+        """Bytes of an encoding's file and its further sections, or of SHIPPED."""
+        return self.btf(name).file_nbytes + sum(map(len, self.sections(name).values()))
+
     def texts(self, name):
         """The Texts of an encoding or of SHIPPED, decoded once."""
         return self.once(_texts, name)
@@ -142,8 +171,27 @@ class Result(Once):
         return self.of.inlined
 
 
+def read_bytes(path):
+    """The bytes of a file.
+
+    Raises
+    ------
+    MeasureError
+        It cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
+
+
 def _read(owner, path):
     return enc.read(path)
+
+
+def _addresses(result, name):
+    encoding = enc.REGISTRY.get(name) or enc.encoding(BASELINE)
+    return encoding.read(result.btf(name), result.sections(name))
 
 
 def _texts(result, name):

@@ -31,7 +31,7 @@ def selection_of(program, encoded):
     """
     return {"die": program.described["die"], "signature": encoded.signature,
             "faults": FAULT_TEXT[encoded.faults.flags[program.instances.die]], "proto": encoded.proto,
-            "func": encoded.func, "reason": REASONS[encoded.selection.reason]}
+            "func": encoded.func, "tags": encoded.tags, "reason": REASONS[encoded.selection.reason]}
 
 
 def counts_of(encoded):

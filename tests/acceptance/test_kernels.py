@@ -136,10 +136,11 @@ def test_kernel__renders_the_c_declarations_of_its_own_btf(prepared, folder):
     assert len(ours) == len(theirs)
 
 
-def test_kernel__growth_equals_the_formula_to_the_byte(everything):
-    base = len(everything.files["plain"])
-    for name, data in everything.files.items():
-        assert len(data) - base == everything.predicted[name]
+def test_kernel__growth_equals_the_formula_to_the_byte(folder):
+    result = measure.load(folder)
+    checks = measure.check_invariants(result, measure.measurements(result, False))
+    assert checks.holds.all(), checks[~checks.holds]
+    assert (checks.invariant == "3 formula").sum() == len(result.encodings)
 
 
 def test_kernel__encodings_differ_in_functions_alone(everything):

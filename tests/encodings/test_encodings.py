@@ -4,11 +4,12 @@ import re
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
-from harness import btf, encodings, run
+from harness import btf, encodings, measure, results, run
 from harness.encodings import make_pairs
-from harness.model import NOWHERE, STANDARD, Kind
+from harness.model import NOWHERE, STANDARD, Kind, TypeTable
 from tests.fixtures.build import KEPT, program
 
 
@@ -33,11 +34,53 @@ def test_registry__finds_each_file_and_puts_the_baseline_first():
 
 
 @pytest.mark.parametrize("policy", ["all", "consistent", "current"])
-def test_encodings__grow_as_their_formula_says_to_the_byte(prepared, policy):
-    result = encoded(prepared, policy)
-    base = len(result.files["plain"])
-    for name, data in result.files.items():
-        assert len(data) - base == result.predicted[name], name
+def test_encodings__keep_the_invariants_and_grow_as_their_formula_says(prepared, policy, tmp_path):
+    result = results.save(tmp_path, prepared, encoded(prepared, policy))[policy]
+    checks = measure.check_invariants(result, measure.measurements(result, False))
+    assert checks.holds.all(), checks[~checks.holds]
+    assert (checks.invariant == "3 formula").sum() == len(encodings.names())
+
+
+def addresses_at(data, fixup):
+    """What stands in some bytes where a fixup says that addresses are."""
+    for at in fixup.at.tolist():
+        if fixup.form.startswith("hex"):
+            text = data[at : at + int(fixup.form[3:])]
+            assert data[at + len(text)] == 0 and data[at - 2 : at] == b"0x"
+            yield int(text, 16)
+        else:
+            assert fixup.form == "u64"
+            yield int.from_bytes(data[at : at + 8], "big" if data[:2] == b"\xeb\x9f" else "little")
+
+
+@pytest.mark.parametrize("name", ["several_units", *(kept.name for kept in KEPT)])
+def test_fixups__say_where_each_address_stands(name):
+    path = next((kept.path for kept in KEPT if kept.name == name), None) or program(name).path
+    result = run.encode(run.prepare(path, threads=1), "all", encodings.names())
+    for encoding, made in result.artifacts.items():
+        found = set()
+        for fixup in made.fixups:
+            standing = list(addresses_at(made.sections[fixup.within], fixup))
+            assert standing == result.pairs.address[fixup.pair].tolist(), encoding
+            found.update(standing)
+        assert found == (set() if encoding == "plain" else set(result.pairs.address[result.pairs.known].tolist()))
+
+
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_laid_out__in_pieces_is_the_same_bytes_as_at_once(prepared, byteorder):
+    parsed = encodings.parse(encoded(prepared).files["btf_func"])
+    layout = encodings.encoding("btf_func").layout
+    whole = btf.encode(parsed.types, parsed.strings, byteorder=byteorder, layout=layout)
+    cut = parsed.types.n_types // 2
+    words, start = parsed.types.words, parsed.types.start
+    first = TypeTable(words[: start[cut + 1]], start[: cut + 2])
+    second = TypeTable(words[start[cut + 1] :], np.concatenate([[0], start[cut + 1 :] - start[cut + 1]]))
+    begun = btf.lay_out(first, parsed.strings, byteorder=byteorder, layout=layout)
+    before = begun.data()
+    assert begun.then(second, layout=layout).data() == whole
+    assert begun.data() == before  # what goes on leaves what it began with as it was
+    more = begun.then(second, np.frombuffer(b"unused\0", np.uint8), layout=layout)
+    assert more.data() == whole and more.next_id() == parsed.types.next_id
 
 
 def test_encodings__pass_the_structural_check(prepared):
@@ -72,11 +115,17 @@ def test_decl_tag__names_every_address_of_its_func(prepared, name, form):
     assert {int(t[3]) for t in tags} == {0xFFFFFFFF}
 
 
+def formula_frame(pairs, names):
+    return pd.DataFrame({"name": names, "proto": pairs.proto, "address": pairs.address,
+                         "place": np.where(pairs.known, pairs.address.astype(np.int64), NOWHERE), "tags": ""})
+
+
 def test_pairs__two_names_at_one_address_share_the_string_but_not_the_tag():
     names, protos = np.array([1, 5], np.uint32), np.array([7, 7], np.uint32)
     address, section = np.array([0x1000, 0x1000], np.uint64), np.ones(2, np.int32)
     pairs, _ = make_pairs(names, protos, address, section, lambda n: np.array([b"a", b"b"])[: len(n)], [])
-    growth = {n: encodings.encoding(n).growth(pairs) for n in encodings.names()}
+    functions = formula_frame(pairs, ["a", "b"])
+    growth = {n: encodings.encoding(n).growth(functions) for n in encodings.names()}
     assert growth == {"plain": 0, "decl_tag": 2 * 16 + 27, "decl_tag_short": 2 * 16 + 12, "btf_func": 2 * 8}
 
 
@@ -84,9 +133,16 @@ def test_btf_func__a_function_without_an_address_stays_as_it_was():
     names, protos = np.array([1], np.uint32), np.array([7], np.uint32)
     pairs, _ = make_pairs(names, protos, np.zeros(1, np.uint64), np.full(1, NOWHERE, np.int32),
                           lambda n: np.array([b"a"]), [])
-    assert encodings.encoding("btf_func").growth(pairs) == 0
-    assert encodings.encoding("btf_func").rows(pairs, 1, 0).types.kind_flag().tolist() == [False]
-    assert encodings.encoding("decl_tag").growth(pairs) == 0
+    functions = formula_frame(pairs, ["a"])
+    assert encodings.encoding("btf_func").growth(functions) == 0
+    assert encodings.encoding("btf_func").write(pairs, 1, 0).types.kind_flag().tolist() == [False]
+    assert encodings.encoding("decl_tag").growth(functions) == 0
+
+
+def test_btf_func__an_annotation_is_one_of_each_func_that_it_becomes():
+    functions = pd.DataFrame({"name": ["f", "f", "g"], "proto": [7, 7, 7], "address": [16, 32, 48],
+                              "place": [0, 1, 2], "tags": ["bpf_kfunc|x@1", "bpf_kfunc|x@1", "bpf_kfunc"]})
+    assert encodings.encoding("btf_func").growth(functions) == 3 * 8 + 12 + 2 * 16
 
 
 def test_annotations__of_functions_members_and_variables_become_decl_tags():

@@ -107,7 +107,7 @@ def columns(instances, instance, func, number):
         "section": ".text", "symbol_addresses": len({i[1] for i in instances if i[0] == name and i[2] == match}),
         "elf_addresses": len(same), "ftrace": 1, "unit": "a.c", "file": "a.c", "line": 1, "inline": 0,
         "die": hex(16 + number), "signature": proto, "faults": "", "proto": 0 if reason else proto, "func": func,
-        "reason": reason,
+        "tags": "", "reason": reason,
     } | (more[0] if more else {})
     assert tuple(row) == FUNCTION_COLUMNS
     return row
@@ -122,17 +122,16 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
     offsets = np.array([s(i[0]) for i in kept], np.uint32)
     pairs, pair_of = enc.make_pairs(
         offsets, np.array([i[3] for i in kept], np.uint32), np.array([i[1] for i in kept], np.uint64),
-        np.ones(len(kept), bool),
+        np.ones(len(kept), np.int32),
         lambda names: np.array([bytes(s.data[n : s.data.index(0, n)]) for n in names.tolist()], dtype=bytes), [])
     encodings, func = {}, {}
     for name in enc.default_names():
         e = enc.encoding(name)
-        made = e.rows(pairs, base.next_id, len(s.data))
-        blob = np.concatenate([s.array(), made.strings])
-        data = btf.encode(concatenate([base, made.types]), StringTable(blob), layout=e.layout)
+        made = enc.artifact(e, pairs, btf.lay_out(base, StringTable(s.array())))
+        data = made.sections[enc.SECTION]
         (folder / f"{name}.btf").write_bytes(data)
-        encodings[name] = {"file": f"{name}.btf", "bytes": len(data), "sha256": hashlib.sha256(data).hexdigest(),
-                           "predicted_growth": int(e.growth(pairs))}
+        encodings[name] = {"section": enc.SECTION, "file": f"{name}.btf", "bytes": len(data),
+                           "sha256": hashlib.sha256(data).hexdigest(), "sections": []}
         func[name] = made.func
     if shipped:
         (folder / "shipped.btf").write_bytes(btf.encode(extra, StringTable(s.array())))

@@ -1,12 +1,9 @@
-import random
-import re
 
 import numpy as np
 import pytest
 
-from harness import btf, encodings, measure
+from harness import measure
 from harness.errors import MeasureError
-from harness.measure.addresses import func_addresses
 from harness.measure.attach import (
     ATTACH_COLUMNS,
     PRICE_COLUMNS,
@@ -21,8 +18,8 @@ from harness.measure.attach import (
     refusals,
     untraceable,
 )
-from harness.model import Kind, StringTable, info_word
-from tests.measure.folders import INSTANCES, TAKES_INT, TAKES_NODE, Blob, any_instances, make, rows
+from harness.model import Kind, info_word
+from tests.measure.folders import INSTANCES, TAKES_INT, TAKES_NODE, any_instances, make, rows
 
 BASE = 0xFFFFFFFF81000000
 POLICIES = ("all", "consistent", "current")
@@ -125,51 +122,13 @@ def test_untraceable__every_reason_has_words():
     assert set(UNTRACEABLE_TEXT) == set(Untraceable)
 
 
-def test_func_addresses__reads_tags_and_funcs():
-    s = Blob()
-    proto, whole = [0, info_word(Kind.FUNC_PROTO), 0], 0xFFFFFFFF
-
-    def tag(text, target, component=whole):
-        return [s(text), info_word(Kind.DECL_TAG), target, component]
-
-    types = rows(
-        proto, [s("f"), info_word(Kind.FUNC), 1],
-        [s("g"), info_word(Kind.FUNC, 0, 1), 1, 0x81000000, 0xFFFFFFFF],
-        tag("address=0xffffffff81000010", 2), tag("addr=0x20", 2), tag("addr=0x20", 2), tag("bpf_kfunc", 2),
-        tag("address=0x30 ", 2), tag("address=0x40", 1), tag("address=0x50", 2, 0), tag("address=0x60", 99))
-    layout = encodings.encoding("btf_func").layout
-    file = btf.parse(btf.encode(types, StringTable(s.array()), layout=layout), layout=layout)
-    func, address = func_addresses(file)
-    assert list(zip(func.tolist(), address.tolist(), strict=True)) == [(2, 0x20), (2, BASE + 0x10), (3, BASE)]
-    assert func_addresses(btf.parse(btf.encode(rows(proto), StringTable(s.array()))))[0].tolist() == []
-
-
-def test_func_addresses__of_any_name_as_a_pattern_finds_them():
-    pattern = re.compile(rb"addr(?:ess)?=0x([0-9a-f]{1,16})\Z")
-    rng = random.Random(7)
-    names = ["address=0x", "addr=0x", "address=0x" + "0" * 17, "addr=0x" + "f" * 17, "address=0xF", "addr=0x0g",
-             "address=0x0123456789abcdef", "addr=0x0123456789abcdef", "addr=0x1 ", "address=0x1:", "a", "", "address=0"]
-    names += [rng.choice(("address=0x", "addr=0x", "adr=0x")) + "".join(rng.choices("0123456789abcdefg", k=k % 19))
-              for k in range(300)]
-    s = Blob()
-    whole = [[s(name), info_word(Kind.DECL_TAG), 2, 0xFFFFFFFF] for name in names]
-    inside = [[s("x" + name) + 1, *tag[1:]] for name, tag in zip(names[:20], whole, strict=False)]
-    beyond = [[len(s.data) + 5, *whole[0][1:]]]
-    types = rows([0, info_word(Kind.FUNC_PROTO), 0], [s("f"), info_word(Kind.FUNC), 1], *whole, *inside, *beyond)
-    file = btf.parse(btf.encode(rows([0, info_word(Kind.FUNC_PROTO), 0]), StringTable(s.array())))
-    file = file._replace(types=types, strings=StringTable(s.array()))
-    expected = {int(found[1], 16) for found in map(pattern.match, (n.encode() for n in names)) if found}
-    func, address = func_addresses(file)
-    assert len(expected) > 90 and address.tolist() == sorted(expected) and set(func.tolist()) == {2}
-
-
 def slow_statuses(result, encoding):
     """Status by address, the obvious way: over all FUNCs and all rows."""
     file = result.btf(encoding)
     funcs = [(i, file.name(i).decode("utf-8", "surrogateescape"))
              for i in range(1, file.types.n_types + 1) if file.types.kind()[i - 1] == Kind.FUNC]
     given = {}
-    for func, address in zip(*(c.tolist() for c in func_addresses(file)), strict=True):
+    for func, address in zip(*(c.tolist() for c in result.addresses(encoding)), strict=True):
         given.setdefault(func, set()).add(address)
     table = result.functions[result.functions.match.isin(("exact", "suffix", "fallback"))]
     out = {a: 0 for a in table.address}

@@ -33,7 +33,7 @@ def test_invariants__all_hold_on_a_sound_result(folder, tmp_path):
     (lambda m: m["funnel"].update(dies_declared=21), "1 functions"),
     (lambda m: m["funnel"].update(dies_alias=1), "1 functions"),
     (lambda m: m["funnel"].update(elf_padding=4), "1 functions"),
-    (of_policy(lambda p: p["encodings"]["btf_func"].update(predicted_growth=1)), "3 formula"),
+    (of_policy(lambda p: p["encodings"]["btf_func"].update(sha256="00")), "5 files"),
 ])
 def test_invariants__a_false_manifest_breaks(folder, change, name):
     edit(folder, change)

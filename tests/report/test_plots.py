@@ -56,7 +56,7 @@ def of(name, rows):
 
 
 def stack(encodings=tuple(STACK)):
-    return of("bytes", [(e, part, n) for e in encodings for part, n in zip(style.COLOURS, STACK[e], strict=True)])
+    return of("bytes", [(e, part, n) for e in encodings for part, n in zip(style.colours(), STACK[e], strict=True)])
 
 
 def kinds(more=(("FUNC", "btf_func", 47799), ("DECL_TAG", "decl_tag", 47931)), encodings=tuple(STACK)):
@@ -84,8 +84,8 @@ def tradeoff(points=tuple(POINTS), today=True):
 def tree(*files):
     rows = []
     for file in files:
-        rows += [(file, kind, 12 * n) for kind, n in KINDS.items() if kind not in style.COLOURS]
-        rows += [(file, part, n) for part, n in zip(style.COLOURS, STACK[file], strict=True)
+        rows += [(file, kind, 12 * n) for kind, n in KINDS.items() if kind not in style.colours()]
+        rows += [(file, part, n) for part, n in zip(style.colours(), STACK[file], strict=True)
                  if part in ("FUNC_PROTO", "FUNC", "DECL_TAG", "strings")]
         rows += [(file, "header", 24), (file, "padding", 0)]
     return of("treemap", rows)
@@ -97,7 +97,7 @@ REAL = {"bytes": stack(), "kinds": kinds(), "names": of("names", NAMES), "funnel
 ODD = {
     "bytes, eight encodings": ("bytes", of("bytes", [
         (e, part, n + 50000 * i * (part in ("FUNC", "DECL_TAG"))) for i, e in enumerate(EIGHT)
-        for part, n in zip(style.COLOURS, STACK["plain"], strict=True)])),
+        for part, n in zip(style.colours(), STACK["plain"], strict=True)])),
     "bytes, no growth": ("bytes", of("bytes", [(e, "FUNC", 100) for e in "abc"])),
     "bytes, smaller": ("bytes", of("bytes", [("plain", "FUNC", 1000), ("x$y$", "FUNC", 900), ("z", "FUNC", 1000)])),
     "bytes, no bytes": ("bytes", of("bytes", [("a", "FUNC", 0), ("b", "FUNC", 0)])),

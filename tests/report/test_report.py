@@ -1,5 +1,6 @@
 """The report says what its frames say, and says it the same way each time, in every form."""
 
+import dataclasses
 import io
 import json
 import re
@@ -7,11 +8,11 @@ import shutil
 
 import pytest
 
-from harness import measure, report, results
+from harness import encodings, measure, report, results
 from harness.errors import MeasureError
 from harness.report import mail, plots, summary
 from harness.report.tables import Table, cell
-from tests.measure.folders import INSTANCES, edit, make, of_policy
+from tests.measure.folders import INSTANCES, make
 from tests.report import figures
 from tests.report.figures import unescaped
 
@@ -104,9 +105,10 @@ def test_render__headline_is_the_consistent_policy(written):
     assert "tiny|dbg" in unescaped(text.replace("\\|", "\0"))
 
 
-def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn, capsys):
+def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn, capsys, monkeypatch):
     folder = make(tmp_path / "tiny")
-    edit(folder, of_policy(lambda p: p["encodings"]["btf_func"].update(predicted_growth=1)))
+    wrong = dataclasses.replace(encodings.encoding("btf_func"), growth=lambda functions: 1)
+    monkeypatch.setitem(encodings.REGISTRY, "btf_func", wrong)
     made = report.render(folder, tmp_path / "r", witnesses=False, threads=1)
     text = (tmp_path / "r" / "report.md").read_text()
     assert not made.ok and not report.read(tmp_path / "r").about["ok"]

@@ -18,7 +18,8 @@ def _stacks(frame):
     for encoding, part, nbytes in style.rows(frame, "encoding", "part", "bytes"):
         sizes[encoding, part] = sizes.get((encoding, part), 0) + nbytes
     encodings = list(dict.fromkeys(e for e, _ in sizes))
-    known = [*style.COLOURS, *(p for p in dict.fromkeys(p for _, p in sizes) if p not in style.COLOURS)]
+    known = style.colours()
+    known = [*known, *(p for p in dict.fromkeys(p for _, p in sizes) if p not in known)]
     return encodings, [p for p in known if any(sizes.get((e, p)) for e in encodings)], sizes
 
 
@@ -60,7 +61,7 @@ def bytes_by_encoding(frame, ax):
     Parameters
     ----------
     frame : DataFrame
-        encoding (str, the baseline first), part (str, see style.COLOURS), bytes (int64).
+        encoding (str, the baseline first), part (str, see style.colours), bytes (int64).
     ax : matplotlib Axes
 
     Returns
@@ -76,7 +77,7 @@ def bytes_by_encoding(frame, ax):
     for part in parts:
         widths = [sizes.get((e, part), 0) for e in encodings]
         ax.barh(encodings, widths, left=list(left.values()), height=0.7, label=part, edgecolor="white", linewidth=0.6,
-                color=style.COLOURS.get(part, style.COLOURS["other"]))
+                color=style.colours().get(part, style.FAINT))
         for e, width in zip(encodings, widths, strict=True):
             segments.append((e, part, left[e], width))
             left[e] += width

@@ -8,17 +8,18 @@ values are printed. Sizes are decimal: 1 kB is 1,000 bytes, 1 MB is 1,000,000.
 from __future__ import annotations
 
 import functools
+import itertools
 import re
 
-COLOURS = {
-    "shared types": "#CCCCCC",
-    "FUNC_PROTO": "#56B4E9",
-    "FUNC": "#0072B2",
-    "DECL_TAG": "#D55E00",
-    "strings": "#F5E97F",
-    "other": "#000000",
-}
-"""By part of a file, in the order of the stack. In grey: light, middle, dark, darker than middle, lightest, black."""
+from harness import encodings as enc
+
+
+def colours():
+    """Colour of each part of a file, dict in the order of the stack: those that all files have, and between them the
+    kinds that encodings differ in. In grey: light, middle, dark, darker than middle, lightest, black."""
+    kinds = {kind: encoding.colour for kind, encoding in enc.touched_kinds().items()}
+    return {"shared types": "#CCCCCC", "FUNC_PROTO": "#56B4E9", **kinds, "strings": "#F5E97F", "other": "#000000"}
+
 
 ENCODING_COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<")
@@ -29,7 +30,7 @@ TOTAL, REMOVED, ADDED = "#404040", "#E69F00", "#009E73"
 INK, FAINT, RULE, BAND = "#1A1A1A", "#555555", "#DDDDDD", "#EFEFEF"
 """Text, less important text (7.5 to 1 on white), lines that only guide the eye, areas behind them."""
 
-ALL = frozenset((*COLOURS.values(), *ENCODING_COLOURS, TOTAL, REMOVED, ADDED, INK, FAINT, RULE, BAND, "#FFFFFF"))
+ALL = frozenset((*colours().values(), *ENCODING_COLOURS, TOTAL, REMOVED, ADDED, INK, FAINT, RULE, BAND, "#FFFFFF"))
 """Every colour of the house."""
 
 TINY, SMALL, TEXT, TITLE = 7.2, 8.64, 9.36, 11.52
@@ -73,8 +74,11 @@ STYLE = {
 
 
 def encoding_colours(encodings):
-    """Colour of each encoding: dict by name, in the order of first appearance, the baseline black."""
-    return {e: ENCODING_COLOURS[i % len(ENCODING_COLOURS)] for i, e in enumerate(dict.fromkeys(encodings))}
+    """Colour of each encoding, dict by name: its own; of one that the registry has not, another of ENCODING_COLOURS."""
+    names = list(dict.fromkeys(encodings))
+    found = {name: enc.REGISTRY[name].colour for name in names if name in enc.REGISTRY}
+    left = itertools.cycle([c for c in ENCODING_COLOURS if c not in found.values()] or ENCODING_COLOURS)
+    return {name: found.get(name) or next(left) for name in names}
 
 
 def size(nbytes, sign=False):

@@ -81,12 +81,13 @@ def treemap(frame, ax):
         ax.set_xlabel(small, loc="left")
     ax.set_ylim(0, ax.bbox.height)
     ax.set_xlim(0, ax.bbox.width)
-    own = [p for p in parts if p not in style.COLOURS]
+    colours = style.colours()
+    own = [p for p in parts if p not in colours]
     from matplotlib.patches import Rectangle
 
     for key, (x, y, width, height) in boxes.items():
         part = key[1]
-        colour = style.COLOURS.get(part) or GREYS[own.index(part) % 2]
+        colour = colours.get(part) or GREYS[own.index(part) % 2]
         ax.add_patch(Rectangle((x, y), width, height, facecolor=colour, edgecolor="white", linewidth=min(
             0.8, min(width, height) / 3), label=f"{key[0]}: {part}"))
         if texts[key]:

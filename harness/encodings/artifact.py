@@ -1,0 +1,78 @@
+"""What an encoding makes of a program's functions: named sections, bytes, and where addresses stand in them."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.btf import Laid
+from harness.encodings.encoding import Encoding, Fixup
+from harness.encodings.pairs import Pairs
+
+SECTION = ".BTF"
+"""The section that every artifact has."""
+
+
+class Artifact(NamedTuple):
+    """The bytes of one encoding.
+
+    Attributes
+    ----------
+    sections : dict of str to bytes
+        SECTION first, then the encoding's own.
+    fixups : tuple of Fixup
+        Where addresses stand: `within` is a section, `at` are byte offsets in it.
+    func : uint32 (pairs,)
+        type_id of each pair's FUNC.
+    """
+
+    sections: dict[str, bytes]
+    fixups: tuple[Fixup, ...]
+    func: np.ndarray
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all sections."""
+        return sum(map(len, self.sections.values()))
+
+
+def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
+    """The Artifact of an encoding.
+
+    Parameters
+    ----------
+    encoding : Encoding
+    pairs : Pairs
+    common : harness.btf.Laid
+        What all encodings of a program begin with, laid out once for all of them.
+
+    Raises
+    ------
+    EncodeError
+        What the encoding writes is no BTF.
+    ValueError
+        A section of its own has a name that cannot be one, or it names a place of addresses that is not there.
+    """
+    made = encoding.write(pairs, common.next_id(), common.strings.next_off)
+    for name in made.sections:
+        if not re.fullmatch(r"\.[\w.-]+", name) or name in (SECTION, ".btf"):
+            raise ValueError(f"{encoding.name}: expected a section's name, such as {SECTION}.more, found {name!r}")
+    laid = common.then(made.types, made.strings, layout=encoding.layout)
+    fixups = []
+    for fixup in made.fixups:
+        if fixup.within == "types":
+            fixups.append(fixup._replace(within=SECTION, at=laid.word_places(fixup.at)))
+        elif fixup.within == "strings":
+            # digits stand behind the beginning of a string, which is what the section knows the place of
+            starts = np.flatnonzero(np.concatenate([[0], made.strings[:-1]]) == 0) if len(made.strings) else fixup.at
+            start = starts[np.searchsorted(starts, fixup.at, side="right") - 1]
+            places = laid.string_places(common.strings.next_off + start) + fixup.at - start
+            fixups.append(fixup._replace(within=SECTION, at=places))
+        elif fixup.within in made.sections:
+            fixups.append(fixup)
+        else:
+            raise ValueError(f"{encoding.name}: expected a fixup within types, strings or {', '.join(made.sections)}, "
+                             f"found {fixup.within!r}")
+    return Artifact({SECTION: laid.data(), **made.sections}, tuple(fixups), made.func)

@@ -1,0 +1,146 @@
+"""The (FUNC, address) pairs that a policy keeps, and the FUNC rows that encodings make of them."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.model import NOWHERE, Kind, TypeTable, concatenate, info_word
+
+
+class Pairs(NamedTuple):
+    """Sorted by name and then address; every column (pairs,).
+
+    Attributes
+    ----------
+    name : uint32
+        Offset in the string blob.
+    proto : uint32
+        type_id of the FUNC_PROTO.
+    address : uint64
+        Entry address as the file's symbols give it, bytes.
+    section : int32
+        Of the place that it is in; of a function that is nowhere only the FUNC is written.
+    tags : list of (int, int, int)
+        btf_decl_tag annotations: pair, name, component_idx.
+    """
+
+    name: np.ndarray
+    proto: np.ndarray
+    address: np.ndarray
+    section: np.ndarray
+    tags: list
+
+    @property
+    def known(self):
+        """Which are somewhere, bool (pairs,)."""
+        return self.section != NOWHERE
+
+    def funcs(self, by_place=False):
+        """Which pairs share a FUNC: those of equal name and FUNC_PROTO, and, if `by_place`, of one place.
+
+        Returns
+        -------
+        (int64 (pairs,), int64 (funcs,)) : the FUNC of each pair, counted in the order of the pairs, and the first pair
+            of each FUNC.
+        """
+        key = [self.name, self.proto, *([self.address, self.section] if by_place else [])]
+        order = np.lexsort(key)
+        group = np.empty(len(order), np.int64)
+        group[order] = np.cumsum(_changes(*(column[order] for column in key))) - 1
+        _, first, which = np.unique(group, return_index=True, return_inverse=True)
+        number = np.empty(len(first), np.int64)
+        by_first = np.argsort(first)
+        number[by_first] = np.arange(len(first))
+        return number[which], first[by_first]
+
+
+def make_pairs(names, protos, addresses, sections, blob_strings, tags_of):
+    """Sort function instances into Pairs, each (name, FUNC_PROTO, address) once.
+
+    Parameters
+    ----------
+    names, protos, addresses, sections : arrays (instances,)
+    blob_strings : callable
+        (distinct names) -> bytes array of the strings, to sort by.
+    tags_of : list of (int, int, int)
+        Annotations by instance.
+
+    Returns
+    -------
+    (Pairs, int64 (instances,)) : the pairs and the pair of each instance.
+    """
+    distinct, inverse = np.unique(names, return_inverse=True)
+    rank = np.empty(len(distinct), np.int64)
+    rank[np.argsort(blob_strings(distinct), kind="stable")] = np.arange(len(distinct))
+    order = np.lexsort((protos, sections, addresses, rank[inverse]))
+    columns = [column[order] for column in (names, protos, addresses, sections)]
+    new = _changes(*columns)
+    pair = np.empty(len(order), np.int64)
+    pair[order] = np.cumsum(new) - 1
+    tags = sorted({(int(pair[i]), name, component) for i, name, component in tags_of})
+    return Pairs(*(c[new] for c in columns), tags), pair
+
+
+def func_rows(pairs, first_id, by_place=False, trailing=None):
+    """FUNC rows (linkage static, as pahole writes) and the annotations' DECL_TAG rows.
+
+    Parameters
+    ----------
+    pairs : Pairs
+    first_id : int
+        type_id of the first row.
+    by_place : bool
+        As `Pairs.funcs` has it.
+    trailing : (bool (pairs,), uint32 (pairs, words)), optional
+        Which pairs' FUNCs have kind_flag, and the words that it adds to them.
+
+    Returns
+    -------
+    (TypeTable, uint32 (pairs,)) : the rows, and the FUNC of each pair.
+    """
+    func, first = pairs.funcs(by_place)
+    n = len(first)
+    wide, extra = trailing if trailing else (np.zeros(len(pairs.name), bool), np.empty((len(pairs.name), 0), np.uint32))
+    wide, extra = wide[first], extra[first]
+    start = np.concatenate([[0], np.cumsum(3 + extra.shape[1] * wide)]).astype(np.int64)
+    words = np.empty(int(start[-1]), np.uint32)
+    at = start[:n]
+    words[at] = pairs.name[first]
+    words[at + 1] = np.where(wide, info_word(Kind.FUNC, 0, 1), info_word(Kind.FUNC)).astype(np.uint32)
+    words[at + 2] = pairs.proto[first]
+    for k in range(extra.shape[1]):
+        words[at[wide] + 3 + k] = extra[wide, k]
+    func_id = (first_id + func).astype(np.uint32)
+    table = TypeTable(words, np.concatenate([[0], start]))
+    tags = sorted({(int(func_id[p]), component, name) for p, name, component in pairs.tags})
+    if tags:
+        target, component, name = np.array(tags, np.int64).T
+        table = concatenate([table, tag_rows(name, target, component)])
+    return table, func_id
+
+
+def tag_rows(name, target, component=-1):
+    """DECL_TAG rows, a TypeTable: offsets of their names, what they point at, component_idx (-1: the target itself)."""
+    words = np.empty((len(target), 4), np.uint32)
+    words[:, 0] = name
+    words[:, 1] = info_word(Kind.DECL_TAG)
+    words[:, 2] = target
+    words[:, 3] = np.asarray(component).astype(np.int64) & 0xFFFFFFFF
+    return TypeTable(words.ravel(), np.concatenate([[0], 4 * np.arange(len(target) + 1, dtype=np.int64)]))
+
+
+def addressed(pairs, func):
+    """The first pair of each (FUNC, place) of the pairs that are somewhere, by FUNC and address: int64 (n,)."""
+    rows = np.flatnonzero(pairs.known)
+    columns = func[rows], pairs.address[rows], pairs.section[rows]
+    order = np.lexsort(columns[::-1])
+    return rows[order[_changes(*(column[order] for column in columns))]]
+
+
+def _changes(*columns):
+    """Rows that differ from the one before in one of some columns, bool (rows,); the first does."""
+    new = np.ones(len(columns[0]), bool)
+    new[1:] = np.any([c[1:] != c[:-1] for c in columns], axis=0)
+    return new

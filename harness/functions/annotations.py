@@ -1,0 +1,56 @@
+"""Annotations of function instances: their btf_decl_tags, and those that make a kfunc one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.dwarf import walk_tables as wt
+
+TAG_SEPARATOR = "|"
+"""Between the annotations of an instance in one text."""
+
+
+def tags_of(program, kept, strings, kfunc_tags):
+    """Annotations of some instances: list of (index in `kept`, name_off, component_idx).
+
+    Parameters
+    ----------
+    program : harness.program.Program
+    kept : int64 (n,)
+        Rows of program.instances.
+    strings : harness.functions.listing.Strings
+        Those of the program.
+    kfunc_tags : bool
+        Whether kfuncs have theirs.
+    """
+    table = program.instances
+    by_die = {}
+    for name, space, target, component in zip(*(c.tolist() for c in program.tags), strict=True):
+        if space == wt.T_FUNC:
+            by_die.setdefault(target, []).append((name, component))
+    tags = [(i, name, component) for i, die in enumerate(table.die[kept].tolist())
+            for name, component in by_die.get(die, ())] if by_die else []
+    if kfunc_tags and program.kfunc_tags:
+        names = strings.array(table.name[kept])
+        for i in np.flatnonzero(np.isin(names, np.array(list(program.kfunc_tags)))).tolist():
+            tags += [(i, name, -1) for name in program.kfunc_tags[names[i]]]
+    return tags
+
+
+def tag_texts(program, kept, tags):
+    """Annotations as one text for each instance, object (instances,): name, or name@component, each once, sorted.
+
+    Parameters
+    ----------
+    program, kept
+        As in `tags_of`, which gives `tags`.
+    """
+    of = {}
+    for i, name, component in tags:
+        text = program.strings.get(name).decode("utf-8", "surrogateescape")
+        text = text.replace("%", "%25").replace(TAG_SEPARATOR, "%7C")
+        of.setdefault(int(kept[i]), set()).add(text if component < 0 else f"{text}@{component}")
+    out = np.full(len(program.instances.die), "", object)
+    for row, texts in of.items():
+        out[row] = TAG_SEPARATOR.join(sorted(texts))
+    return out

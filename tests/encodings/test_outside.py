@@ -1,0 +1,109 @@
+"""An encoding that is defined in these tests alone goes through all verbs; and none is known outside its file."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+import harness
+from harness import encodings, measure, report, results
+from harness.measure.attach import attachability
+from harness.report import mail
+from tests.command import cli
+from tests.encodings import outside
+from tests.fixtures.build import program
+
+PACKAGE = Path(harness.__file__).parent
+
+
+@pytest.fixture
+def registered(monkeypatch):
+    monkeypatch.setattr(encodings, "REGISTRY", dict(encodings.REGISTRY))
+    encodings.register(outside.ENCODING)
+
+
+def done(*args):
+    finished = cli(*args)
+    assert finished.returncode == 0, finished.stderr
+    return finished.stdout
+
+
+@pytest.fixture
+def folder(registered, tmp_path):
+    wanted = [word for name in ("decl_tag", "btf_func", "table") for word in ("--encoding", name)]
+    done("encode", program("several_units").path, "-q", "-o", tmp_path / "out", "--policy", "all", *wanted)
+    return tmp_path / "out"
+
+
+def test_outside__is_written_checked_and_dumped(folder):
+    manifest = json.loads((folder / "manifest.json").read_text())
+    entry = manifest["policies"]["all"]["encodings"]["table"]
+    assert [part["file"] for part in results.files_of(entry)] == ["table.btf", "table.BTF.funcs"]
+    done("check", folder / "table.btf", "--strict")
+    assert "ENUM64 'func_addresses'" in done("dump", folder / "table.btf")
+
+
+def test_outside__is_measured_with_its_own_section_and_keeps_all_invariants(folder):
+    done("measure", folder, "-q", "--no-compression")
+    result = measure.load(folder)
+    table = measure.measurements(result, False)
+    sizes = table[table.encoding == "table"].set_index("part").bytes
+    assert sizes[outside.SECTION] == (folder / "table.BTF.funcs").stat().st_size > 0
+    assert sizes["file"] == sum(path.stat().st_size for path in folder.glob("table*"))
+    checks = measure.check_invariants(result, table)
+    assert checks.holds.all()
+    mine = checks[checks.statement.str.contains("table")]
+    assert set(mine.invariant) == {"2 bytes", "3 formula", "4 neutrality", "5 files", "6 round trip"}
+
+
+def test_outside__is_compressed_with_its_own_section(folder):
+    result = measure.load(folder)
+    alone = results.load(folder)["all"]
+    alone.sections = lambda name: {}
+    assert measure.compressed_sizes(result)["table"]["xz-9"] > measure.compressed_sizes(alone)["table"]["xz-9"]
+
+
+def test_outside__is_looked_up_in_words(folder):
+    text = done("lookup", "reset", folder)
+    assert re.search(r"table +void reset\(", text) or "table " in text
+    assert "fentry, table" in text
+    rows = measure.lookup(measure.load(folder), "reset").rows
+    addresses = {name: set(group.address) for name, group in rows.groupby("encoding")}
+    assert addresses["table"] == addresses["btf_func"] == addresses["decl_tag"] != addresses["plain"]
+
+
+def test_outside__is_reported_and_drawn_in_its_colour(folder, tmp_path):
+    made = report.render(folder, tmp_path / "report", witnesses=False, threads=1)
+    assert made.ok
+    written = report.read(tmp_path / "report")
+    assert written.about["encodings"] == ["plain", "decl_tag", "btf_func", "table"]
+    text = (tmp_path / "report" / "report.md").read_text()
+    assert outside.ENCODING.summary in text.replace("\\", "") and outside.SECTION in text.replace("\\", "")
+    assert outside.ENCODING.colour.lower() in (tmp_path / "report" / "plot_bytes.svg").read_text().lower()
+    assert "e ENUM64" in " ".join(mail.body(written).split()) or "ENUM64" in mail.body(written)
+    again = results.load(tmp_path / "report")["all"]
+    assert again.sections("table") == measure.load(folder).sections("table")
+
+
+def test_outside__attaches_like_what_names_its_addresses(folder):
+    table = attachability([measure.load(folder)]).set_index("encoding")
+    columns = ["addresses", "unique_id", "ambiguous_id", "unreachable", "no_func", "attachable"]
+    assert table.loc["table", columns].tolist() == table.loc["decl_tag", columns].tolist()
+
+
+@pytest.mark.parametrize("name", ["plain", "", "no-name", "shipped", "a/b"])
+def test_register__refuses_a_name_that_is_taken_or_no_file_s(registered, name):
+    from dataclasses import replace
+
+    with pytest.raises(ValueError, match="expected a new name"):
+        encodings.register(replace(outside.ENCODING, name=name))
+
+
+def test_package__names_no_encoding_s_bytes_outside_its_file():
+    spelt = re.compile(r"\bbtf_func\b|address=0x|\baddr=0x|\bdecl_tag_short\b")
+    examples = {"cli.py", "__init__.py"}  # command lines and calls for people to copy
+    found = [f"{path.relative_to(PACKAGE)}:{number}: {line.strip()}"
+             for path in PACKAGE.rglob("*.py") if "encodings" not in path.parts and path.name not in examples
+             for number, line in enumerate(path.read_text().splitlines(), 1) if spelt.search(line)]
+    assert not found

@@ -132,8 +132,9 @@ def _ambiguous_names(result):
 
     # few names are ambiguous: from here on the tables are small
     shared = set(code.names[shared])
-    here, lost = table.iloc[here[chosen[code.name[here]]]], table.iloc[lost]
-    rows = pd.concat([here, lost])
+    here = here[chosen[code.name[here]]]
+    rows = table.iloc[np.concatenate([here, lost])]  # pandas cannot join categories that are no UTF-8
+    here, lost = table.iloc[here], table.iloc[lost]
     by_name, every = here.groupby("name"), rows.groupby("name")
     out = pd.DataFrame({
         "instances": every.size(), "addresses": by_name.size(), "signatures": every.signature.nunique(),

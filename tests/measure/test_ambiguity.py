@@ -140,3 +140,9 @@ def test_addressable__leaves_out_fallbacks_without_address(tmp_path):
     nowhere = {"symbol": "", "section": ""}
     instances = [("found", 0, "fallback", TAKES_INT, "", nowhere), ("other", 0, "fallback", TAKES_INT, "", nowhere)]
     assert not len(names(tmp_path / "r", instances))
+
+
+def test_ambiguous_names__take_words_that_are_no_utf8(tmp_path):
+    odd = [(*i[:4], i[4] and "\udcff", {**(i[5] if len(i) > 5 else {}), "section": ".\udcfe"}) for i in ALL_CAUSES]
+    assert len(names(tmp_path / "r", odd)) == len(CLASSES)
+    assert set(measure.names_by_addresses(measure.load(tmp_path / "r")).reasons) <= {"", "\udcff"}

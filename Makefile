@@ -32,6 +32,7 @@ test: setup
 
 lint: setup
 	@$(BIN)/ruff check harness tests notebooks
+	@$(BIN)/python -m mypy
 
 # every kernel of the catalogue: encoded, checked, compared with its own .BTF where it ships one
 kernels: setup
@@ -55,4 +56,4 @@ recorded: setup
 	@$(BIN)/python -c "from harness.notebook import tiny; tiny.record('data/recorded/tiny')"
 
 clean:
-	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage

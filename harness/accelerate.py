@@ -1,7 +1,8 @@
 """The one place that sets numba's defaults and where compiled kernels are cached.
 
 Kernels are compiled on first use and cached on disk, keyed by a hash of their sources: numba notices an edit of the
-file a kernel lives in, but not of a file whose functions or constants it uses.
+file a kernel lives in, but not of a file whose functions or constants it uses. Nor does it notice the switches that
+change what is compiled, such as NUMBA_BOUNDSCHECK=1, so they are part of the key, too.
 
 They run without numba's reference counting (`_nrt=False`): counting the arrays that go from call to call cost more
 than the walk itself (25 s against 2 s on a 6.12 kernel). So kernels allocate nothing; callers hand them their arrays.
@@ -12,15 +13,18 @@ from __future__ import annotations
 import hashlib
 import os
 import re
+import tempfile
 from contextlib import contextmanager
 from pathlib import Path
 
 from harness.paths import cache_home
 
-__all__ = ["PACKAGE", "cache_home", "compiling", "first_run", "inline", "n_kernels", "njit"]
+__all__ = ["CACHED", "PACKAGE", "cache_home", "compiles", "compiling", "first_run", "inline", "n_kernels", "njit"]
 
 PACKAGE = Path(__file__).resolve().parent
 
+SWITCHES = ("NUMBA_BOUNDSCHECK", "NUMBA_DEBUGINFO", "NUMBA_OPT")
+"""Of numba's environment variables, those that change the code it makes and that its cache does not tell apart."""
 
 IMPORT = re.compile(r"^from (harness[\w.]*) import (?:\(([^)]*)\)|(.*))$", re.M)
 
@@ -50,10 +54,13 @@ def _imported(text):
 
 
 def kernel_digest():
-    """Hash of the kernel sources, a short hex str: what a cached kernel depends on."""
+    """Hash of the kernel sources and of the switches that are set, a short hex str: what a cached kernel depends on."""
     digest = hashlib.sha256()
     for path in kernel_files():
         digest.update(path.read_bytes())
+    for name in SWITCHES:
+        if os.environ.get(name):
+            digest.update(f"{name}={os.environ[name]}".encode())
     return digest.hexdigest()[:16]
 
 
@@ -62,14 +69,28 @@ def numba_cache_dir():
     return cache_home() / "numba" / kernel_digest()
 
 
+def _can_write(folder):
+    """Whether files can be made in a folder, which is made if it is missing."""
+    try:
+        os.makedirs(folder, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError:
+        return False
+    return True
+
+
 os.environ.setdefault("NUMBA_CACHE_DIR", str(numba_cache_dir()))
+
+CACHED = _can_write(os.environ["NUMBA_CACHE_DIR"])
+"""Whether compiled kernels are kept. If not they are compiled in each process: numba would keep them beside the sources
+instead, where it takes no notice of what a kernel imports."""
 
 import numba  # noqa: E402 (the cache directory is read when numba is imported)
 
 
 def njit(function):
     """`numba.njit` with our defaults for a kernel that Python calls: cached, GIL released, no exceptions raised."""
-    return numba.njit(function, cache=True, nogil=True, error_model="numpy", _nrt=False)
+    return numba.njit(function, cache=CACHED, nogil=True, error_model="numpy", _nrt=False)
 
 
 def inline(function):
@@ -78,10 +99,17 @@ def inline(function):
     return numba.njit(function, nogil=True, error_model="numpy", _nrt=False)
 
 
+def compiles():
+    """Whether kernels are compiled at all: NUMBA_DISABLE_JIT=1 runs them as Python, to measure what tests cover."""
+    return not numba.config.DISABLE_JIT
+
+
 def first_run():
-    """Whether no kernel of this version has been compiled yet."""
+    """Whether no kernel of this version has been compiled yet, but will be, or none is kept."""
+    if not compiles():
+        return False
     folder = Path(os.environ["NUMBA_CACHE_DIR"])
-    return not any(folder.glob("*/*.nbi"))
+    return not CACHED or not any(folder.glob("*/*.nbi"))
 
 
 def n_kernels():

@@ -1,19 +1,28 @@
 """The command line: verbs over the stages; later verbs read only files that earlier ones wrote.
 
-Exit codes: 0 done; 2 the input or the request cannot be used (one line on stderr says why and where); 1 our fault, or
-a check of our own figures that failed.
+Exit codes: 0 done; 2 the input or the request cannot be used, or the output cannot be written (one line on stderr says
+why and where); 1 an internal error, or an invariant of the report that does not hold; 128 + n ended by signal n.
 """
 
 from __future__ import annotations
 
 import argparse
+import atexit
 import gc
 import os
 import sys
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
+from harness import process
+from harness.errors import HarnessError, MeasureError, UsageError
+
 EXIT_OK, EXIT_FAULT, EXIT_INPUT = 0, 1, 2
+
+MAX_THREADS = 1024
+
+SILENT, SILENT_IF_QUIET = ("check",), ("encode", "measure")
+"""Verbs that print nothing to standard output."""
 
 EXAMPLES = """\
 examples:
@@ -27,20 +36,36 @@ examples:
 """
 
 
+class _Parser(argparse.ArgumentParser):
+    """One whose errors are UsageErrors, so that they are said in one line as all others are."""
+
+    def error(self, message):
+        raise UsageError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
+
+    def print_help(self, file=None):
+        (file or sys.stdout).write(self.format_help())  # argparse would say nothing of a full disk
+
+
+def _threads(text):
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_THREADS):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MAX_THREADS}, found {text!r}")
+    return int(text)
+
+
 def parser():
     """The argument parser."""
-    top = argparse.ArgumentParser(
+    top = _Parser(
         prog="btf-harness", description="Encode one Linux kernel's BTF several ways and measure every type and byte.",
         epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--version", action="store_true", help="print the version and exit")
+    _manners(top, False)
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
 
     def verb(name, help, run, epilog=None):
         p = verbs.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog,
                              formatter_class=argparse.RawDescriptionHelpFormatter)
         p.set_defaults(run=run)
-        p.add_argument("-q", "--quiet", action="store_true", help="no progress")
-        p.add_argument("-v", "--verbose", action="store_true", help="tracebacks of faults that are ours")
+        _manners(p, argparse.SUPPRESS)  # what stood before the verb holds
         return p
 
     def selection(p):
@@ -69,12 +94,12 @@ def parser():
                    help="leave functions whose DIEs have no matched address without one")
     selection(p)
     p.add_argument("--no-kfunc-tags", action="store_true", help="leave out the bpf_kfunc DECL_TAGs")
-    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N",
+    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N",
                    help="threads for the walk; the result does not depend on it")
 
-    p = verb("measure", "measure a result folder: DIR/measurements.csv", run_measure,
+    p = verb("measure", "measure results: DIR/measurements.csv, of a report DIR/btf/measurements.csv", run_measure,
              "columns: kernel,policy,encoding,part,kind,count,bytes")
-    p.add_argument("folder", metavar="DIR", help="what encode wrote")
+    p.add_argument("folder", metavar="DIR", help="what encode wrote, or a report")
     p.add_argument("--no-compression", action="store_true", help="leave out the zstd -19 and xz -9 sizes")
 
     p = verb("report", "render a report: a page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
@@ -86,7 +111,7 @@ def parser():
                    help="folder of the report; an older report there is replaced when the new one is whole")
     p.add_argument("--index", action="store_true", help="also write DIR/../index.html, the list of the reports there")
     p.add_argument("--command", metavar="TEXT", help="what the report says it was made with; default: this command")
-    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("index", "write DIR/index.html, the list of the reports in DIR", run_index,
              "example:\n  btf-harness index reports")
@@ -109,9 +134,9 @@ def parser():
              "examples:\n  btf-harness functions debian-6.1-cloud-amd64 --name 'cpumask_w*'\n"
              "  btf-harness functions out --reason optimized --csv\n"
              "  btf-harness functions ./vmlinux --step elf_no_die")
-    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, or what encode wrote")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, what encode wrote, or a report")
     p.add_argument("--policy", default=None, metavar="POLICY",
-                   help="of a kernel: whose reasons to give: all, consistent (default) or current")
+                   help="whose reasons to give: all, consistent (default) or current")
     selection(p)
     p.add_argument("--name", metavar="GLOB", help="functions of this name; * and ? stand for anything")
     p.add_argument("--reason", metavar="TEXT", help="left out for a reason with this text; '-' is the encoded ones")
@@ -120,21 +145,21 @@ def parser():
     p.add_argument("--class", dest="klass", metavar="CLASS", help="names of an ambiguity class, see the README")
     p.add_argument("--step", metavar="STEP", help="of a kernel: what a figure of the funnel counts, as dies_declared")
     p.add_argument("--csv", action="store_true", help="all columns as CSV")
-    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("lookup", "say what a tracer gets for a function or an address, under each encoding", run_lookup,
              "examples:\n  btf-harness lookup cpumask_weight debian-6.1-cloud-amd64\n"
              "  btf-harness lookup 0xffffffff8103b530 out")
     p.add_argument("query", metavar="NAME|ADDRESS", help="a function, a pattern with * or ?, or an address (0x...)")
-    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (policy all), or what encode wrote")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (policy all), what encode wrote, or a report")
     p.add_argument("--csv", action="store_true", help="the rows as CSV")
-    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("compare", "compare the functions of two builds: which identity survives a rebuild", run_compare,
              "example:\n  btf-harness compare out-6.12.115 out-6.12.117")
-    p.add_argument("a", metavar="A", help="a kernel, or what encode wrote")
+    p.add_argument("a", metavar="A", help="a kernel, what encode wrote, or a report")
     p.add_argument("b", metavar="B")
-    p.add_argument("--threads", type=int, default=os.cpu_count() or 1, metavar="N")
+    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("claims", "hold the thread's estimates against every kernel measured", run_claims,
              "example:\n  btf-harness claims reports/*/")
@@ -150,12 +175,50 @@ def parser():
     return top
 
 
+def _manners(p, default):
+    p.add_argument("-q", "--quiet", action="store_true", default=default, help="no progress")
+    p.add_argument("-v", "--verbose", action="store_true", default=default, help="show the traceback of an error")
+
+
 def main(argv=None):
     """Run the command line; returns the exit code."""
-    from harness.errors import HarnessError
+    args = argparse.Namespace(verbose=False)
+    try:
+        try:
+            code = _run(argv, args)
+        except SystemExit as done:  # --help
+            code = done.code or EXIT_OK
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        if process.ended():
+            raise process.ended()
+        return code
+    except process.Ended as end:
+        return _failed(end.word, end.code)
+    except KeyboardInterrupt:
+        return _failed("interrupted", 130)
+    except BrokenPipeError:
+        # whoever read us has seen enough; keep Python from complaining when it closes stdout
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return EXIT_OK
+    except Exception as err:
+        if process.ended():
+            return _failed(process.ended().word, process.ended().code)
+        if args.verbose:
+            import traceback
 
+            traceback.print_exc()
+        if isinstance(err, HarnessError):
+            return _failed(str(err), EXIT_INPUT)
+        if isinstance(err, OSError):
+            return _failed(process.words_of(err), EXIT_INPUT)
+        more = "" if args.verbose else " (-v shows where)"
+        return _failed(f"internal error: {type(err).__name__}: {err}{more}", EXIT_FAULT)
+
+
+def _run(argv, args):
     top = parser()
-    args = top.parse_args(argv)
+    top.parse_args(argv, args)
     if args.version:
         from harness import __version__
 
@@ -164,36 +227,29 @@ def main(argv=None):
     if args.verb is None:
         top.print_help()
         return EXIT_INPUT
+    if args.verb not in SILENT + SILENT_IF_QUIET * args.quiet:
+        process.check_stdout()
+    return args.run(args) or EXIT_OK
+
+
+def _failed(text, code):
+    """Say why in one line, end what works for us; returns the exit code."""
+    if "harness.warm" in sys.modules:
+        sys.modules["harness.warm"].stop()
     try:
-        return args.run(args) or EXIT_OK
-    except HarnessError as err:
-        print(f"btf-harness: {err}", file=sys.stderr)
-        return EXIT_INPUT
-    except BrokenPipeError:
-        # whoever read us has seen enough; keep Python from complaining when it closes stdout
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return EXIT_OK
-    except KeyboardInterrupt:
-        print("btf-harness: interrupted", file=sys.stderr)
-        return 130
-    except Exception as err:
-        if args.verbose:
-            raise
-        print(f"btf-harness: a fault of ours: {type(err).__name__}: {err} (-v shows where)", file=sys.stderr)
-        return EXIT_FAULT
+        print(f"btf-harness: {text}", file=sys.stderr, flush=True)
+    except OSError:
+        pass  # then the exit code alone says it
+    return code
 
 
 def entry():
     """`main` as a process of its own: ends it without tearing the interpreter down, which takes 0.3 s after a run."""
     gc.disable()  # a process this short makes no cycles worth looking for
-    try:
-        code = main()
-        sys.stdout.flush()
-        sys.stderr.flush()
-    except SystemExit:
-        raise
-    except OSError:
-        code = EXIT_FAULT
+    process.end_on_signals()
+    code = main()
+    if code != EXIT_OK:
+        atexit._run_exitfuncs()  # what is unwound by an exception may leave semaphores to be given back
     os._exit(code)
 
 
@@ -225,30 +281,36 @@ def run_fetch(args):
 def _prepare(args, kernel, fallback=True):
     from harness import run, ui
 
-    threads = max(1, args.threads)
     if args.quiet:
-        return run.prepare(kernel, threads, fallback)
+        return run.prepare(kernel, args.threads, fallback)
     with ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
-        return run.prepare(kernel, threads, fallback, progress)
+        return run.prepare(kernel, args.threads, fallback, progress)
+
+
+def _check_selection(args):
+    """Raise a UsageError if a choice of functions is unknown, before anything is read."""
+    from harness.functions import DEFAULT, POLICIES, check_quirks, rules_of
+
+    if args.policy is not None and args.policy not in POLICIES:
+        raise UsageError.choice("policy", POLICIES, args.policy)
+    rules_of(DEFAULT if args.rules is None else args.rules)
+    check_quirks(args.quirk)
 
 
 def run_encode(args):
     """`encode`."""
-    from harness import encodings, kernels, run
-    from harness.errors import EncodeError
-    from harness.functions import DEFAULT, POLICIES, check_quirks, rules_of
+    from harness import encodings, kernels, results, run
+    from harness.functions import DEFAULT
 
-    if args.policy not in POLICIES:
-        raise EncodeError(f"expected a policy of {', '.join(POLICIES)}, found {args.policy!r}")
-    rules_of(args.rules or DEFAULT)
-    check_quirks(args.quirk)
+    _check_selection(args)
     for name in args.encoding or ():
         encodings.encoding(name)
+    process.check_folder(args.output)
     kernel = kernels.resolve(args.kernel, progress=not args.quiet)
     prepared = _prepare(args, kernel, not args.no_fallback)
     encoded = run.encode(prepared, args.policy, args.encoding, args.rules or DEFAULT, args.quirk,
                          not args.no_kfunc_tags)
-    folder = run.write_result(args.output, prepared, encoded)
+    folder = results.save(args.output, prepared, encoded).path
     if not args.quiet:
         base = len(encoded.files["plain"])
         for name, data in encoded.files.items():
@@ -257,29 +319,35 @@ def run_encode(args):
 
 def run_measure(args):
     """`measure`."""
-    from harness import measure
+    from harness import measure, results
 
-    measure.measure(args.folder, compressed=not args.no_compression)
+    folder = results.load(args.folder)
+    process.check_folder(folder.path)
+    measure.measure(folder, compressed=not args.no_compression)
     if not args.quiet:
-        print(Path(args.folder) / "measurements.csv")
+        print(folder.path / "measurements.csv")
 
 
 def run_report(args):
     """`report`."""
     from harness import kernels, report, ui
     from harness.report import summary
+    from harness.report.folder import check_place
 
-    threads, shelf = max(1, args.threads), "../index.html" if args.index else None
-    if _is_result(args.source) or _is_report(args.source):
-        made = report.render(args.source, args.output, threads=threads, command=args.command, shelf=shelf)
+    threads, index = args.threads, "../index.html" if args.index else None
+    given = _kind(args.source)
+    process.check_folder(Path(os.path.realpath(args.output)).parent if args.output else "")
+    check_place(args.output)
+    if given != KERNEL:
+        made = report.render(args.source, args.output, threads=threads, command=args.command, index=index)
     else:
         kernel = kernels.resolve(args.source, progress=not args.quiet)
         command = args.command or report.command_line(args.source, args.output)
         with nullcontext() if args.quiet else ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
-            made = report.make(kernel, args.output, threads, progress, command=command, shelf=shelf)
+            made = report.make(kernel, args.output, threads, progress, command=command, index=index)
     listed = None
     if args.index:
-        from harness.report import shelf as all_reports
+        from harness.report import index as all_reports
 
         listed = all_reports.write(os.path.relpath(os.path.join(args.output, os.pardir)))
     if args.quiet:
@@ -294,90 +362,101 @@ def run_report(args):
 
 def run_index(args):
     """`index`."""
-    from harness.report import shelf
+    from harness.report import index
 
-    print(shelf.write(args.folder))
+    print(index.write(args.folder))
 
 
 def run_mail(args):
     """`mail`."""
-    from harness import measure, report
-    from harness.errors import MeasureError
-    from harness.measure.result import read_bytes
+    from harness import files, report
     from harness.report import mail
+    from harness.results import read_bytes
 
     if args.patch is None:
-        for option in ("output", "attach", "subject"):
-            if getattr(args, option):
-                raise MeasureError(f"expected --patch with --{option}, found none")
+        for option in ("output", "attach", "no-attach", "subject"):
+            if getattr(args, option.replace("-", "_")):
+                raise UsageError("only together with --patch", option)
         sys.stdout.write(mail.body(report.read(args.folder), charts=not args.no_charts))
         return
     if args.output is None:
-        raise MeasureError("expected -o OUT.eml with --patch, found none")
+        raise UsageError("only together with -o OUT.eml", "patch")
+    if args.attach and args.no_attach:
+        raise UsageError("not together with --no-attach", "attach")
     patch = read_bytes(args.patch)
     attach = () if args.no_attach else tuple(args.attach or mail.DEFAULT_ATTACH)
     made = mail.message(report.read(args.folder), patch, attach, charts=not args.no_charts, subject=args.subject,
                         path=str(args.patch))
-    measure.write(args.output, made.data)
+    files.write(args.output, made.data)
     print(f"{args.output}: {len(made.data):,} bytes")
     for note in made.notes:
         print(f"btf-harness: {note}", file=sys.stderr)
 
 
-def _is_report(source):
-    """Whether a KERNEL|DIR is the folder of a report whose results are there."""
-    return any(Path(source).glob("btf/*/manifest.json"))
+KERNEL, RESULTS = "a kernel", "results"
 
 
-def _is_result(source):
-    """Whether a KERNEL|DIR is a result folder."""
-    return (Path(source) / "manifest.json").is_file()
+def _kind(source):
+    """What a KERNEL|DIR is: KERNEL (a file or a name), or RESULTS, be they those of a report."""
+    from harness import results
+
+    if not source or not os.path.isdir(source):
+        return KERNEL
+    if results.is_results(source):
+        return RESULTS
+    raise MeasureError("expected a kernel, or a directory that encode or report wrote, found one with neither "
+                       "manifest.json nor btf/manifest.json", source)
 
 
 @contextmanager
-def _result(args, source, policy="all", encodings=None):
-    """The Result of a folder, or of a kernel encoded into a temporary one."""
+def _result(args, source, policy="all", encodings=None, strictly=False):
+    """The Result of a folder, or of a kernel encoded into a temporary one.
+
+    A folder that has others than that policy gives the first of them, unless it is meant strictly.
+    """
     from tempfile import TemporaryDirectory
 
-    from harness import kernels, measure, run
+    from harness import kernels, results, run
     from harness.functions import DEFAULT
 
-    if _is_result(source):
-        yield measure.load(source)
-        return
-    if _is_report(source):  # of a report, its results under that policy
-        yield measure.load(Path(source) / "btf" / policy)
+    if _kind(source) == RESULTS:
+        folder = results.load(source)
+        yield folder[policy] if strictly else folder.some(policy)
         return
     kernel = kernels.resolve(source, progress=not args.quiet)
     prepared = _prepare(args, kernel)
     encoded = run.encode(prepared, policy, encodings, getattr(args, "rules", None) or DEFAULT,
                          getattr(args, "quirk", ()))
     with TemporaryDirectory(prefix="btf-harness-") as folder:
-        yield measure.load(run.write_result(folder, prepared, encoded))
+        yield results.save(folder, prepared, encoded)[policy]
 
 
 def run_functions(args):
     """`functions`."""
-    from harness import measure
-    from harness.errors import EncodeError
-    from harness.functions import DEFAULT, check_quirks, rules_of
+    from harness import measure, results
     from harness.functions.steps import check_step
     from harness.measure import choose
 
-    check_quirks(args.quirk)
-    rules_of(args.rules or DEFAULT)
+    _check_selection(args)
+    given = _kind(args.source)
     if args.step is not None:
         check_step(args.step)
-        columns, rows = _step(args)
-        _print_rows(args, columns, rows)
+        for option, value in (("policy", args.policy), ("rules", args.rules), ("quirk", args.quirk),
+                              ("name", args.name), ("reason", args.reason), ("match", args.match),
+                              ("fault", args.fault), ("class", args.klass)):
+            if value:
+                raise UsageError("not together with --step", option)
+        if given != KERNEL:
+            raise UsageError(f"expected a kernel, found {given}", "step", args.source)
+        _print_rows(args, *_step(args))
         return
-    if _is_result(args.source) and args.policy:
-        raise EncodeError("expected a kernel or a report for --policy, found a result folder", args.source)
-    if (_is_result(args.source) or _is_report(args.source)) and (args.rules or args.quirk):
-        raise EncodeError("expected a kernel for --rules and --quirk, found results", args.source)
-    with _result(args, args.source, args.policy or "consistent", ["plain"]) as result:
+    for option in ("rules", "quirk"):
+        if given != KERNEL and getattr(args, option):
+            raise UsageError(f"expected a kernel, found {given}", option, args.source)
+    with _result(args, args.source, args.policy or "consistent", ["plain"], bool(args.policy)) as result:
         names = measure.names_of_class(result, args.klass) if args.klass else None
-        table = choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names)
+        table = results.as_text(choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names),
+                                result.bits)
     columns = list(table.columns) if args.csv else list(choose.SHOWN)
     _print_rows(args, columns, [tuple(row) for row in table[columns].itertuples(index=False)])
 
@@ -386,18 +465,15 @@ def _step(args):
     from harness import kernels
     from harness.dwarf import walk
     from harness.elf import ElfImage
-    from harness.errors import EncodeError
     from harness.functions import join
     from harness.functions.steps import rows_of_step
 
-    if _is_result(args.source):
-        raise EncodeError("expected a kernel for --step, found a result folder", args.source)
     kernel = kernels.resolve(args.source, progress=not args.quiet)
     declared = args.step == "dies_declared"
     with ElfImage(kernel.path) as image:
-        walked = walk(image, max(1, args.threads), declarations=declared)
+        walked = walk(image, args.threads, declarations=declared)
         symbols = image.symbols()
-        return rows_of_step(args.step, walked, None if declared else join(walked, symbols, machine=image.machine),
+        return rows_of_step(args.step, walked, None if declared else join(walked, symbols, image),
                             symbols, image)
 
 
@@ -409,7 +485,15 @@ def _print_rows(args, columns, rows):
     if args.csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
     else:
-        sys.stdout.write(choose.aligned(columns, rows))
+        text = choose.aligned(columns, rows)
+        width = process.terminal_width()
+        if width is not None and max(map(len, text.splitlines())) > width:
+            import pandas as pd
+
+            from harness.report.tables import Table
+
+            text = Table("functions", pd.DataFrame(rows, columns=list(columns))).text(width) + "\n"
+        sys.stdout.write(text)
     if not args.quiet:
         sys.stdout.flush()
         names = len({row[0] for row in rows})
@@ -419,21 +503,23 @@ def _print_rows(args, columns, rows):
 def run_lookup(args):
     """`lookup`."""
     from harness import measure
+    from harness.text.lookup import to_text
 
     with _result(args, args.source) as result:
         found = measure.lookup(result, args.query)
         if args.csv:
             sys.stdout.write(measure.csv_bytes(found.rows).decode("utf-8", "surrogateescape"))
         else:
-            sys.stdout.write(measure.lookup_text(found))
+            sys.stdout.write(to_text(found))
 
 
 def run_compare(args):
     """`compare`."""
     from harness import measure
+    from harness.text.compare import to_text
 
     with _result(args, args.a, encodings=["plain"]) as a, _result(args, args.b, encodings=["plain"]) as b:
-        sys.stdout.write(measure.compare_text(measure.compare(a, b)))
+        sys.stdout.write(to_text(measure.compare(a, b)))
 
 
 def run_claims(args):

@@ -1,10 +1,12 @@
 """One error root: what went wrong, in which file, section and at which offset.
 
 The text reads ``path: section+0xoffset: expected, found``. The command line prints exactly that line and exits
-with 2; anything that is not a HarnessError is our own fault and exits with 1.
+with 2; any other exception is an internal error, and it exits with 1.
 """
 
 from __future__ import annotations
+
+from os import PathLike
 
 
 class HarnessError(Exception):
@@ -22,7 +24,8 @@ class HarnessError(Exception):
         Name of the compile unit.
     """
 
-    def __init__(self, message, path=None, section=None, offset=None, unit=None):
+    def __init__(self, message: str, path: str | PathLike[str] | None = None, section: str | None = None,
+                 offset: int | None = None, unit: str | None = None) -> None:
         super().__init__(message)
         self.message = message
         self.path = None if path is None else str(path)
@@ -30,7 +33,7 @@ class HarnessError(Exception):
         self.offset = offset
         self.unit = unit
 
-    def __str__(self):
+    def __str__(self) -> str:
         where = []
         if self.path is not None:
             where.append(self.path)
@@ -42,6 +45,33 @@ class HarnessError(Exception):
         if self.unit:
             where.append(self.unit)
         return ": ".join([*where, self.message])
+
+
+class UsageError(HarnessError):
+    """An option has a value that it cannot have, or options do not go together.
+
+    Parameters
+    ----------
+    message : str
+        What was expected and what was found.
+    option : str, optional
+        Its name without dashes, which is also the name of the parameter in Python.
+    path : str, optional
+        The file or folder that it was to be used with.
+    """
+
+    def __init__(self, message, option=None, path=None):
+        super().__init__(message if option is None else f"--{option}: {message}", path)
+        self.option = option
+
+    @classmethod
+    def choice(cls, option, known, found):
+        """The error of a value that is none of the known ones."""
+        return cls(f"expected one of {', '.join(known)}, found {found!r}", option)
+
+
+class OutputError(HarnessError):
+    """A file or folder cannot be written where it was asked for."""
 
 
 class KernelError(HarnessError):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import time
 from contextlib import ExitStack
@@ -36,7 +37,10 @@ class Progress:
             self._bar = self._stack.enter_context(Progress(*columns, console=Console(stderr=True)))
         self._say(self._title)
         if accelerate.first_run():
-            self._say("  compiling kernels for the first time (about a minute; later runs start warm)")
+            self._say("  compiling kernels for the first time (about a minute; later runs start warm)"
+                      if accelerate.CACHED else
+                      f"  compiling kernels (about a minute, in each run: {os.environ['NUMBA_CACHE_DIR']} "
+                      "cannot be written)")
             total = accelerate.n_kernels()
             if self._bar:
                 task = self._bar.add_task("compiling kernels", total=total)

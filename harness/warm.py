@@ -12,13 +12,16 @@ import subprocess
 import sys
 import threading
 
+_processes = []
+"""Those that were started and may still be compiling."""
+
 
 def start():
     """Begin getting kernels ready; returns at once with a Popen, a Thread or None."""
     from harness import accelerate
 
-    if (os.cpu_count() or 1) < 2:
-        return None
+    if (os.cpu_count() or 1) < 2 or not accelerate.compiles() or not accelerate.CACHED:
+        return None  # what another process compiles would be lost, and threads of one process compile in turn
     if not accelerate.first_run():
         thread = threading.Thread(target=load, daemon=True)
         thread.start()
@@ -28,8 +31,16 @@ def start():
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
         return None  # then this process compiles all by itself
+    _processes.append(process)
     threading.Thread(target=process.wait, daemon=True).start()
     return process
+
+
+def stop():
+    """End what `start` started and still runs, for a run that is ended early."""
+    for process in _processes:
+        process.terminate()
+    _processes.clear()
 
 
 def load():
@@ -53,7 +64,7 @@ def main():
     words = np.array([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], np.uint32)
     types = TypeTable(words, np.array([0, 0, 4, 7], np.int64))
     strings = StringTable(np.frombuffer(b"\0int\0", np.uint8).copy())
-    types, id_map = dedup_types(types, strings)
+    types, _ = dedup_types(types, strings)
     btf.encode(types, strings)
     u1, u4, i8 = np.uint8, np.uint32, np.int64
     names, slots = np.array([1], u4), np.zeros(256, u4)
@@ -61,9 +72,9 @@ def main():
     jk.match_symbols(strings.blob, names, slots, strings.blob, names, np.empty(1, i8), np.empty(1, u1),
                      np.empty(1, np.uint64))
     types_of, param, none = np.zeros(1, u4), np.zeros(2, i8), np.zeros(0, u4)
-    jk.signature_hashes(types_of, param, none, id_map, np.empty(1, np.uint64))
+    jk.signature_hashes(types_of, param, none, np.empty(1, np.uint64))
     rows, out, start = np.zeros(1, i8), np.empty(8, u4), np.empty(2, i8)
-    jk.prototype_rows(rows, types_of, param, none, none, np.zeros(0, u1), id_map, out, start)
+    jk.prototype_rows(rows, types_of, param, none, none, np.zeros(0, u1), out, start)
     jk.unify_prototypes(types.words, types.start, out, start, np.zeros(256, i8), np.empty(1, i8))
     i1, bits = np.zeros(1, np.int8), np.zeros(1, u1)
     rk.type_sizes(types.words, types.start, i8(8), np.zeros(types.n_types + 1, u4), np.zeros(types.n_types + 1, u1))

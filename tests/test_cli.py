@@ -1,31 +1,22 @@
-"""The command line as a process: exit codes, one line of error, nothing half-written, quick to start."""
+"""The command line: exit codes, one line of error, nothing half-written, quick to start."""
 
 import csv
 import io
 import json
-import os
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
+from tests.command import ROOT, cli, process
 from tests.fixtures.build import program
-
-ROOT = Path(__file__).resolve().parents[1]
-
-
-def cli(*args, **options):
-    env = {**os.environ, "PYTHONPATH": str(ROOT)}
-    return subprocess.run([sys.executable, "-m", "harness", *map(str, args)], capture_output=True, text=True, env=env,
-                          timeout=300, **options)
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     out = tmp_path_factory.mktemp("cli") / "out"
-    done = cli("encode", program("several_units").path, "-q", "-o", out)
+    done = process("encode", program("several_units").path, "-q", "-o", out)
     assert done.returncode == 0, done.stderr
     return out
 
@@ -43,7 +34,7 @@ def test_cli__help_is_quick_and_imports_nothing_heavy():
     times = []
     for _ in range(5):
         began = time.monotonic()
-        done = cli("--help")
+        done = process("--help")
         times.append(time.monotonic() - began)
     assert done.returncode == 0 and "examples:" in done.stdout
     assert min(times) < 0.3
@@ -55,11 +46,13 @@ def test_cli__help_is_quick_and_imports_nothing_heavy():
 
 def test_cli__encode_writes_what_the_manifest_says(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert set(manifest["encodings"]) == {"plain", "decl_tag", "btf_func"}
-    for entry in manifest["encodings"].values():
+    assert manifest["schema"] == 3 and set(manifest["policies"]) == {"consistent"}
+    encodings = manifest["policies"]["consistent"]["encodings"]
+    assert set(encodings) == {"plain", "decl_tag", "btf_func"}
+    for entry in encodings.values():
         assert (folder / entry["file"]).stat().st_size == entry["bytes"]
     assert sorted(p.name for p in folder.iterdir()) == ["btf_func.btf", "decl_tag.btf", "functions.csv", "inlined.csv",
-                                                        "manifest.json", "plain.btf"]
+                                                        "manifest.json", "plain.btf", "selection.csv"]
 
 
 def test_cli__encode_gives_the_same_bytes_again_and_with_one_thread(folder, tmp_path):
@@ -79,7 +72,7 @@ def test_cli__check_and_dump_read_every_form(folder):
 def test_cli__refuses_what_is_no_kernel_in_one_line_and_writes_nothing(tmp_path):
     out = tmp_path / "out"
     (tmp_path / "text").write_text("not ELF")
-    assert_refused(cli("encode", tmp_path / "text", "-q", "-o", out), "expected an ELF file")
+    assert_refused(process("encode", tmp_path / "text", "-q", "-o", out), "expected an ELF file")
     assert_refused(cli("encode", tmp_path / "absent", "-q", "-o", out))
     bare = tmp_path / "bare"
     subprocess.run(["strip", "-g", "-o", bare, program("several_units").path], check=True)
@@ -112,7 +105,7 @@ def test_cli__measure_and_report_refuse_what_encode_did_not_write(tmp_path):
 def test_cli__measure_and_report_go_on_from_encode(folder, tmp_path):
     assert cli("measure", folder, "-q").returncode == 0
     assert (folder / "measurements.csv").read_text().startswith("kernel,policy,encoding,part,kind,count,bytes\n")
-    done = cli("report", folder, "-o", tmp_path / "r")
+    done = process("report", folder, "-o", tmp_path / "r")
     assert done.returncode == 0, done.stderr
     assert "FAILED" not in (tmp_path / "r" / "report.md").read_text()
     (folder / "measurements.csv").unlink()
@@ -126,8 +119,9 @@ def test_cli__functions_lists_filters_and_counts(folder):
     assert len(rows) == 2 and all(row.startswith("reset  0x") for row in rows)
     assert done.stderr == "2 rows, 1 name\n"
     listed = list(csv.DictReader(io.StringIO(cli("functions", folder, "--reason", "-", "--csv", "-q").stdout)))
-    every = list(csv.DictReader(io.StringIO((folder / "functions.csv").read_text())))
-    assert listed == [row for row in every if not row["reason"]]
+    every, chosen = (list(csv.DictReader(io.StringIO((folder / name).read_text())))
+                     for name in ("functions.csv", "selection.csv"))
+    assert listed == [row | mine for row, mine in zip(every, chosen, strict=True) if not mine["reason"]]
     dropped = cli("functions", folder, "--reason", "inconsistent", "--csv", "-q").stdout
     assert {row["name"] for row in csv.DictReader(io.StringIO(dropped))} == {"init_once"}
     assert "weak_strong" in cli("functions", folder, "--class", "no").stderr
@@ -135,12 +129,17 @@ def test_cli__functions_lists_filters_and_counts(folder):
 
 
 @pytest.mark.parametrize(("arguments", "words"), [
-    (["--reason", "sunspots"], "expected a reason of"),
-    (["--match", "perfect"], "expected a match of"),
-    (["--fault", "mine"], "expected a fault of"),
-    (["--step", "dies_exact"], "expected a kernel for --step, found a result folder"),
-    (["--step", "upwards"], "expected a step of dies_declared,"),
-    (["--policy", "all"], "expected a kernel or a report for --policy"),
+    (["--reason", "sunspots"], "--reason: expected one of -, "),
+    (["--match", "perfect"], "--match: expected one of exact, "),
+    (["--fault", "mine"], "--fault: expected one of "),
+    (["--class", "mine"], "--class: expected one of true_twins, "),
+    (["--step", "dies_exact"], "--step: expected a kernel, found results"),
+    (["--step", "upwards"], "--step: expected one of dies_declared, "),
+    (["--step", "dies_exact", "--name", "x"], "--name: not together with --step"),
+    (["--policy", "all"], "expected a policy of consistent, found 'all'"),
+    (["--policy", "some"], "--policy: expected one of all, consistent, current, found 'some'"),
+    (["--rules", "1.24"], "--rules: expected a kernel, found results"),
+    (["--quirk", "no-ranges"], "--quirk: expected a kernel, found results"),
 ])
 def test_cli__functions_refuses_what_no_row_can_be(folder, arguments, words):
     assert_refused(cli("functions", folder, *arguments), words)
@@ -191,9 +190,11 @@ def test_cli__encode_follows_rules_and_quirks(folder, tmp_path):
                "--quirk", "part-flags", "--encoding", "plain")
     assert done.returncode == 0, done.stderr
     manifest = json.loads((tmp_path / "manifest.json").read_text())
-    assert manifest["rules"] == "1.24" and manifest["quirks"] == ["part-flags"]
-    assert manifest["registers"] == "numbered"
-    assert "another instance of the name is encoded" in manifest["functions"]["skipped"]
-    for wrong in (["--rules", "2"], ["--quirk", "luck"]):
-        assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", *wrong), "expected ")
+    current = manifest["policies"]["current"]
+    assert current["rules"] == "1.24" and current["quirks"] == ["part-flags"]
+    assert current["registers"] == "numbered"
+    assert "another instance of the name is encoded" in current["functions"]["skipped"]
+    for wrong in (["--rules", "2"], ["--rules", ""], ["--quirk", "luck"]):
+        assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", *wrong),
+                       f"{wrong[0]}: expected one of ")
         assert not (tmp_path / "no").exists()

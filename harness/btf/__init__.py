@@ -1,14 +1,14 @@
-"""The BTF wire format: reader, writer, structural check, dump and ledger. Kinds 1 to 19, either byte order.
+"""The BTF wire format: reader, writer, check, dump, C declarations and ledger. Kinds 1 to 19, either byte order.
 
 ====================================  ==============================================================================
 ``read(path)``                        BtfFile of a raw .btf file
 ``parse(data, path, section)``        BtfFile of bytes from anywhere, say an ELF section
 ``encode(types, strings, byteorder)`` bytes of a file with these types and the strings they name
-``write(path, data)``                 bytes to a file, atomically
 ``check(btf, strict)``                raise for the first fault in what the types say
 ``limits(types, strings)``            warnings about what only kernels or older readers refuse
 ``dump_raw(btf, out)``                text, byte for byte what ``bpftool btf dump file`` prints
 ``dump_json(btf, out)``               JSON with bpftool's keys
+``declaration(btf, type_id)``         a type as a C declaration on one line, a FUNC as its prototype
 ``stat(btf)``                         Account: types and bytes by kind; every byte has one label
 ====================================  ==============================================================================
 
@@ -26,14 +26,16 @@ format's constants and mirrors the C structs; what people query are the tables o
 
 from harness.btf.account import Account, stat
 from harness.btf.check import check, limits
+from harness.btf.declare import declaration
 from harness.btf.dump import dump_json, dump_raw
 from harness.btf.reader import BtfFile, parse, read
-from harness.btf.writer import encode, write
+from harness.btf.writer import encode
 
 __all__ = [
     "Account",
     "BtfFile",
     "check",
+    "declaration",
     "dump_json",
     "dump_raw",
     "encode",
@@ -41,5 +43,4 @@ __all__ = [
     "parse",
     "read",
     "stat",
-    "write",
 ]

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.btf import wire
+from harness.btf.reader import BtfFile
 from harness.model import Kind
 from harness.model.layout import N_KINDS
 
@@ -23,28 +24,28 @@ class Account(NamedTuple):
         Gaps between sections and bytes after the last one.
     """
 
-    kinds: dict
+    kinds: dict[str, tuple[int, int]]
     header_nbytes: int
     string_nbytes: int
     layout_nbytes: int
     padding_nbytes: int
 
     @property
-    def type_nbytes(self):
+    def type_nbytes(self) -> int:
         """Bytes of all types."""
         return sum(nbytes for _, nbytes in self.kinds.values())
 
     @property
-    def n_types(self):
+    def n_types(self) -> int:
         """Number of all types."""
         return sum(count for count, _ in self.kinds.values())
 
     @property
-    def total_nbytes(self):
+    def total_nbytes(self) -> int:
         """The sum of all labels: the file's size."""
         return sum(self.parts().values())
 
-    def parts(self):
+    def parts(self) -> dict[str, int]:
         """Bytes by label, a dict in file order: header, each kind by its name, layout, strings, padding."""
         parts = {"header": self.header_nbytes}
         parts.update((name, nbytes) for name, (_, nbytes) in self.kinds.items())
@@ -52,7 +53,7 @@ class Account(NamedTuple):
         return parts
 
 
-def stat(btf):
+def stat(btf: BtfFile) -> Account:
     """The Account of a BtfFile, without its base.
 
     Padding is not what is left over but the gaps themselves, so that ``total_nbytes == btf.file_nbytes`` is a test
@@ -68,7 +69,7 @@ def stat(btf):
     return Account(kinds, header.hdr_len, header.str_len, header.layout_len, padding_nbytes(btf))
 
 
-def padding_nbytes(btf):
+def padding_nbytes(btf: BtfFile) -> int:
     """Bytes that belong to no section: gaps between sections and what follows the last."""
     header = btf.header
     sections = [

@@ -7,12 +7,13 @@ import numpy as np
 from harness.btf import check_kernels as kernels
 from harness.btf import wire
 from harness.btf.account import padding_nbytes
+from harness.btf.reader import BtfFile
 from harness.errors import BtfFormatError
-from harness.model import STANDARD, Kind
+from harness.model import STANDARD, Kind, StringTable, TypeTable
 from harness.model.layout import SIZE_TYPE_WORD, VLEN_MASK
 
 
-def check(btf, *, strict=False):
+def check(btf: BtfFile, *, strict: bool = False) -> None:
     """Raise for the first fault in what the types say; return None for a sound file.
 
     All name_offs and type_ids are in range and of the right kind, names are there or absent as the kind demands,
@@ -63,7 +64,7 @@ def check(btf, *, strict=False):
     _raise_for(btf, whole, *kernels.check_array_indices(types, resolved))
 
 
-def limits(types, strings):
+def limits(types: TypeTable, strings: StringTable) -> list[str]:
     """Warnings, a list of str, about what is well formed but too large for kernels or older readers; a base counts.
 
     Parameters

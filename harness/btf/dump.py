@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+from typing import IO
 
 from harness.btf import wire
+from harness.btf.reader import BtfFile
 from harness.model import STANDARD, Kind
 from harness.model.layout import HEAD_WORDS, split_info
 
@@ -20,7 +22,7 @@ LINKAGE = {linkage.value: linkage.name.lower() for linkage in wire.FuncLinkage}
 LINES_PER_WRITE = 8192
 
 
-def dump_raw(btf, out):
+def dump_raw(btf: BtfFile, out: IO[bytes] | IO[str]) -> None:
     """Write one line per type and one per member, as ``bpftool btf dump file F format raw`` does (v7.1).
 
     A field that kind_flag adds, with which bpftool cannot load the file, ends its type's line as `` field=0x`` and 16
@@ -42,7 +44,7 @@ def dump_raw(btf, out):
     _write(out, _raw_lines(btf))
 
 
-def dump_json(btf, out):
+def dump_json(btf: BtfFile, out: IO[bytes] | IO[str]) -> None:
     """Write one JSON document ``{"types":[...]}`` with the keys and order of ``bpftool -j btf dump file F``.
 
     A field that kind_flag adds is a further key, hexadecimal text as in `dump_raw`, since many JSON readers hold

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import struct
+from collections.abc import Sequence
+from os import PathLike
 from pathlib import Path
 from typing import NamedTuple
 
@@ -44,20 +46,20 @@ class BtfFile(NamedTuple):
     layout: Layout = STANDARD
 
     @property
-    def types_start(self):
+    def types_start(self) -> int:
         """Byte offset of the first type, counted from the magic."""
         return self.header.hdr_len + self.header.type_off
 
     @property
-    def strings_start(self):
+    def strings_start(self) -> int:
         """Byte offset of the string section, counted from the magic."""
         return self.header.hdr_len + self.header.str_off
 
-    def name(self, type_id):
+    def name(self, type_id: int) -> bytes:
         """The name of a type, of this file or its base, bytes."""
         return self.strings.get(int(self.types.row(type_id)[0]))
 
-    def trailing_values(self):
+    def trailing_values(self) -> tuple[np.ndarray, np.ndarray]:
         """The field that kind_flag adds to a row, where there is one: (type_ids, values), int64 and uint64."""
         columns = self.layout.columns
         n_words = columns.trailing_words[self.types.kind()] * self.types.kind_flag()
@@ -67,16 +69,17 @@ class BtfFile(NamedTuple):
         high = np.where(n_words[rows] == 2, self.types.words[end - 1], 0).astype(np.uint64)
         return self.types.first_id + rows, high << np.uint64(32) | low
 
-    def word_offset(self, word):
+    def word_offset(self, word: int) -> int:
         """Byte offset of a word of the types, counted from the magic."""
         return self.types_start + wire.WORD_NBYTES * int(word)
 
-    def fault(self, message, offset):
+    def fault(self, message: str, offset: int) -> BtfFormatError:
         """A BtfFormatError at a byte offset of this file; the caller raises it."""
         return BtfFormatError(message, self.path, self.section, int(offset))
 
 
-def read(path, *, layout=STANDARD, base=None):
+def read(path: str | PathLike[str], *, layout: Layout | Sequence[Layout] = STANDARD,
+         base: BtfFile | None = None) -> BtfFile:
     """The BtfFile at `path`, which is raw BTF and not ELF; `layout` and `base` as for `parse`.
 
     Raises
@@ -91,7 +94,9 @@ def read(path, *, layout=STANDARD, base=None):
     return parse(data, path, layout=layout, base=base)
 
 
-def parse(data, path=None, section=wire.SECTION, *, layout=STANDARD, base=None):
+def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None = None,
+          section: str = wire.SECTION, *, layout: Layout | Sequence[Layout] = STANDARD,
+          base: BtfFile | None = None) -> BtfFile:
     """The BtfFile in `data`.
 
     Only what is needed to find every byte is checked; what the types say is left to `check`.
@@ -102,7 +107,7 @@ def parse(data, path=None, section=wire.SECTION, *, layout=STANDARD, base=None):
         A whole .btf file, or the bytes of an ELF section.
     path, section : optional
         Where the bytes came from, for errors.
-    layout : Layout or list of Layout
+    layout : Layout or sequence of Layout
         What the words of a type mean. Of several, the first that fits: all types are whole, and no kind_flag is set
         that means nothing in it; failing that, the first in which all types are whole.
     base : BtfFile, optional

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import secrets
-from pathlib import Path
-
 import numpy as np
 
 from harness.btf import wire, writer_kernels
 from harness.errors import EncodeError
-from harness.model import STANDARD, Kind, kind_number
+from harness.model import STANDARD, Kind, Layout, StringTable, TypeTable, kind_number
 from harness.model.layout import HEAD_WORDS, N_KINDS
 
 
-def encode(types, strings, *, byteorder="little", layout=STANDARD):
+def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD) -> bytes:
     """The bytes of a BTF file: 24-byte header, types in table order, and the strings they name.
 
     The string section holds each referenced string once, by content, in order of first reference (row by row, the
@@ -84,28 +80,6 @@ def encode(types, strings, *, byteorder="little", layout=STANDARD):
     header = wire.Header(wire.MAGIC, wire.VERSION, 0, wire.HDR_LEN, 0, type_len, type_len, len(section))
     file_words = out.astype(wire.prefix(byteorder) + "u4", copy=False)
     return b"".join([header.pack(byteorder), file_words.data, section.data])
-
-
-def write(path, data):
-    """Write `data` to `path` atomically: whoever opens `path` sees the old file or the whole new one.
-
-    Raises
-    ------
-    EncodeError
-        The file cannot be written.
-    """
-    path = Path(path)
-    temporary = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
-    try:
-        try:
-            with open(temporary, "xb") as file:
-                file.write(data)
-            os.replace(temporary, path)
-        except BaseException:
-            temporary.unlink(missing_ok=True)
-            raise
-    except OSError as error:
-        raise EncodeError(f"expected a writable file, found: {error.strerror}", path) from error
 
 
 def _check_tables(words, start, blob, has_base):

@@ -2,10 +2,12 @@
 
 ====================================  ==============================================================================
 ``dedup_types(types, strings)``       Dedup: the canonical rows, and what each row became
+``with_final_ids(walk, id_map)``      the walk with the type_ids that dedup gave
 ``freeze(types, strings)``            FrozenBase: what ``dedup_types(..., base=...)`` merges with and leaves alone
 ====================================  ==============================================================================
 """
 
+from harness.dedup.final import with_final_ids
 from harness.dedup.types import Dedup, FrozenBase, dedup_types, freeze
 
-__all__ = ["Dedup", "FrozenBase", "dedup_types", "freeze"]
+__all__ = ["Dedup", "FrozenBase", "dedup_types", "freeze", "with_final_ids"]

@@ -618,6 +618,7 @@ def _padded(image, name):
     """All bytes of section .debug_<name> and PAD zeros behind them."""
     section = image.debug_section(name)
     if section is not None and section.nbytes and image.is_plain(section):
+        image.check(section)
         out = np.empty(section.nbytes + dk.PAD, np.uint8)
         image.pread(section, 0, section.nbytes, out[: section.nbytes])
         out[section.nbytes :] = 0

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from os import PathLike
 
 from harness import btf
 from harness.encodings.encoding import Encoding, FunctionRows, Pairs, make_pairs
-from harness.model import STANDARD
+from harness.model import STANDARD, Layout
 
 __all__ = ["Encoding", "FunctionRows", "Pairs", "default_names", "encoding", "layouts", "make_pairs", "names", "parse",
            "read"]
@@ -29,42 +30,43 @@ def _registry():
 REGISTRY = _registry()
 
 
-def names():
+def names() -> list[str]:
     """All encodings' names, the baseline first."""
     return list(REGISTRY)
 
 
-def default_names():
+def default_names() -> list[str]:
     """The encodings made when none is asked for."""
     return [e.name for e in REGISTRY.values() if e.default]
 
 
-def encoding(name):
+def encoding(name: str) -> Encoding:
     """The Encoding of that name.
 
     Raises
     ------
-    harness.errors.EncodeError
+    harness.errors.UsageError
         There is none.
     """
-    from harness.errors import EncodeError
+    from harness.errors import UsageError
 
     try:
         return REGISTRY[name]
     except KeyError:
-        raise EncodeError(f"expected an encoding of {', '.join(REGISTRY)}, found {name!r}") from None
+        raise UsageError.choice("encoding", REGISTRY, name) from None
 
 
-def layouts():
-    """The layouts that a file may be written in, list of Layout: the standard one, then the encodings' extensions."""
+def layouts() -> list[Layout]:
+    """The layouts that a file may be written in: the standard one, then the encodings' extensions."""
     return list(dict.fromkeys([STANDARD, *(e.layout for e in REGISTRY.values())]))
 
 
-def read(path, *, base=None):
+def read(path: str | PathLike[str], *, base: btf.BtfFile | None = None) -> btf.BtfFile:
     """``btf.read`` of a file in the layout of any encoding."""
     return btf.read(path, layout=layouts(), base=base)
 
 
-def parse(data, path=None, section=btf.wire.SECTION, *, base=None):
+def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None = None,
+          section: str = btf.wire.SECTION, *, base: btf.BtfFile | None = None) -> btf.BtfFile:
     """``btf.parse`` of bytes in the layout of any encoding."""
     return btf.parse(data, path, section, layout=layouts(), base=base)

@@ -12,7 +12,7 @@ LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 2, "addr", "btf_func", "entry 
 def rows(pairs, first_id, n_blob):
     """FUNCs told apart by name, FUNC_PROTO and address, each with its address."""
     address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
-    table, func = func_rows(pairs, first_id, "address", (pairs.has_address, address.astype(np.uint32)))
+    table, func = func_rows(pairs, first_id, "address", (pairs.known, address.astype(np.uint32)))
     return FunctionRows(table, np.zeros(0, np.uint8), func)
 
 
@@ -23,7 +23,7 @@ def growth(pairs):
     extra = len(first) - (int(merged.max()) + 1 if len(merged) else 0)
     tags = len({(name, int(apart[p]), c) for p, name, c in pairs.tags})
     shared = len({(name, int(merged[p]), c) for p, name, c in pairs.tags})
-    return 8 * int(pairs.has_address[first].sum()) + 12 * extra + 16 * (tags - shared)
+    return 8 * int(pairs.known[first].sum()) + 12 * extra + 16 * (tags - shared)
 
 
 ENCODING = Encoding(

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.model import STANDARD, Kind, Layout, TypeTable, concatenate, info_word
+from harness.model import NOWHERE, STANDARD, Kind, Layout, TypeTable, concatenate, info_word
 
 
 class Pairs(NamedTuple):
@@ -21,9 +21,9 @@ class Pairs(NamedTuple):
     proto : uint32
         type_id of the FUNC_PROTO.
     address : uint64
-        Entry address, bytes.
-    has_address : bool
-        Whether the address is known; without it only the FUNC is written.
+        Entry address as the file's symbols give it, bytes.
+    section : int32
+        Of the place that it is in; of a function that is nowhere only the FUNC is written.
     tags : list of (int, int, int)
         btf_decl_tag annotations: pair, name, component_idx.
     """
@@ -31,8 +31,13 @@ class Pairs(NamedTuple):
     name: np.ndarray
     proto: np.ndarray
     address: np.ndarray
-    has_address: np.ndarray
+    section: np.ndarray
     tags: list
+
+    @property
+    def known(self):
+        """Which are somewhere, bool (pairs,)."""
+        return self.section != NOWHERE
 
 
 class FunctionRows(NamedTuple):
@@ -89,12 +94,12 @@ class Encoding:
     layout: Layout = STANDARD
 
 
-def make_pairs(names, protos, addresses, has_address, blob_strings, tags_of):
+def make_pairs(names, protos, addresses, sections, blob_strings, tags_of):
     """Sort function instances into Pairs, each (name, FUNC_PROTO, address) once.
 
     Parameters
     ----------
-    names, protos, addresses, has_address : arrays (instances,)
+    names, protos, addresses, sections : arrays (instances,)
     blob_strings : callable
         (distinct names) -> bytes array of the strings, to sort by.
     tags_of : list of (int, int, int)
@@ -107,21 +112,21 @@ def make_pairs(names, protos, addresses, has_address, blob_strings, tags_of):
     distinct, inverse = np.unique(names, return_inverse=True)
     rank = np.empty(len(distinct), np.int64)
     rank[np.argsort(blob_strings(distinct), kind="stable")] = np.arange(len(distinct))
-    order = np.lexsort((protos, addresses, rank[inverse]))
-    n, p, a = names[order], protos[order], addresses[order]
+    order = np.lexsort((protos, sections, addresses, rank[inverse]))
+    columns = [column[order] for column in (names, protos, addresses, sections)]
     new = np.ones(len(order), bool)
-    new[1:] = (n[1:] != n[:-1]) | (p[1:] != p[:-1]) | (a[1:] != a[:-1])
+    new[1:] = np.any([c[1:] != c[:-1] for c in columns], axis=0)
     pair = np.empty(len(order), np.int64)
     pair[order] = np.cumsum(new) - 1
     tags = sorted({(int(pair[i]), name, component) for i, name, component in tags_of})
-    return Pairs(n[new], p[new], a[new], has_address[order][new], tags), pair
+    return Pairs(*(c[new] for c in columns), tags), pair
 
 
 def distinct_funcs(pairs, identity):
     """Index of the FUNC of each pair, and the first pair of each FUNC, numbered in the order of the pairs."""
     key = [pairs.name, pairs.proto]
     if identity == "address":
-        key += [pairs.address, pairs.has_address]
+        key += [pairs.address, pairs.section]
     order = np.lexsort(key)
     new = np.zeros(len(order), bool)
     if len(order):
@@ -176,10 +181,10 @@ def func_rows(pairs, first_id, identity, trailing=None):
 
 
 def addressed(pairs, func):
-    """Distinct (FUNC, address) of the pairs that have one: (func, address), sorted by FUNC and address."""
-    f, a = func[pairs.has_address], pairs.address[pairs.has_address]
-    order = np.lexsort((a, f))
-    f, a = f[order], a[order]
+    """Distinct (FUNC, place) of the pairs that are somewhere: (func, address), sorted by FUNC and address."""
+    columns = func[pairs.known], pairs.address[pairs.known], pairs.section[pairs.known]
+    order = np.lexsort(columns[::-1])
+    f, a, s = (c[order] for c in columns)
     new = np.ones(len(f), bool)
-    new[1:] = (f[1:] != f[:-1]) | (a[1:] != a[:-1])
+    new[1:] = (f[1:] != f[:-1]) | (a[1:] != a[:-1]) | (s[1:] != s[:-1])
     return f[new], a[new]

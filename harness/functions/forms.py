@@ -5,10 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.functions.policies import Reason, select
-from harness.functions.registers import read_faults
 from harness.functions.rules import DEFAULT, QUIRKS, RULES
-
-FORM_COLUMNS = ("rules", "quirks", "policy", "instances", "names")
 
 
 def forms():
@@ -20,21 +17,14 @@ def forms():
         yield version, tuple(QUIRKS)
 
 
-def selection_forms(walk, table, types, id_map, machine, bits, policies=("consistent", "current")):
-    """What each form keeps: list of FORM_COLUMNS, quirks joined by '+'; parameters as in read_faults and select."""
+def selection_forms(program, policies=("consistent", "current")):
+    """What each form keeps of a Program: list of (rules, quirks joined by '+', policy, instances, names)."""
     rows = []
     for version, quirks in forms():
-        rules, quirks = RULES[version], frozenset(quirks)
-        faults = read_faults(walk, types, id_map, machine, bits, rules, quirks)
+        quirks = frozenset(quirks)
         for policy in policies:
-            reason = select(policy, table, walk, types, id_map, faults, rules, quirks).reason
+            reason = select(program, policy, RULES[version], quirks).reason
             kept = reason == Reason.ENCODED
             rows.append((version, "+".join(q for q in QUIRKS if q in quirks), policy, int(kept.sum()),
-                         len(np.unique(table.name[kept]))))
+                         len(np.unique(program.instances.name[kept]))))
     return rows
-
-
-def forms_csv(rows):
-    """The same as CSV, bytes."""
-    lines = [",".join(FORM_COLUMNS), *(",".join(map(str, row)) for row in rows), ""]
-    return "\n".join(lines).encode()

@@ -4,7 +4,8 @@ fentry, fexit and kprobe.multi attach to a function through its ftrace site; a f
 assembler) cannot be reached by them whatever BTF says of it. The table lies between the symbols __start_mcount_loc
 and __stop_mcount_loc (include/asm-generic/vmlinux.lds.h), an address for each site; of a relocatable kernel (arm64)
 the addresses are the addends of RELATIVE relocations. Sites of overridden weak functions are 0 or left where no
-function is.
+function is. A module has no such symbols: its table is a section of its own, which the kernel finds by name, and the
+addresses are relocations.
 """
 
 from __future__ import annotations
@@ -20,6 +21,10 @@ SHT_RELA, SHT_NOBITS = 4, 8
 RELATIVE = {"EM_AARCH64": 1027, "EM_S390": 12, "EM_RISCV": 3, "EM_PPC64": 22, "EM_X86_64": 8}
 """Types of relocations that are load base + addend, by machine (each psABI)."""
 
+MODULE_TABLES = ("__mcount_loc", "__patchable_function_entries")
+"""Sections that may be the table of a module: FTRACE_CALLSITE_SECTION (include/linux/ftrace.h, v6.12). On x86 there may
+be both, and the second one is about padding before functions."""
+
 
 def ftrace_sites(image, symbols):
     """Addresses of the ftrace call sites, uint64, ascending; None when the file has no such table.
@@ -27,8 +32,43 @@ def ftrace_sites(image, symbols):
     Raises
     ------
     ElfError
-        The table's ends do not lie in one section.
+        The table's ends do not lie in one section; or its length is no whole number of addresses.
     """
+    sites = _sites_of_module(image) if image.relocatable else _sites_of_kernel(image, symbols)
+    if sites is None:
+        return None
+    sites = np.unique(sites[sites != 0])
+    if image.machine == "EM_AARCH64":
+        # with CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS two words stand before the entry, and the table has their address
+        # (ftrace_call_adjust, arch/arm64/kernel/ftrace.c)
+        entries = np.unique(symbols.value[symbols.type == STT_FUNC])
+        before = np.uint64(8)
+        if np.isin(sites + before, entries).sum() > np.isin(sites, entries).sum():
+            sites += before
+    return sites
+
+
+def _sites_of_module(image):
+    """The words of a relocatable file's tables, uint64; None when it has none."""
+    word = np.dtype(f"{'<' if image.little_endian else '>'}u{image.bits // 8}")
+    for name in MODULE_TABLES:
+        # an object has one for each section of code
+        tables = [s for s in image.sections if s.name == name and s.flags & SHF_ALLOC and s.type != SHT_NOBITS]
+        if not tables:
+            continue
+        sites = []
+        for section in tables:
+            data = image.read(section, relocated=True)
+            if len(data) % word.itemsize:
+                raise ElfError(f"expected addresses of {word.itemsize} bytes, found {len(data)} bytes in all",
+                               image.path, section.name, len(data) // word.itemsize * word.itemsize)
+            sites.append(data.view(word).astype(np.uint64))
+        return np.concatenate(sites)
+    return None
+
+
+def _sites_of_kernel(image, symbols):
+    """The words between the table's ends in a linked file, uint64; None when it has no table."""
     start, stop = (_address(symbols, name) for name in (b"__start_mcount_loc", b"__stop_mcount_loc"))
     if start is None or stop is None:
         return None
@@ -42,6 +82,9 @@ def ftrace_sites(image, symbols):
                        f"{stop:#x}", image.path, section.name, start - section.addr)
     order = "<" if image.little_endian else ">"
     data = image.read(section)[start - section.addr : stop - section.addr]
+    if len(data) != stop - start:
+        raise ElfError(f"expected the {stop - start} bytes of ftrace's table, found {len(data)}", image.path,
+                       section.name, start - section.addr)
     sites = data.view(f"{order}u{nbytes}").astype(np.uint64)
     for rela in image.sections:
         if rela.type == SHT_RELA and rela.flags & SHF_ALLOC and image.machine in RELATIVE and image.bits == 64:
@@ -50,14 +93,6 @@ def ftrace_sites(image, symbols):
             where, info, addend = entries.T
             mine = (where >= start) & (where < stop) & ((info & np.uint64(0xFFFFFFFF)) == RELATIVE[image.machine])
             sites[((where[mine] - np.uint64(start)) // np.uint64(nbytes)).astype(np.int64)] = addend[mine]
-    sites = np.unique(sites[sites != 0])
-    if image.machine == "EM_AARCH64":
-        # with CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS two words stand before the entry, and the table has their address
-        # (ftrace_call_adjust, arch/arm64/kernel/ftrace.c)
-        entries = np.unique(symbols.value[symbols.type == STT_FUNC])
-        before = np.uint64(8)
-        if np.isin(sites + before, entries).sum() > np.isin(sites, entries).sum():
-            sites += before
     return sites
 
 

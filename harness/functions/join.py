@@ -16,6 +16,7 @@ from harness.dwarf import constants as dw
 from harness.dwarf import walk_tables as wt
 from harness.elf.image import STT_FUNC
 from harness.functions import join_kernels as jk
+from harness.model import ABSOLUTE, NOWHERE, Place
 
 
 class Match(IntEnum):
@@ -80,7 +81,10 @@ class FunctionTable(NamedTuple):
     name : uint32 (instances,)
         Offset in the string blob.
     address : uint64 (instances,)
-        Entry address, bytes; of a FALLBACK, the symbol's.
+        Entry address as the file's symbols give it, bytes: of a relocatable file, the offset in its section; of a
+        FALLBACK, the symbol's.
+    place : Place (instances,)
+        The same with its section; nowhere without the fallback.
     match : uint8 (instances,)
         Match.
     symbol : int64 (instances,)
@@ -110,6 +114,7 @@ class FunctionTable(NamedTuple):
     die: np.ndarray
     name: np.ndarray
     address: np.ndarray
+    place: Place
     match: np.ndarray
     symbol: np.ndarray
     n_addresses: np.ndarray
@@ -126,17 +131,22 @@ class FunctionTable(NamedTuple):
     counts: dict
 
 
-def join(walk, symbols, *, fallback=True, machine=None):
+def join(walk, symbols, image, *, fallback=True):
     """The FunctionTable of a file.
 
     Parameters
     ----------
     walk : harness.dwarf.Walk
     symbols : harness.elf.SymbolTable
+    image : harness.elf.ElfImage
+        Tells the sections of addresses, and the machine: LEAD says what for.
     fallback : bool
         Give a function none of whose DIEs has a matched address the address of its only symbol.
-    machine : str, optional
-        ELF e_machine; LEAD says what it is for.
+
+    Notes
+    -----
+    Entries and symbols are joined by address. That is by place: each address that `image` and its symbols give lies in
+    one section, also in a relocatable file, whose sections ElfImage lays out apart from each other.
     """
     f = walk.functions
     blob = walk.strings.blob
@@ -146,7 +156,7 @@ def join(walk, symbols, *, fallback=True, machine=None):
     slots = np.zeros(1 << max(8, (2 * len(names)).bit_length()), np.uint32)
     jk.enter_names(blob, names, slots)
 
-    func_symbols = np.flatnonzero((symbols.type == STT_FUNC) & (symbols.value != 0))
+    func_symbols = np.flatnonzero(symbols.type == STT_FUNC)
     sym_name = np.empty(len(func_symbols), np.int64)
     sym_flags = np.empty(len(func_symbols), np.uint8)
     whole_name = np.empty(len(func_symbols), np.uint64)
@@ -163,7 +173,7 @@ def join(walk, symbols, *, fallback=True, machine=None):
     # (name, address) as one sortable number: addresses by rank
     dies = np.flatnonzero(has_code & named)
     entry = f.entry[dies]
-    lead = np.uint64(LEAD.get(machine, 0))
+    lead = np.uint64(LEAD.get(image.machine, 0))
     before = entry - np.minimum(lead, entry)
     ranks = np.unique(np.concatenate([sym_addr, entry, before]))
     sym_key = sym_name << 32 | np.searchsorted(ranks, sym_addr)
@@ -219,11 +229,11 @@ def join(walk, symbols, *, fallback=True, machine=None):
     keep_order = np.argsort(fallback_dies, kind="stable")
     fallback_dies, fallback_symbols = fallback_dies[keep_order], fallback_symbols[keep_order]
     n_fallback = len(fallback_dies)
+    address, place = _places(image, np.concatenate([entry, symbols.value[fallback_symbols]]))
     if not fallback:
-        # without it such a function is described but has no address; address 0 stands for none
-        fallback_address = np.zeros(n_fallback, np.uint64)
-    else:
-        fallback_address = symbols.value[fallback_symbols]
+        # such a function is described, but it is nowhere
+        place.section[len(dies) :] = NOWHERE
+        address[len(dies) :] = 0
 
     die = np.concatenate([dies, fallback_dies])
     name_index = name_of_die[die]
@@ -249,15 +259,22 @@ def join(walk, symbols, *, fallback=True, machine=None):
         elf_function_symbols=len(func_symbols),
         **{f"elf_{c.name.lower()}": int((elf_class == c).sum()) for c in SymbolClass},
     )
-    symbol = np.concatenate([symbol, fallback_symbols])
+    symbol = np.concatenate([symbol, fallback_symbols if fallback else np.full(n_fallback, -1)])
     by_symbol = np.zeros(len(symbols.name) + 1, np.int32)  # the last one is that of no symbol, row -1
     by_symbol[func_symbols] = same_name
     return FunctionTable(
-        die, f.name[die], np.concatenate([entry, fallback_address]),
+        die, f.name[die], address, place,
         np.concatenate([match, np.full(n_fallback, Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
         by_symbol[symbol], np.isin(symbol, func_symbols[(every_flag & jk.SUFFIXED) != 0]),
         np.concatenate([moved, np.zeros(n_fallback, bool)]), np.concatenate([clone, np.zeros(n_fallback, bool)]),
         unnamed_die[die], name_index, name_start, by_name, func_symbols, elf_class, counts)
+
+
+def _places(image, addresses):
+    """Addresses as the file's symbols give them, and their Place."""
+    section, offset = image.place(addresses)
+    place = Place(np.where(section == NOWHERE, ABSOLUTE, section).astype(np.int32), offset)
+    return offset.copy() if image.relocatable else addresses, place
 
 
 def _distinct_addresses(group, address):

@@ -26,6 +26,15 @@ def range_hash(text, start, stop):
 
 
 @inline
+def product(a, b):
+    """a * b modulo 2**64, in halves: numpy warns of an overflow where nothing is compiled."""
+    half, low = np.uint64(32), np.uint64(0xFFFFFFFF)
+    right = (a & low) * (b & low)
+    left = ((a >> half) * (b & low) & low) + ((a & low) * (b >> half) & low) + (right >> half)
+    return left << half | right & low
+
+
+@inline
 def string_length(text, at):
     n = np.int64(0)
     while text[at + n] != 0:
@@ -58,7 +67,7 @@ def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
         n = string_length(strtab, start)
         h = np.uint64(0xCBF29CE484222325)
         for i in range(start, start + n):
-            h = (h ^ np.uint64(strtab[i])) * np.uint64(0x100000001B3)
+            h = product(h ^ np.uint64(strtab[i]), np.uint64(0x100000001B3))
         whole[s] = h
         base = np.int64(0)
         while base < n and strtab[start + base] != 46:
@@ -81,30 +90,30 @@ def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
         while slots[at] != 0:
             k = np.int64(slots[at]) - 1
             off = np.int64(names[k])
-            same = blob[off + base] == 0
             i = np.int64(0)
-            while same and i < base:
-                same = blob[off + i] == strtab[start + i]
+            while i < base and blob[off + i] == strtab[start + i]:
                 i += 1
-            if same:
+            if i == base and blob[off + i] == 0:  # last: where names differ, the blob may end before
                 out[s] = k
                 break
             at = (at + np.uint32(1)) & mask
 
 
 @njit
-def signature_hashes(types, param, param_type, id_map, out):
+def signature_hashes(types, param, param_type, out):
     """A 64-bit hash of each function's return and parameter types, names left out."""
     for f in range(len(types)):
-        h = np.uint64(id_map[types[f]]) + np.uint64(0x9E3779B97F4A7C15)
+        # mixed before a parameter comes: void (9) and int (8) must not meet
+        h = product(np.uint64(types[f]) + np.uint64(1), np.uint64(0x9E3779B97F4A7C15))
+        h ^= h >> np.uint64(32)
         for p in range(param[f], param[f + 1]):
-            h = (h ^ (np.uint64(id_map[param_type[p]]) + np.uint64(1))) * np.uint64(0xD6E8FEB86659FD93)
+            h = product(h ^ (np.uint64(param_type[p]) + np.uint64(1)), np.uint64(0xD6E8FEB86659FD93))
             h ^= h >> np.uint64(32)
-        out[f] = h * np.uint64(0xD6E8FEB86659FD93)
+        out[f] = product(h, np.uint64(0xD6E8FEB86659FD93))
 
 
 @njit
-def prototype_rows(rows, types, param, param_name, param_type, place, id_map, words, start):
+def prototype_rows(rows, types, param, param_name, param_type, place, words, start):
     """Write a FUNC_PROTO row for each function in `rows`.
 
     place, uint8 (params,): DROPPED, PLACED or ELLIPSIS; there is one ellipsis at most, and it comes last.
@@ -121,7 +130,7 @@ def prototype_rows(rows, types, param, param_name, param_type, place, id_map, wo
                 variadic = True
             elif place[p] == PLACED:
                 words[at] = param_name[p]
-                words[at + 1] = id_map[param_type[p]]
+                words[at + 1] = param_type[p]
                 at += 2
                 vlen += 1
         if variadic:
@@ -131,7 +140,7 @@ def prototype_rows(rows, types, param, param_name, param_type, place, id_map, wo
             vlen += 1
         words[w] = 0
         words[w + 1] = np.uint32((FUNC_PROTO << 24) | vlen)
-        words[w + 2] = id_map[types[f]]
+        words[w + 2] = types[f]
         w = at
     start[len(rows)] = w
 

@@ -86,8 +86,7 @@ def kfuncs(image, symbols):
     if section is None:
         return []
     sets, funcs = [], []
-    # st_value counts from the section's start in relocatable files, and is an address in all others
-    base = 0 if image.type == "ET_REL" else section.addr
+    base = section.addr
     for row in np.flatnonzero(symbols.shndx == section.index).tolist():
         name = _name(image, symbols, row)
         if name.startswith(SET8_PREFIX):

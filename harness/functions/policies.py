@@ -15,7 +15,7 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.functions import join_kernels as jk
 from harness.functions.join import Match
-from harness.functions.registers import Fault
+from harness.functions.registers import Fault, faults_of
 from harness.model import Kind, declared_kind
 
 POLICIES = ("all", "consistent", "current")
@@ -75,20 +75,14 @@ class Selection(NamedTuple):
     reason: np.ndarray
 
 
-def select(policy, table, walk, types, id_map, faults, rules, quirks=frozenset()):
+def select(program, policy, rules, quirks=frozenset()):
     """Apply a policy.
 
     Parameters
     ----------
+    program : harness.program.Program
     policy : str
         One of POLICIES.
-    table : FunctionTable
-    walk : harness.dwarf.Walk
-    types : TypeTable
-        The deduplicated types.
-    id_map : uint32 (n_types + 1,)
-        From the walk's type_ids to theirs.
-    faults : harness.functions.registers.Faults
     rules : harness.functions.rules.Rules
     quirks : set of str
         Of harness.functions.rules.QUIRKS.
@@ -97,28 +91,19 @@ def select(policy, table, walk, types, id_map, faults, rules, quirks=frozenset()
     -------
     Selection
     """
-    f = walk.functions
+    f, table = program.dies, program.instances
     reason = np.full(len(table.die), Reason.ENCODED, np.uint8)
     if policy in ("consistent", "current"):
-        states = usable_states(table, walk, quirks)
-        flags = faults.flags
-        unexpected = _any(table, states, flags & np.uint8(Fault.UNEXPECTED_REGISTER))
-        reordered = _any(table, states, flags & np.uint8(Fault.REORDERED_PARAMETERS))
-        clash = inconsistent_names(table, walk, types, id_map, faults, states, rules) if rules.consistent else None
-        by_name = [(Reason.UNEXPECTED_REGISTER, unexpected), (Reason.INCONSISTENT_PROTOTYPE, clash),
-                   (Reason.UNCERTAIN_LOCATION, _any(table, states, flags & np.uint8(Fault.UNCERTAIN_LOCATION))),
-                   (Reason.REORDERED_PARAMETERS, reordered)]
-        for why, names in by_name:
-            if names is not None:
-                reason[names[table.name_index]] = why
+        for why, names in spoilt_names(program, rules, quirks):
+            reason[names[table.name_index]] = why
         if rules.optimized:
             clone = table.clone.copy()
             if "patchable-entry" in quirks:
                 clone[table.moved] = False
-            changed = clone | ((f.flags[table.die] & wt.FN_NOCALL) != 0) & walk.unit_clang[f.unit[table.die]]
+            changed = clone | ((f.flags[table.die] & wt.FN_NOCALL) != 0) & program.unit_clang[f.unit[table.die]]
             if "no-ranges" in quirks:
                 changed &= (f.flags[table.die] & wt.FN_LOW_PC) != 0
-            changed &= (flags[table.die] & Fault.OPTIMIZED_PARAMETER) != 0
+            changed &= (faults_of(program, rules, quirks).flags[table.die] & Fault.OPTIMIZED_PARAMETER) != 0
             reason[changed] = Reason.OPTIMIZED_PARAMETERS
     if policy == "current" and rules.ambiguous:
         reason[table.n_addresses > 1] = Reason.AMBIGUOUS_ADDRESS
@@ -144,14 +129,33 @@ def select(policy, table, walk, types, id_map, faults, rules, quirks=frozenset()
     return Selection(policy, reason)
 
 
-def usable_states(table, walk, quirks=frozenset()):
-    """Which DIEs have a say about their name, bool in the order of `table.name_dies`.
+def spoilt_names(program, rules, quirks):
+    """Names all of whose instances `consistent` and `current` leave out: list of (Reason, bool (names,)); where
+    several apply, the last one is the reason."""
+
+    def make():
+        table = program.instances
+        faults = faults_of(program, rules, quirks)
+        states = usable_states(program, quirks)
+        found = [(Reason.UNEXPECTED_REGISTER, _any(table, states, faults.flags & Fault.UNEXPECTED_REGISTER))]
+        if rules.consistent:
+            found.append((Reason.INCONSISTENT_PROTOTYPE, inconsistent_names(program, faults, states, rules)))
+        for why, fault in ((Reason.UNCERTAIN_LOCATION, Fault.UNCERTAIN_LOCATION),
+                           (Reason.REORDERED_PARAMETERS, Fault.REORDERED_PARAMETERS)):
+            found.append((why, _any(table, states, faults.flags & fault)))
+        return found
+
+    return program.once(("spoilt names", rules, quirks), make)
+
+
+def usable_states(program, quirks=frozenset()):
+    """Which DIEs have a say about their name, bool in the order of `instances.name_dies`.
 
     Those with names for all parameters, with code or without. Not the bodies of .part symbols, which carry their
     parent's name but have parameters of their own, unless the quirk says so.
     """
-    f = walk.functions
-    usable = (f.flags & wt.FN_UNNAMED_PARAM) == 0
+    table = program.instances
+    usable = (program.dies.flags & wt.FN_UNNAMED_PARAM) == 0
     if "part-flags" not in quirks:
         usable[table.die[table.match == Match.PART]] = False
     return usable[table.name_dies]
@@ -169,15 +173,22 @@ def _any(table, states, flags):
     return out
 
 
-def inconsistent_names(table, walk, types, id_map, faults, states, rules):
+def signature_hashes(program):
+    """A hash of each subprogram DIE's return and parameter types, names left out: uint64 (funcs,)."""
+    f = program.dies
+    hashes = np.empty(len(f.type), np.uint64)
+    jk.signature_hashes(f.type, f.param, f.param_type, hashes)
+    return hashes
+
+
+def inconsistent_names(program, faults, states, rules):
     """Names whose states disagree on a type: bool (names,).
 
     Compared as pahole compares them: each with the first, in the order of the DIEs, until one has an unexpected
     register or reordered parameters; parameter names do not count, nor const, nor what a named type contains.
     """
-    f = walk.functions
-    hashes = np.empty(len(f.type), np.uint64)
-    jk.signature_hashes(f.type, f.param, f.param_type, id_map, hashes)
+    f, table = program.dies, program.instances
+    hashes = program.once("signature hashes", lambda: signature_hashes(program))
     n_names = len(table.name_start) - 1
     name, dies = _names(table)[states], table.name_dies[states]
     stop = (faults.flags[dies] & (Fault.UNEXPECTED_REGISTER | Fault.REORDERED_PARAMETERS)) != 0
@@ -197,15 +208,15 @@ def inconsistent_names(table, walk, types, id_map, faults, states, rules):
         _, distinct = np.unique(hashes[mine], return_index=True)
         if rules.hasty:
             distinct = np.arange(len(mine))
-        one, *others = ((int(f.unit[d]), _signature(f, int(d), id_map)) for d in mine[np.sort(distinct)])
+        one, *others = ((int(f.unit[d]), _signature(f, int(d))) for d in mine[np.sort(distinct)])
         out[k] = any(not (rules.hasty and unit == one[0] and shape[0] == one[1][0] and len(shape) == len(one[1]))
-                     and not _same_signature(types, one[1], shape, rules.callbacks) for unit, shape in others)
+                     and not _same_signature(program.types, one[1], shape, rules.callbacks) for unit, shape in others)
     return out
 
 
-def _signature(functions, die, id_map):
+def _signature(functions, die):
     lo, hi = functions.param[die], functions.param[die + 1]
-    return [int(id_map[functions.type[die]]), *id_map[functions.param_type[lo:hi]].tolist()]
+    return [int(functions.type[die]), *functions.param_type[lo:hi].tolist()]
 
 
 def _same_signature(types, a, b, callbacks):

@@ -1,4 +1,4 @@
-"""FUNC_PROTO rows of the selected functions, merged with those that the types already have."""
+"""FUNC_PROTO rows of the function instances, merged with those that the types already have."""
 
 from __future__ import annotations
 
@@ -8,56 +8,88 @@ import numpy as np
 
 from harness.dwarf import walk_tables as wt
 from harness.functions import join_kernels as jk
+from harness.functions.registers import faults_of
 from harness.model import TypeTable
 
 
 class Prototypes(NamedTuple):
-    """Prototypes of some function instances.
+    """The distinct prototypes of all function instances, numbered in the order of the instances.
 
     Attributes
     ----------
-    types : TypeTable
-        The rows to append to the base table.
-    type_id : uint32 (functions,)
-        FUNC_PROTO of each function given, counted from the base table on.
+    words : uint32
+    start : int64 (instances + 1,)
+        Each instance's FUNC_PROTO row is ``words[start[i]:start[i + 1]]``.
+    index : int64 (instances,)
+        Which prototype an instance has; instances with equal rows have the same.
+    instance : int64 (prototypes,)
+        The first instance of each.
+    type_id : uint32 (prototypes,)
+        type_id of the equal row that the types have, 0 if they have none.
     """
 
-    types: TypeTable
+    words: np.ndarray
+    start: np.ndarray
+    index: np.ndarray
+    instance: np.ndarray
     type_id: np.ndarray
 
+    def rows_of(self, instances, first_id):
+        """The rows that some instances need beyond the types' own.
 
-def build_prototypes(dies, walk, base, id_map, dropped):
-    """FUNC_PROTOs for the functions of DIE rows `dies`.
+        Parameters
+        ----------
+        instances : int64 (chosen,)
+            In the order in which new rows shall appear.
+        first_id : int
+            type_id of the first new row.
+
+        Returns
+        -------
+        (TypeTable, uint32 (chosen,)) : the rows, and the FUNC_PROTO of each of the instances.
+        """
+        index = self.index[instances]
+        used, first = np.unique(index, return_index=True)
+        new = used[np.argsort(first)]
+        new = new[self.type_id[new] == 0]
+        type_id = self.type_id.copy()
+        type_id[new] = first_id + np.arange(len(new))
+        rows = self.instance[new]
+        n_words = int((self.start[rows + 1] - self.start[rows]).sum())
+        table = TypeTable(np.empty(n_words, np.uint32), np.empty(len(rows) + 2, np.int64))
+        table.start[0] = 0
+        jk.gather_rows(self.words, self.start, rows, table.words, table.start[1:])
+        return table, type_id[index]
+
+
+def prototypes_of(program, rules):
+    """The Prototypes of a program under some rules, built once for all policies.
 
     Parameters
     ----------
-    dies : int64 (functions,)
-        Rows of walk.functions, in the order in which new rows shall appear.
-    walk : harness.dwarf.Walk
-    base : TypeTable
-        The deduplicated types, and whatever stands between them and the prototypes.
-    id_map : uint32 (n_types + 1,)
-        From the walk's type_ids to the base table's.
-    dropped : bool (params,)
-        Parameters to leave out. A clone whose parameters gcc has reordered lists the optimized-out ones too, behind the
-        others and in no register: they are not passed, so they are not in its prototype.
+    program : harness.program.Program
+    rules : harness.functions.rules.Rules
+        They decide which parameters to leave out: a clone whose parameters gcc has reordered lists the optimized-out
+        ones too, behind the others and in no register; they are not passed, so they are not in its prototype.
     """
-    f = walk.functions
+    return program.once(("prototypes", rules), lambda: build_prototypes(program, faults_of(program, rules).dropped))
+
+
+def build_prototypes(program, dropped):
+    """The Prototypes of a program, but for the parameters that are `dropped`, bool (params,)."""
+    f, dies, types = program.dies, program.instances.die, program.types
     place = np.where(dropped, jk.DROPPED, jk.PLACED).astype(np.uint8)
     place[(f.param_flags & wt.PF_ELLIPSIS) != 0] = jk.ELLIPSIS
     n_params = f.param[dies + 1] - f.param[dies]
     words = np.empty(int(3 * len(dies) + 2 * n_params.sum()), np.uint32)
     start = np.empty(len(dies) + 1, np.int64)
-    jk.prototype_rows(dies, f.type, f.param, f.param_name, f.param_type, place, id_map, words, start)
-    slots = np.zeros(1 << max(8, (2 * (len(dies) + base.n_types)).bit_length()), np.int64)
+    jk.prototype_rows(dies, f.type, f.param, f.param_name, f.param_type, place, words, start)
+    slots = np.zeros(1 << max(8, (2 * (len(dies) + types.n_types)).bit_length()), np.int64)
     same = np.empty(len(dies), np.int64)
-    jk.unify_prototypes(base.words, base.start, words, start, slots, same)
-    own = np.flatnonzero(same == np.arange(len(dies)))
-    own = own[same[own] >= 0]
-    out = TypeTable(np.empty(int((start[own + 1] - start[own]).sum()), np.uint32), np.empty(len(own) + 2, np.int64))
-    out.start[0] = 0
-    jk.gather_rows(words, start, own, out.words, out.start[1:])
-    number = np.zeros(len(dies) + 1, np.int64)
-    number[own] = base.n_types + 1 + np.arange(len(own))
-    type_id = np.where(same < 0, -same, number[np.maximum(same, 0)]).astype(np.uint32)
-    return Prototypes(out, type_id)
+    jk.unify_prototypes(types.words, types.start, words, start, slots, same)
+    distinct, first, index = np.unique(same, return_index=True, return_inverse=True)
+    order = np.argsort(first)
+    number = np.empty(len(order), np.int64)
+    number[order] = np.arange(len(order))
+    type_id = np.maximum(-distinct[order], 0).astype(np.uint32)
+    return Prototypes(words, start, number[index], first[order], type_id)

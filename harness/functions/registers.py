@@ -16,6 +16,7 @@ from harness.dwarf import walk_tables as wt
 from harness.functions import register_kernels as rk
 from harness.functions.conventions import convention
 from harness.model import MAX_HOPS, MODIFIERS, Kind, byte_size, kind_number
+from harness.model.layout import KIND_MASK, KIND_SHIFT
 
 
 class Fault(IntFlag):
@@ -53,35 +54,39 @@ class Faults(NamedTuple):
     convention: object
 
 
-def read_faults(walk, types, id_map, machine, bits, rules, quirks=frozenset()):
-    """Hold every function's parameters against the calling convention.
+class Parameters(NamedTuple):
+    """What no rules change about the parameters that take a register: all but the ellipses.
 
-    Parameters
+    Attributes
     ----------
-    walk : harness.dwarf.Walk
-    types : TypeTable
-        The deduplicated types.
-    id_map : uint32 (n_types + 1,)
-        From the walk's type_ids to theirs.
-    machine : str
-        ELF e_machine, as EM_X86_64.
-    bits : int
-        32 or 64: the size of an address.
-    rules : harness.functions.rules.Rules
-    quirks : set of str
-        Of harness.functions.rules.QUIRKS.
-
-    Returns
-    -------
-    Faults
+    row : int64 (named,)
+        Row of each in Functions.param_*.
+    start : int64 (funcs + 1,)
+        Function f has the parameters start[f] to start[f + 1], half-open.
+    origin : int64 (named,)
+        The parameter whose type and name it takes, -1 if it has its own.
+    nbytes : uint32 (named,)
+        Size of its type in bytes.
+    struct : uint8 (named,)
+        Whether that is a struct behind typedefs and const.
+    found : uint8 (named,)
+        HAS_LOCATION and HAS_CONST of register_kernels.
     """
-    f = walk.functions
-    abi = convention(machine)
+
+    row: np.ndarray
+    start: np.ndarray
+    origin: np.ndarray
+    nbytes: np.ndarray
+    struct: np.ndarray
+    found: np.ndarray
+
+
+def read_parameters(program):
+    """The Parameters of a program."""
+    f, types = program.dies, program.types
     n_funcs, n_params = len(f.off), len(f.param_type)
-    address_size = bits // 8
     size, struct = np.zeros(types.n_types + 1, np.uint32), np.zeros(types.n_types + 1, np.uint8)
-    rk.type_sizes(types.words, types.start, np.int64(address_size), size, struct)
-    param_type = id_map[f.param_type]
+    rk.type_sizes(types.words, types.start, np.int64(program.address_nbytes), size, struct)
     ellipsis = (f.param_flags & wt.PF_ELLIPSIS) != 0
     found = np.zeros(n_params, np.uint8)
     found[(f.param_flags & wt.PF_LOCATION) != 0] |= rk.HAS_LOCATION
@@ -90,13 +95,42 @@ def read_faults(walk, types, id_map, machine, bits, rules, quirks=frozenset()):
     n_named = np.diff(f.param) - np.bincount(np.searchsorted(f.param, np.flatnonzero(ellipsis), side="right") - 1,
                                              minlength=n_funcs)[:n_funcs]
     named = np.flatnonzero(~ellipsis)
-    param = np.concatenate([[0], np.cumsum(n_named)])
     row_of = np.full(n_params, -1, np.int64)
     row_of[named] = np.arange(len(named))
     origin = f.param_origin[named]
     origin = np.where(origin >= 0, row_of[np.maximum(origin, 0)], -1)
-    sizes = size[param_type[named]]
-    found = found[named]
+    param_type = f.param_type[named]
+    return Parameters(named, np.concatenate([[0], np.cumsum(n_named)]), origin, size[param_type], struct[param_type],
+                      found[named])
+
+
+def faults_of(program, rules, quirks=frozenset()):
+    """The Faults that rules find in a program, read once for all policies."""
+    blind = "unnumbered-clang" in quirks and rules.locations == rk.BY_SLOT
+    return program.once(("faults", rules, blind), lambda: read_faults(program, rules, blind))
+
+
+def read_faults(program, rules, blind=False):
+    """Hold every function's parameters against the calling convention.
+
+    Parameters
+    ----------
+    program : harness.program.Program
+    rules : harness.functions.rules.Rules
+    blind : bool
+        Whether to take every register of clang's for a wrong one where the numbers are unknown: the quirk
+        unnumbered-clang.
+
+    Returns
+    -------
+    Faults
+    """
+    f, types = program.dies, program.types
+    abi = convention(program.kernel["machine"])
+    n_funcs, n_params = len(f.off), len(f.param_type)
+    address_size = program.address_nbytes
+    named, param, origin, sizes, struct, found = program.once("parameters", lambda: read_parameters(program))
+    found = found.copy()
     expected = np.array(abi.registers, np.int8)
     reg = f.param_reg[named].copy()
     if rules.locations == rk.BY_SLOT:
@@ -104,15 +138,15 @@ def read_faults(walk, types, id_map, machine, bits, rules, quirks=frozenset()):
             pieces = sizes > address_size
             reg[pieces] = f.param_reg_pieces[named][pieces]
         rk.share(origin, found, reg)
-        clang = walk.unit_clang[f.unit].astype(np.uint8)
+        clang = program.unit_clang[f.unit].astype(np.uint8)
         nocall = ((f.flags & wt.FN_NOCALL) != 0).astype(np.uint8)
         rk.by_slot(param, expected, np.uint8(abi.wide), np.int64(address_size), sizes, reg, clang, nocall,
-                   np.uint8("unnumbered-clang" in quirks), found)
+                   np.uint8(blind), found)
     elif rules.locations is not None:
         rk.by_index(param, expected, f.param_seen[named], f.param_first[named], np.int64(rules.locations), found)
         rk.share(origin, found, reg)
     optimized, unexpected = np.zeros(n_funcs, np.uint8), np.zeros(n_funcs, np.uint8)
-    rk.judge(param, struct[param_type[named]], found, optimized, unexpected)
+    rk.judge(param, struct, found, optimized, unexpected)
     flags = np.zeros(n_funcs, np.uint8)
     if rules.locations is not None:
         flags |= (unexpected != 0) * np.uint8(Fault.UNEXPECTED_REGISTER)
@@ -122,18 +156,18 @@ def read_faults(walk, types, id_map, machine, bits, rules, quirks=frozenset()):
         reordered = (f.flags & wt.FN_REORDERED) != 0
         flags |= reordered * np.uint8(Fault.REORDERED_PARAMETERS)
         absent = (found & rk.HAS_LOCATION == 0) | (found & rk.OPTIMIZED != 0)
-        dropped[named] = absent & np.repeat(reordered, n_named)
+        dropped[named] = absent & np.repeat(reordered, np.diff(param))
     if rules.uncertain:
-        behind = np.flatnonzero(np.arange(len(named)) - np.repeat(param[:-1], n_named) >= len(abi.registers))
-        for p in behind[_is_named_struct(types, param_type[named[behind]])].tolist():
-            if looks_packed(types, int(param_type[named[p]]), address_size):
+        behind = np.flatnonzero(np.arange(len(named)) - np.repeat(param[:-1], np.diff(param)) >= len(abi.registers))
+        for p in behind[_is_named_struct(types, f.param_type[named[behind]])].tolist():
+            if looks_packed(types, int(f.param_type[named[p]]), address_size):
                 flags[np.searchsorted(param, p, side="right") - 1] |= np.uint8(Fault.UNCERTAIN_LOCATION)
     return Faults(flags, dropped, abi)
 
 
 def _is_named_struct(types, ids):
     start = types.start[ids]
-    kind = types.words[start + 1] >> np.uint32(24) & np.uint32(0x7F)
+    kind = types.words[start + 1] >> np.uint32(KIND_SHIFT) & np.uint32(KIND_MASK)
     return (ids > 0) & (kind == Kind.STRUCT) & (types.words[start] != 0)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from harness.errors import EncodeError
+from harness.errors import UsageError
 from harness.functions import register_kernels as rk
 
 
@@ -87,11 +87,11 @@ def rules_of(version):
 
     Raises
     ------
-    EncodeError
+    UsageError
         No such version.
     """
     if version not in RULES:
-        raise EncodeError(f"expected rules of {', '.join(RULES)}, found {version!r}")
+        raise UsageError.choice("rules", RULES, version)
     return RULES[version]
 
 
@@ -100,10 +100,10 @@ def check_quirks(quirks):
 
     Raises
     ------
-    EncodeError
+    UsageError
         One of them is unknown.
     """
     for quirk in quirks:
         if quirk not in QUIRKS:
-            raise EncodeError(f"expected a quirk of {', '.join(QUIRKS)}, found {quirk!r}")
+            raise UsageError.choice("quirk", QUIRKS, quirk)
     return frozenset(quirks)

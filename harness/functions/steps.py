@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.dwarf import walk_tables as wt
-from harness.errors import EncodeError
+from harness.errors import UsageError
 from harness.functions.join import ASSEMBLER, Match, SymbolClass
 from harness.functions.listing import BINDINGS, Strings
 
@@ -23,9 +23,9 @@ STEPS = ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_co
 
 
 def check_step(step):
-    """Raise EncodeError unless it is one of STEPS."""
+    """Raise UsageError unless it is one of STEPS."""
     if step not in STEPS:
-        raise EncodeError(f"expected a step of {', '.join(STEPS)}, found {step!r}")
+        raise UsageError.choice("step", STEPS, step)
 
 
 def rows_of_step(step, walk, table, symbols, image):
@@ -44,18 +44,21 @@ def rows_of_step(step, walk, table, symbols, image):
 
     Raises
     ------
-    EncodeError
+    UsageError
         No such step.
     """
     check_step(step)
     if step in CLASSES:
         rows = table.elf_symbol[table.elf_class == CLASSES[step]]
         sections = {s.index: s.name for s in image.sections}
+        value = symbols.value[rows]
+        if image.relocatable:
+            value = image.place(value)[1]
         names = [n.decode("utf-8", "surrogateescape") for n in Strings(symbols.strtab).list(symbols.name[rows])]
         return SYMBOL_COLUMNS, [
             (name, f"{address:#x}", size, BINDINGS.get(bind, "local"), sections.get(section, ""))
             for name, address, size, bind, section in zip(
-                names, symbols.value[rows].tolist(), symbols.size[rows].tolist(), symbols.bind[rows].tolist(),
+                names, value.tolist(), symbols.size[rows].tolist(), symbols.bind[rows].tolist(),
                 symbols.shndx[rows].tolist(), strict=True)]
     f = walk.functions
     code = (f.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0

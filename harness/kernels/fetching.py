@@ -7,6 +7,7 @@ import re
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import KernelError
 from harness.kernels import cache, names
@@ -26,7 +27,7 @@ class _Wanted:
     architecture: str
     catalogued: bool
 
-    def matches(self, provenance):
+    def matches(self, provenance: dict[str, Any]) -> bool:
         same = provenance["architecture"] == self.architecture
         return same and re.fullmatch(self.pattern, provenance["package"]) is not None
 
@@ -49,7 +50,7 @@ def _as_kernel(directory, provenance, name=None):
     return Kernel(name, names.label(provenance), directory / "vmlinux", provenance)
 
 
-def cached():
+def cached() -> list[Kernel]:
     """The kernels that are on disk already, the newest versions first.
 
     Returns
@@ -59,7 +60,7 @@ def cached():
     return [_as_kernel(directory, provenance) for directory, provenance in cache.all_good()]
 
 
-def fetch(name, refresh=False, progress=True):
+def fetch(name: str, refresh: bool = False, progress: bool = True) -> Kernel:
     """The kernel called `name`, from the cache or else through apt.
 
     Parameters
@@ -159,7 +160,7 @@ def _fill(stage, apt, candidate, progress):
     )
 
 
-def resolve(text, progress=True):
+def resolve(text: str | os.PathLike[str], progress: bool = True) -> Kernel:
     """The kernel that the user means.
 
     Parameters
@@ -187,7 +188,8 @@ def resolve(text, progress=True):
         if path.is_file():
             return from_path(path)
         if path.exists():
-            raise KernelError("expected a file, found something else", path=path)
+            found = "a directory" if path.is_dir() else "something else"
+            raise KernelError(f"expected a file, found {found}", path=path)
     except OSError as error:  # for example a name that is too long to be one
         raise KernelError(f"cannot be looked up: {error.strerror}", path=text[:80]) from error
     if os.sep in text:

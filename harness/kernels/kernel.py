@@ -5,7 +5,9 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
+from typing import Any
 
 from harness.errors import KernelError
 from harness.kernels.notes import build_id
@@ -33,15 +35,15 @@ class Kernel:
     name: str
     label: str
     path: Path
-    provenance: dict = field(compare=False)
+    provenance: dict[str, Any] = field(compare=False)
 
     @property
-    def build_id(self):
+    def build_id(self) -> str | None:
         """The GNU build ID in hex, or None."""
         return self.provenance["build_id"]
 
     @cached_property
-    def sha256(self):
+    def sha256(self) -> str:
         """SHA-256 of the ELF file in hex; for a path it is computed when first asked for, about a second per GB.
 
         Raises
@@ -58,7 +60,7 @@ class Kernel:
             raise KernelError(f"cannot be read: {error.strerror}", path=self.path) from error
 
 
-def from_path(path):
+def from_path(path: str | PathLike[str]) -> Kernel:
     """A kernel that lies somewhere as a file.
 
     Parameters

@@ -5,14 +5,16 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from harness.errors import KernelError
 from harness.kernels import versions
+from harness.paths import data_file
 
-# data/ lies beside the package in a checkout, which is also where `pip install -e .` leaves it.
-CATALOGUE = Path(__file__).resolve().parents[2] / "data" / "kernels.toml"
+CATALOGUE = data_file("kernels.toml")
 
 FIELDS = ("distribution", "series", "flavour", "architecture", "package")
 
@@ -61,16 +63,16 @@ class CatalogueEntry:
     package: str
 
     @property
-    def name(self):
+    def name(self) -> str:
         """What the entry is called on the command line."""
         return f"{self.distribution}-{self.series}-{self.flavour}-{self.architecture}"
 
-    def matches(self, package, architecture=None):
+    def matches(self, package: str, architecture: str | None = None) -> bool:
         """Whether a package, perhaps of a known architecture, is a version of this entry."""
         return architecture in (None, self.architecture) and re.fullmatch(self.package, package) is not None
 
 
-def read(path=None):
+def read(path: Path | None = None) -> tuple[list[CatalogueEntry], str]:
     """The catalogue file: its entries and the name of the default one.
 
     Parameters
@@ -111,7 +113,7 @@ def read(path=None):
     return entries, content["default"]
 
 
-def catalogue():
+def catalogue() -> list[CatalogueEntry]:
     """All kernels that can be asked for by name, in the order of ``data/kernels.toml``.
 
     Returns
@@ -126,22 +128,22 @@ def catalogue():
     return read()[0]
 
 
-def default_name():
+def default_name() -> str:
     """Name of the kernel that is used when none is asked for, a str."""
     return read()[1]
 
 
-def find(name):
+def find(name: str) -> CatalogueEntry | None:
     """The entry called `name`, or None."""
     return next((entry for entry in catalogue() if entry.name == name), None)
 
 
-def entry_of(package, architecture=None):
+def entry_of(package: str, architecture: str | None = None) -> CatalogueEntry | None:
     """The first entry whose pattern `package` matches, or None."""
     return next((entry for entry in catalogue() if entry.matches(package, architecture)), None)
 
 
-def split_package(text):
+def split_package(text: str) -> tuple[str, str] | None:
     """Package name and architecture meant by ``package`` or ``package:architecture``.
 
     Parameters
@@ -175,7 +177,7 @@ def split_package(text):
     return package, architecture
 
 
-def describe(package, version, architecture):
+def describe(package: str, version: str, architecture: str) -> dict[str, str]:
     """Distribution, series and flavour of a package, a dict: the catalogue's words, else those in its name.
 
     Parameters
@@ -195,13 +197,13 @@ def describe(package, version, architecture):
     }
 
 
-def label(provenance):
+def label(provenance: dict[str, Any]) -> str:
     """What results call a fetched kernel, from its real version: ``debian-6.12.117-cloud-amd64``."""
     upstream = versions.split(provenance["version"])[1]
     return f"{provenance['distribution']}-{upstream}-{provenance['flavour']}-{provenance['architecture']}"
 
 
-def near(text, names):
+def near(text: str, names: Sequence[str]) -> str:
     """A clause that lists the names closest to `text`, or all of them when none is close and they are few."""
     close = difflib.get_close_matches(text, names, n=4, cutoff=0.5)
     if close:

@@ -1,16 +1,13 @@
-"""Result folders to tidy frames: sizes, invariants, claims and what outside witnesses say.
+"""Result folders to tidy frames: sizes, invariants, claims, functions, comparison of builds.
 
 ======================================  ============================================================================
-``load(folder)``                        Result: the manifest checked, files read when asked for
-``measure(folder)``                     one row per file and part, also written to measurements.csv
+``load(folder, policy)``                Result of a folder: its files checked, read when asked for
+``results_under(folder)``               those of all its policies
+``measure(folder)``                     one row per policy, file and part, also written to measurements.csv
 ``measurements(result)``                the same, without writing
 ``check_invariants(result, table)``     rows (policy, invariant, statement, holds, detail)
 ``judge_claims(results)``               the estimates of data/claims.toml with verdicts
 ``funnel(result)``, ``skipped(results)``, ``names_by_addresses(result)``, ``addresses_per_name(names)``
-``ask_consumers(result)``               who loads the files: bpftool, the running kernel
-``shipped_kinds(result)``               types by kind against the kernel's own .BTF
-``shipped_names(result)``               which FUNCs, VARs, DATASECs, DECL_TAGs differ, by name and with the reason
-``declarations(result)``                the C declarations of both, compared as sets
 ======================================  ============================================================================
 
 Frames are pandas DataFrames; pandas is imported when the first is made. Every column is described in COLUMNS.
@@ -21,15 +18,11 @@ from harness.measure.attach import attach_frames, refusals
 from harness.measure.claims import judge_claims, overall_verdicts, read_claims
 from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, csv_bytes, frame
 from harness.measure.compare import Comparison, compare
-from harness.measure.compare import to_text as compare_text
-from harness.measure.consumers import ask_consumers
-from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, read_forms, skipped
+from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, skipped
 from harness.measure.invariants import all_hold, check_invariants
 from harness.measure.lookup import Lookup, lookup
-from harness.measure.lookup import to_text as lookup_text
 from harness.measure.result import BASELINE, HEADLINE, SHIPPED, Result, load, results_under, write
 from harness.measure.sizes import COMPRESSORS, compressed_sizes, kind_counts, measure, measurements
-from harness.measure.witnesses import Declarations, declarations, shipped_kinds, shipped_names
 
 __all__ = [
     "BASELINE",
@@ -40,7 +33,6 @@ __all__ = [
     "HEADLINE",
     "SHIPPED",
     "Comparison",
-    "Declarations",
     "Lookup",
     "Result",
     "addresses_per_name",
@@ -48,32 +40,25 @@ __all__ = [
     "all_hold",
     "ambiguity_summary",
     "ambiguous_names",
-    "ask_consumers",
     "attach_frames",
     "check_invariants",
     "compare",
-    "compare_text",
     "compressed_sizes",
     "csv_bytes",
-    "declarations",
     "frame",
     "funnel",
     "judge_claims",
     "kind_counts",
     "load",
     "lookup",
-    "lookup_text",
     "measure",
     "measurements",
     "names_by_addresses",
     "names_of_class",
     "overall_verdicts",
     "read_claims",
-    "read_forms",
     "refusals",
     "results_under",
-    "shipped_kinds",
-    "shipped_names",
     "skipped",
     "write",
 ]

@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.errors import MeasureError
+from harness.errors import MeasureError, UsageError
 from harness.measure.columns import COLUMNS, frame
 from harness.measure.functions import ADDRESSABLE, coded, first_rows
 
@@ -23,10 +23,6 @@ HEADER_SUFFIX = ".h"
 AFTER_BOOT_GONE = (".init.", ".exit.")
 """Sections that are freed after boot, or were never kept: free_initmem() (init/main.c) and EXIT_TEXT in
 include/asm-generic/vmlinux.lds.h, v6.12."""
-
-
-NO_ADDRESS = ("0x" + "0" * 16, "0x" + "0" * 8)
-"""What functions.csv has of a fallback that gave no address."""
 
 
 class Cause(NamedTuple):
@@ -77,12 +73,12 @@ def addressable_rows(result):
 
     Those that took a fallback which gave no address (a run without it) are left out.
     """
-    return result.once(_addressable_rows)
+    return result.of.once(_addressable_rows)
 
 
-def _addressable_rows(result):
-    table = result.functions
-    return np.flatnonzero((table.match.isin(ADDRESSABLE) & ~table.address.isin(NO_ADDRESS)).to_numpy())
+def _addressable_rows(folder):
+    table = folder.instances
+    return np.flatnonzero((table.match.isin(ADDRESSABLE) & (table.symbol != "")).to_numpy())
 
 
 def placed(result):
@@ -97,8 +93,8 @@ def placed(result):
 
 def _placed(result):
     code, rows = coded(result), addressable_rows(result)
-    rows = first_rows(rows, code.name[rows], code.address[rows])
-    _, at, n_names = np.unique(code.address[rows], return_inverse=True, return_counts=True)
+    rows = first_rows(rows, code.name[rows], code.place[rows])
+    _, at, n_names = np.unique(code.place[rows], return_inverse=True, return_counts=True)
     return rows, n_names[at] > 1
 
 
@@ -144,7 +140,7 @@ def _ambiguous_names(result):
         "suffixed_addresses": _count(here, here.match == "suffix"),
         "init_addresses": _count(here, ~at_runtime(here.section)),
         "runtime_addresses": _count(here, at_runtime(here.section)),
-        "ftrace_addresses": _count(here, here.ftrace == "1"),
+        "ftrace_addresses": _count(here, here.ftrace.fillna(False).astype(bool)),
     }).reindex(index)
     several = out.instances > 1
     line = rows.line.astype(str).where(rows.line > 0, "")
@@ -175,12 +171,12 @@ def names_of_class(result, name):
 
     Raises
     ------
-    MeasureError
+    UsageError
         No such class.
     """
     known = [cause.name for cause in CAUSES]
     if name not in known:
-        raise MeasureError(f"expected a class of {', '.join(known)}, found {name!r}")
+        raise UsageError.choice("class", known, name)
     names = ambiguous_names(result)
     return names.name[names["class"] == name].tolist()
 
@@ -237,7 +233,7 @@ def _copies(here):
     if not len(known):
         return {cause: [] for cause in ("true_twins", "compiled_twice", "inline_out_of_line")}
     known = known.assign(suffixed=known.match == "suffix",
-                         header=known.file.str.endswith(HEADER_SUFFIX) | (known.inline == 1))
+                         header=known.file.str.endswith(HEADER_SUFFIX) | known.inline)
     definition = ["name", "file", "line"]
     unit = known.groupby([*definition, "unit"]).agg(n=("address", "size"), suffixed=("suffixed", "any"),
                                                     header=("header", "any")).reset_index()

@@ -14,13 +14,13 @@ still stand in the way and is not modelled.
 
 from __future__ import annotations
 
-import re
 from enum import IntEnum
 from typing import NamedTuple
 
 import numpy as np
 
 from harness.errors import MeasureError
+from harness.measure.addresses import func_addresses
 from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
 from harness.measure.functions import coded
@@ -56,13 +56,10 @@ class FentryRules(NamedTuple):
     max_words: dict
 
 
-FENTRY_RULES = {
-    (6, 1): FentryRules(12, 16, (Kind.STRUCT,), {"EM_X86_64": 6}),
-    (6, 6): FentryRules(12, 16, (Kind.STRUCT,), {"EM_X86_64": 12, "EM_AARCH64": 8}),
-    (6, 16): FentryRules(12, 16, (Kind.STRUCT,), {"EM_X86_64": 12}),
-    (6, 18): FentryRules(12, 16, (Kind.STRUCT, Kind.UNION), {"EM_X86_64": 12}),
-}
-"""Rules by the first mainline version that has them.
+RULES = FentryRules(12, 16, (Kind.STRUCT, Kind.UNION), {"EM_X86_64": 12})
+"""Those of v6.18, the same for every kernel that is measured, whatever its version: no kernel reads addresses yet, so
+the question is what one to come would make of these prototypes. Nor could a kernel's own be told from its version:
+stable trees and distributions backport them, and a file given by its path may have no version at all.
 
 Source
 ------
@@ -73,13 +70,10 @@ Words on x86-64: arch_prepare_bpf_trampoline() in arch/x86/net/bpf_jit_comp.c, 6
 function arguments up to 12 for TRACING", v6.6. On arm64: btf_func_model_nregs() in arch/arm64/net/bpf_jit_comp.c, 8
 until 9014cf56f13d "bpf, arm64: Support up to 12 function arguments", v6.16.
 
-Not modelled: backports to stable trees; trampolines of other machines; before v6.6 arm64's smaller set; arm64's refusal
-of aggregates on the stack; options of the configuration without which there are no trampolines at all; that fexit and
-fmod_ret refuse what fentry takes (functions that do not return, and of late return values above 8 bytes).
+Not modelled: older rules; trampolines of other machines; arm64's refusal of aggregates on the stack; options of the
+configuration without which there are no trampolines at all; that fexit and fmod_ret refuse what fentry takes (functions
+that do not return, and of late return values above 8 bytes).
 """
-
-RULES = FENTRY_RULES[max(FENTRY_RULES)]
-"""The newest: what a kernel of today would make of these prototypes, the same for every kernel that is measured."""
 
 DENIED = frozenset({"migrate_disable", "migrate_enable", "___migrate_enable", "rcu_read_unlock_strict",
                     "preempt_count_add", "preempt_count_sub", "__rcu_read_lock", "__rcu_read_unlock"})
@@ -119,18 +113,6 @@ MAX_HOPS = 32
 
 NO_KIND = 255
 
-ADDRESS_TAGS = (b"address=0x", b"addr=0x")
-"""What the name of a DECL_TAG begins with that is an address, in both spellings of the RFC of May 2023; then come 1 to
-MAX_DIGITS hex digits in lower case."""
-
-MAX_DIGITS = 16
-
-DIGIT = np.full(256, 16, np.uint64)
-"""Value of each byte as a hex digit, 16 if it is none."""
-DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uint64)
-
-WHOLE = 0xFFFFFFFF
-
 
 class Status(IntEnum):
     """What the file's ids are to an address; of several FUNCs the best counts."""
@@ -150,27 +132,6 @@ ATTACH_COLUMNS = ("policy", "encoding", "addresses", "unique_id", "ambiguous_id"
 PRICE_COLUMNS = ("policy", "encoding", "over", "growth", "attachable", "gained", "forgone", "bytes_per_gained",
                  "bytes_per_net")
 REFUSAL_COLUMNS = ("policy", "reason", "prototypes", "functions")
-
-
-def rules_for(version):
-    """The FentryRules of a mainline version.
-
-    Parameters
-    ----------
-    version : str
-        Begins with major and minor, such as '6.12.117+deb13'.
-
-    Raises
-    ------
-    MeasureError
-        It does not, or is before the first that is known.
-    """
-    found = re.match(r"(\d+)\.(\d+)", version)
-    known = [v for v in FENTRY_RULES if found and v <= (int(found[1]), int(found[2]))]
-    if not known:
-        first = ".".join(map(str, min(FENTRY_RULES)))
-        raise MeasureError(f"expected a kernel version of at least {first}, found {version!r}")
-    return FENTRY_RULES[max(known)]
 
 
 def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=8):
@@ -221,9 +182,9 @@ def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=
     why[passed[argument] & (nbytes[argument] > rules.max_argument_nbytes)] = Untraceable.LARGE_ARGUMENT
     why[(written != 0) & ~passed[argument]] = Untraceable.ARGUMENT_TYPE
     why[(written == 0) & (place == vlen[which] - 1)] = Untraceable.VARIADIC
-    faulty = np.flatnonzero(why)[::-1]
+    refused = np.flatnonzero(why)[::-1]
     first = np.zeros(len(protos), np.uint8)
-    first[which[faulty]] = why[faulty]  # backwards, so that the first argument's stays
+    first[which[refused]] = why[refused]  # backwards, so that the first argument's stays
 
     if machine in rules.max_words:
         words = np.where(np.isin(kind[argument], rules.aggregates), (nbytes[argument] + 7) // 8, 1)
@@ -235,52 +196,7 @@ def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=
     return out
 
 
-def func_addresses(file):
-    """The addresses that a BtfFile gives its FUNCs: (func, address), int64 and uint64 (pairs,), sorted, each once.
-
-    One for each DECL_TAG 'address=0x...' or 'addr=0x...' on a FUNC as a whole, and one for each FUNC that kind_flag
-    adds it to.
-    """
-    types = file.types
-    kind, start = types.kind(), types.row_starts()
-    funcs, carried = file.trailing_values()
-    tags = np.flatnonzero(kind == Kind.DECL_TAG)
-    target, component = types.words[start[tags] + 2].astype(np.int64), types.words[start[tags] + 3]
-    valid = (target > 0) & (target <= types.n_types)
-    whole = valid & (component == WHOLE) & (kind[np.where(valid, target, 1) - 1] == Kind.FUNC)
-    tagged, found = _tag_addresses(file.strings.blob, types.words[start[tags[whole]]])
-    func = np.concatenate([funcs, target[whole][tagged]])
-    address = np.concatenate([carried, found])
-    order = np.lexsort((address, func))
-    func, address = func[order], address[order]
-    new = np.ones(len(func), bool)
-    new[1:] = (func[1:] != func[:-1]) | (address[1:] != address[:-1])
-    return func[new], address[new]
-
-
-def _tag_addresses(blob, offsets):
-    """Which of some names are addresses as in ADDRESS_TAGS, int64 (n,), and these addresses, uint64 (n,)."""
-    offsets = np.where(offsets < len(blob), offsets, 0).astype(np.int64)  # beyond the section nothing is said
-    ends = np.flatnonzero(blob == 0)
-    n_bytes = ends[np.searchsorted(ends, offsets)] - offsets
-    good, address = np.zeros(len(offsets), bool), np.zeros(len(offsets), np.uint64)
-    for prefix in ADDRESS_TAGS:
-        n_digits = n_bytes - len(prefix)
-        rows = np.flatnonzero((n_digits >= 1) & (n_digits <= MAX_DIGITS))
-        head = blob[offsets[rows, None] + np.arange(len(prefix))]
-        rows = rows[(head == np.frombuffer(prefix, np.uint8)).all(axis=1)]
-        at, fine, value = offsets[rows] + len(prefix), np.ones(len(rows), bool), np.zeros(len(rows), np.uint64)
-        for k in range(int(n_digits[rows].max(initial=0))):
-            more = k < n_digits[rows]
-            digit = DIGIT[blob[np.where(more, at + k, 0)]]
-            fine &= ~more | (digit < 16)
-            value = np.where(more, value << np.uint64(4) | digit, value)
-        good[rows], address[rows] = fine, value
-    rows = np.flatnonzero(good)
-    return rows, address[rows]
-
-
-class _Ground(NamedTuple):
+class _Addresses(NamedTuple):
     """What functions.csv says of addresses, whatever the file.
 
     Attributes
@@ -314,7 +230,7 @@ class _Ground(NamedTuple):
     single: np.ndarray
 
 
-def _ground(result):
+def _known_addresses(result):
     import pandas as pd
 
     table, row, code = result.functions, addressable_rows(result), coded(result)
@@ -322,11 +238,11 @@ def _ground(result):
     section, sections = pd.factorize(table.section)
     run = at_runtime(pd.Series(sections, dtype="str")).to_numpy(bool)[section[row]]
     with_site, runs = np.zeros(len(address), bool), np.ones(len(address), bool)
-    with_site[at[(table.ftrace != "0").to_numpy()[row]]] = True
+    with_site[at[table.ftrace.fillna(True).to_numpy(bool)[row]]] = True
     runs[at[~run]] = False
     exact = (table.symbol == table.name).to_numpy()[row]
     single = (table.symbol_addresses == 1).to_numpy()[row]
-    return _Ground(address, with_site, runs, row, at, code.name[row], (table.reason == "").to_numpy()[row], exact,
+    return _Addresses(address, with_site, runs, row, at, code.name[row], (table.reason == "").to_numpy()[row], exact,
                    single)
 
 
@@ -355,8 +271,8 @@ def reached(result, encoding, rules=RULES):
     """
     import pandas as pd
 
-    file, ground = result.btf(encoding), result.once(_ground)
-    types, known = file.types, ground.address
+    file, listed = result.btf(encoding), result.once(_known_addresses)
+    types, known = file.types, listed.address
     ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
     why = _refused(result, file, ids, rules)
     takes = np.zeros(types.n_types + 1, bool)
@@ -383,15 +299,15 @@ def reached(result, encoding, rules=RULES):
     n_names = len(coded(result).names)
     rivals, func_of = np.bincount(name, minlength=n_names), np.zeros(n_names, np.int64)
     func_of[name] = func
-    rows = np.flatnonzero((ground.kept | (encoding == SHIPPED)) & (rivals[ground.name] > 0))
-    exact, mine = ground.exact[rows], ground.name[rows]
-    stand(func_of[mine], ground.at[rows], exact & ground.single[rows] & (rivals[mine] == 1),
+    rows = np.flatnonzero((listed.kept | (encoding == SHIPPED)) & (rivals[listed.name] > 0))
+    exact, mine = listed.exact[rows], listed.name[rows]
+    stand(func_of[mine], listed.at[rows], exact & listed.single[rows] & (rivals[mine] == 1),
           np.where(exact, Status.AMBIGUOUS, Status.UNREACHABLE))
 
     unique = status == Status.UNIQUE
     return pd.DataFrame({
-        "status": status, "traceable": traceable, "with_site": ground.with_site, "at_runtime": ground.at_runtime,
-        "attachable": unique & traceable & ground.with_site & ground.at_runtime,
+        "status": status, "traceable": traceable, "with_site": listed.with_site, "at_runtime": listed.at_runtime,
+        "attachable": unique & traceable & listed.with_site & listed.at_runtime,
     }, index=pd.Index(known, name="address"))
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.errors import MeasureError
+from harness.errors import UsageError
 
 SHOWN = ("name", "address", "match", "section", "file", "faults", "reason")
 """Columns that a terminal gets; CSV gets them all."""
@@ -26,7 +26,7 @@ def choose(functions, name=None, reason=None, match=None, fault=None, names=None
 
     Raises
     ------
-    MeasureError
+    UsageError
         No row of the table has that reason, match or fault: a filter that can pass nothing is misspelt.
     """
     from fnmatch import translate
@@ -49,8 +49,7 @@ def choose(functions, name=None, reason=None, match=None, fault=None, names=None
 
 def _known(mine, what, asked, column):
     if not mine.any():
-        found = ", ".join(sorted(text or "-" for text in column.unique()))
-        raise MeasureError(f"expected a {what} of {found}, found {asked!r}")
+        raise UsageError.choice(what, sorted(text or "-" for text in column.unique()), asked)
     return mine
 
 

@@ -9,10 +9,12 @@ import numpy as np
 
 from harness.errors import MeasureError
 from harness.measure.columns import frame
-from harness.measure.functions import MATCHED, coded, first_rows, ranks
+from harness.measure.functions import MATCHED, coded, first_rows, names_by_addresses, ranks
 from harness.measure.result import BASELINE
+from harness.paths import data_file
+from harness.results import labels
 
-CLAIMS = Path(__file__).resolve().parents[2] / "data" / "claims.toml"
+CLAIMS = data_file("claims.toml")
 
 CLAIM_COLUMNS = ("id", "claim", "predicted", "kernel", "measured", "verdict", "reason")
 OVERALL_COLUMNS = ("id", "claim", "predicted", "verdict")
@@ -26,14 +28,15 @@ SCHEMA = 1
 def addresses_of_name(result, name):
     """Distinct addresses of a name that an ELF symbol matches exactly or with a suffix."""
     table = result.functions
-    return table.address[(table.name == name) & table.match.isin(MATCHED)].nunique()
+    mine = ((table.name == name) & table.match.isin(MATCHED)).to_numpy()
+    return len(np.unique(coded(result).place[mine]))
 
 
-def whence_addresses(result, name):
+def note_on_addresses(result, name):
     """Where the addresses of a name come from, or why it has none, in words."""
     rows = result.functions[(result.functions.name == name) & result.functions.match.isin(MATCHED)]
     rows = rows.drop_duplicates("address")
-    names = result.names
+    names = names_by_addresses(result)
     most = f"; the most repeated name here is {names.name[0]} with {names.addresses[0]:,}" if len(names) else ""
     if len(rows):
         exact = int((rows.match == "exact").sum())
@@ -45,7 +48,7 @@ def whence_addresses(result, name):
             f"{len(places):,} definitions")
         # gcc says DW_AT_inline only of those that it inlined somewhere in the unit, too
         header = bool(rows.file.str.endswith(".h").all())
-        kind = "a static inline" if header or bool((rows.inline == 1).any()) else "a function"
+        kind = "a static inline" if header or bool(rows.inline.any()) else "a function"
         return f": {' and '.join(parts)}, of {kind} with {source}, in {rows.unit.nunique():,} units{most}"
     inlined = result.inlined[result.inlined.name == name]
     if len(inlined):
@@ -55,11 +58,11 @@ def whence_addresses(result, name):
     return f": no DIE of that name is here{most}"
 
 
-def whence_extra(result, encoding):
+def note_on_extra(result, encoding):
     """Whose FUNCs are the extra ones, in words."""
     code = coded(result)
     rows = np.flatnonzero((result.functions.reason == "").to_numpy())
-    n_addresses = np.bincount(code.name[first_rows(rows, code.name[rows], code.address[rows])])
+    n_addresses = np.bincount(code.name[first_rows(rows, code.name[rows], code.place[rows])])
     several = np.flatnonzero(n_addresses > 1)
     if not len(several):
         return ": no name that is encoded has several addresses"
@@ -68,13 +71,13 @@ def whence_extra(result, encoding):
             f"them {code.names[most]} ({n_addresses[most]:,})")
 
 
-def whence_payload(result, encoding):
+def note_on_payload(result, encoding):
     """What the payload is made of, in words."""
     count = _count(result, encoding, "FUNC")
     return f": {func_payload_bytes(result, encoding) / count if count else 0:.0f} bytes for each of {count:,} FUNCs"
 
 
-def whence_growth(result, encoding):
+def note_on_growth(result, encoding):
     """What the growth is made of, in words."""
     payload, extra = func_payload_bytes(result, encoding), extra_funcs(result, encoding)
     rest = growth_bytes(result, encoding) - payload - FUNC_NBYTES * extra
@@ -110,8 +113,8 @@ def _count(result, encoding, kind):
 QUANTITIES = {q.__name__: q for q in
               (addresses_of_name, extra_funcs, extra_func_protos, func_payload_bytes, growth_bytes)}
 
-NOTES = {"addresses_of_name": whence_addresses, "extra_funcs": whence_extra, "func_payload_bytes": whence_payload,
-         "growth_bytes": whence_growth}
+NOTES = {"addresses_of_name": note_on_addresses, "extra_funcs": note_on_extra, "func_payload_bytes": note_on_payload,
+         "growth_bytes": note_on_growth}
 """By quantity, where the figure comes from: a function of the result and the claim's arguments."""
 
 COMPARISONS = {
@@ -132,7 +135,7 @@ def read_claims(path=CLAIMS):
         It is not such a file, or names a quantity or comparison that does not exist.
     """
     try:
-        data = tomllib.loads(Path(path).read_text())
+        data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
     except OSError as error:
         raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
     except ValueError as error:
@@ -167,15 +170,17 @@ def judge_claims(results, entries=None):
     Returns
     -------
     DataFrame
-        CLAIM_COLUMNS. The verdict is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the
-        claim is about an encoding that was not made.
+        CLAIM_COLUMNS. Kernels that are called alike have the beginning of their build id with their label. The verdict
+        is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the claim is about an encoding
+        that was not made.
     """
     rows = []
-    kernels = list(dict.fromkeys(r.kernel for r in results))
+    keys = {r.key: r.kernel for r in reversed(results)}
+    kernels = dict(zip(reversed(keys), labels(reversed(keys.items())), strict=True))
     entries = read_claims() if entries is None else entries
-    for entry, kernel in ((e, k) for e in entries for k in kernels):
+    for entry, (key, kernel) in ((e, k) for e in entries for k in kernels.items()):
         arguments = entry.get("arguments", {})
-        able = [r for r in results if r.kernel == kernel and arguments.get("encoding", BASELINE) in r.encodings]
+        able = [r for r in results if r.key == key and arguments.get("encoding", BASELINE) in r.encodings]
         values = {r.policy: QUANTITIES[entry["quantity"]](r, **arguments) for r in able}
         holds = {policy: COMPARISONS[entry["compare"]](value, entry["predicted"], entry.get("tolerance"))
                  for policy, value in values.items()}

@@ -1,49 +1,26 @@
-"""Every column of the frames that measure hands on: its dtype, unit and meaning, declared once."""
+"""Every column of the frames that measure hands on: its dtype, unit and meaning, declared once.
+
+Those that are also in the tables of a result folder are declared in harness.results.columns.
+"""
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from harness import results
+from harness.results import MEASUREMENT_COLUMNS, Column, csv_bytes
 
+__all__ = ["COLUMNS", "MEASUREMENT_COLUMNS", "Column", "csv_bytes", "frame"]
 
-class Column(NamedTuple):
-    """One column.
-
-    Attributes
-    ----------
-    dtype : {"str", "int64", "float64", "bool"}
-    unit : str
-        bytes, types, functions, percent ..., or empty for words.
-    meaning : str
-    """
-
-    dtype: str
-    unit: str
-    meaning: str
-
-
-COLUMNS = {
-    "kernel": Column("str", "", "label of the kernel, from the manifest"),
-    "policy": Column("str", "", "which functions were kept: all, consistent or current"),
-    "encoding": Column("str", "", "name in the registry of encodings, or 'shipped' for the kernel's own .BTF section"),
-    "part": Column("str", "", "header, types, strings, layout, padding; file is their sum; else a compressor's name"),
-    "kind": Column("str", "", "BTF kind when part is types, else empty"),
-    "count": Column("int64", "types", "types of that kind, in part file all of them, else 0"),
-    "bytes": Column("int64", "bytes", "size of the part"),
+COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else column
+           for name, column in results.COLUMNS.items()} | {
     "delta": Column("int64", "bytes", "bytes more than the baseline of the same policy"),
     "percent": Column("float64", "percent", "delta in percent of the baseline"),
     "types": Column("int64", "types", "all types of a file"),
     "FUNC": Column("int64", "types", "types of kind FUNC"),
     "extra FUNC": Column("int64", "types", "FUNCs more than in the baseline of the same policy"),
     "DECL_TAG": Column("int64", "types", "types of kind DECL_TAG"),
-    "rules": Column("str", "", "version of pahole whose selection rules were followed"),
-    "quirks": Column("str", "", "faults of pahole that were repeated"),
     "stage": Column("str", "", "stage of the funnel from DIEs to functions"),
     "functions": Column("int64", "functions", "subprogram DIEs, functions or symbols, by the row's words"),
-    "reason": Column("str", "", "why a function instance is not encoded, or why two files differ"),
-    "instances": Column("int64", "functions", "function instances: DIEs with code and those found by fallback"),
-    "name": Column("str", "", "name of a function, variable or type"),
     "addresses": Column("int64", "addresses", "distinct entry addresses"),
-    "names": Column("int64", "names", "distinct function names"),
     "exact": Column("int64", "addresses", "addresses whose symbol has the very name"),
     "suffix": Column("int64", "addresses", "addresses whose symbol has the name and a suffix such as .isra.0"),
     "reasons": Column("str", "", "reasons for which instances of a name are left out"),
@@ -78,7 +55,6 @@ COLUMNS = {
     "lost": Column("int64", "functions", "instances whose key the second build does not have"),
     "gone": Column("int64", "functions", "the same, of functions that the second build does not have either"),
     "right share": Column("float64", "percent", "right in percent of instances"),
-    "section": Column("str", "", "ELF section of the function's symbol"),
     "moved": Column("int64", "functions", "counterparts in the same section at another address"),
     "unmoved": Column("int64", "functions", "counterparts in the same section at the same address"),
     "resectioned": Column("int64", "functions", "counterparts in another section"),
@@ -110,7 +86,6 @@ COLUMNS = {
     "file_separates_names": Column("int64", "names", "those whose instances the file of definition separates"),
     "file_line_separates_names": Column("int64", "names", "those whose instances file and line separate"),
     "unit_separates_names": Column("int64", "names", "those whose instances the compile unit separates"),
-    "address": Column("str", "", "entry address, hex"),
     "aliases": Column("str", "", "the names at an address"),
     "unique_id": Column("int64", "addresses", "addresses that one BTF id stands for alone"),
     "ambiguous_id": Column("int64", "addresses", "described, but the id stands for several addresses, or several ids "
@@ -128,21 +103,11 @@ COLUMNS = {
     "bytes_per_gained": Column("float64", "bytes per function", "growth / gained"),
     "bytes_per_net": Column("float64", "bytes per function", "growth / (gained - forgone)"),
     "prototypes": Column("int64", "types", "distinct FUNC_PROTOs"),
-    "type_id": Column("int64", "", "type_id of a FUNC in its file"),
+    "type_id": Column("uint32", "", "type_id of a FUNC in its file"),
     "prototype": Column("str", "", "the FUNC as a C prototype on one line"),
     "linkage": Column("str", "", "linkage of the FUNC: static, global or extern"),
     "way": Column("str", "", "what decides or how a tracer attaches: pahole, kprobe, ftrace, arguments, section, "
                              "fentry by a file's ids"),
-    "symbol": Column("str", "", "matched ELF symbol, or empty"),
-    "match": Column("str", "", "how the symbol was matched: exact, suffix, part, fallback ..."),
-    "unit": Column("str", "", "source file of the compile unit"),
-    "file": Column("str", "", "file of the definition, or empty; of a treemap, the encoding"),
-    "line": Column("int64", "", "line of the definition, 0 if unknown"),
-    "signature": Column("int64", "", "equal for instances with equal FUNC_PROTOs"),
-    "faults": Column("str", "", "what the register rules see, joined by '+'"),
-    "ftrace": Column("str", "", "1 with an ftrace site, 0 without, empty if not known"),
-    "symbol_addresses": Column("int64", "addresses", "distinct addresses of symbols of exactly the matched name"),
-    "elf_addresses": Column("int64", "addresses", "distinct addresses of symbols of the base name"),
     "what": Column("str", "", "what is counted"),
     "ambiguous names": Column("int64", "functions", "the same, of names with several addresses in either build"),
     "named": Column("str", "", "the names that have that many addresses, where a few have the most; else empty"),
@@ -168,13 +133,10 @@ COLUMNS = {
     "value": Column("str", "", "a value as text; of a field, the number that its bytes are"),
     "meaning": Column("str", "", "what the value stands for"),
 }
-"""Column of each name. History: 1, first."""
-
-MEASUREMENT_COLUMNS = ("kernel", "policy", "encoding", "part", "kind", "count", "bytes")
-"""Columns of measurements.csv."""
+"""Column of each name. What a result folder has as a category is text in what is made of it: there may be any words."""
 
 
-def frame(rows, columns):
+def frame(rows, columns, words=()):
     """A DataFrame of tuples, each column in its registered dtype.
 
     Parameters
@@ -182,14 +144,10 @@ def frame(rows, columns):
     rows : iterable of tuple
     columns : sequence of str
         Names in COLUMNS.
+    words : collection of str
+        Those that are text here: addresses in hex where some rows have none, say.
     """
     import pandas as pd
 
     out = pd.DataFrame(list(rows), columns=list(columns))
-    return out.astype({name: COLUMNS[name].dtype for name in columns})
-
-
-def csv_bytes(table):
-    """A frame as CSV: UTF-8, '\\n' at line ends, no index; integers without separators, floats with two decimals."""
-    text = table.to_csv(index=False, lineterminator="\n", float_format="%.2f")
-    return text.encode("utf-8", "surrogateescape")
+    return out.astype({name: "str" if name in words else COLUMNS[name].dtype for name in columns})

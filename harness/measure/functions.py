@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from itertools import repeat
 from typing import NamedTuple
 
 import numpy as np
 
-from harness.errors import MeasureError
-from harness.functions.forms import FORM_COLUMNS
 from harness.measure.columns import COLUMNS, frame
 
 MATCHED = ("exact", "suffix")
@@ -56,43 +53,41 @@ class Coded(NamedTuple):
     name : int64 (rows,)
         Which of them is a row's.
     address : uint64 (rows,)
+    place : int64 (rows,)
+        Which distinct place a row's is: its address, in a relocatable file with the section.
     """
 
     names: np.ndarray
     name: np.ndarray
     address: np.ndarray
+    place: np.ndarray
 
 
 def coded(result):
-    """The Coded of a Result, made once.
-
-    Raises
-    ------
-    MeasureError
-        An address of functions.csv is not one.
-    """
-    return result.once(_coded)
+    """The Coded of a Result, made once for all policies of a folder."""
+    return result.of.once(_coded)
 
 
-def _coded(result):
+def _coded(folder):
     import pandas as pd
 
-    table = result.functions
+    table = folder.instances
     name, names = pd.factorize(table.name.to_numpy(object))
-    try:
-        address = np.fromiter(map(int, table.address.tolist(), repeat(16)), np.uint64, len(table))
-    except (ValueError, OverflowError) as error:
-        raise MeasureError(f"expected addresses in hex, found: {error}", result.folder / "functions.csv") from error
-    return Coded(names, name.astype(np.int64), address)
+    address = table.address.to_numpy()
+    _, place = np.unique(address, return_inverse=True)
+    if folder.manifest["kernel"].get("relocatable"):
+        section, sections = pd.factorize(table.section.to_numpy(object))
+        place = place * len(sections) + section
+    return Coded(names, name.astype(np.int64), address, place.astype(np.int64))
 
 
 def ranks(result):
     """Rank of each of Coded.names among them, int64 (names,)."""
-    return result.once(_ranks)
+    return result.of.once(_ranks)
 
 
-def _ranks(result):
-    names = coded(result).names.tolist()
+def _ranks(folder):
+    names = folder.once(_coded).names.tolist()
     rank = np.empty(len(names), np.int64)
     rank[sorted(range(len(names)), key=names.__getitem__)] = np.arange(len(names))
     return rank
@@ -134,23 +129,6 @@ def funnel(result):
     return frame(rows, ("stage", "functions"))
 
 
-def read_forms(path):
-    """selection.csv as a DataFrame: rules, quirks, policy, instances, names; see harness.functions.forms.
-
-    Raises
-    ------
-    MeasureError
-        It is malformed.
-    """
-    import pandas as pd
-
-    try:
-        table = pd.read_csv(path, dtype={"rules": str, "quirks": str, "policy": str}, keep_default_na=False)
-        return table[list(FORM_COLUMNS)].astype({c: COLUMNS[c].dtype for c in FORM_COLUMNS})
-    except (OSError, ValueError, KeyError) as error:
-        raise MeasureError(f"expected the columns {','.join(FORM_COLUMNS)}, found: {error}", path) from error
-
-
 def skipped(results):
     """Instances by policy and reason for which they are left out: DataFrame policy, reason, instances, names."""
     rows = []
@@ -169,14 +147,19 @@ def skipped(results):
 def names_by_addresses(result):
     """Matched function names: DataFrame name, addresses, exact, suffix, reasons; most addresses first.
 
-    All instances count that an ELF symbol matches exactly or with a suffix, whatever the policy makes of them.
+    All instances count that an ELF symbol matches exactly or with a suffix, whatever the policy makes of them. Made
+    once.
     """
+    return result.once(_names_by_addresses)
+
+
+def _names_by_addresses(result):
     import pandas as pd
 
     table, code = result.functions, coded(result)
     match = table.match.to_numpy(object)
     matched = np.flatnonzero(np.logical_or.reduce([match == m for m in MATCHED]))
-    once = first_rows(matched, code.name[matched], code.address[matched])
+    once = first_rows(matched, code.name[matched], code.place[matched])
     exact, suffix = (np.bincount(code.name[once[match[once] == m]], minlength=len(code.names)) for m in MATCHED)
     addresses = exact + suffix
     order = np.flatnonzero(addresses)

@@ -6,9 +6,11 @@ import json
 import lzma
 from concurrent.futures import ThreadPoolExecutor
 
-from harness.errors import MeasureError
-from harness.measure.columns import MEASUREMENT_COLUMNS, csv_bytes, frame
-from harness.measure.result import Result, load, read_bytes, write
+from harness import results
+from harness.errors import OutputError
+from harness.files import write
+from harness.measure.columns import MEASUREMENT_COLUMNS, frame
+from harness.results import read_bytes
 
 ZSTD_LEVEL, XZ_PRESET = 19, 9
 COMPRESSORS = (f"zstd-{ZSTD_LEVEL}", f"xz-{XZ_PRESET}")
@@ -16,11 +18,12 @@ COMPRESSORS = (f"zstd-{ZSTD_LEVEL}", f"xz-{XZ_PRESET}")
 
 
 def measure(folder, compressed=True, threads=2):
-    """Measure a result folder and write its measurements.csv.
+    """Measure all policies of a folder and write its measurements.csv.
 
     Parameters
     ----------
-    folder : path-like or Result
+    folder : path-like or ResultFolder
+        Of results, or of a report.
     compressed : bool
         Also compress each file: about 4 s per 7 MB, kept in the cache by the file's sha256.
     threads : int
@@ -29,16 +32,23 @@ def measure(folder, compressed=True, threads=2):
     Returns
     -------
     DataFrame
-        As from `measurements`.
+        As from `measurements`, one policy below the other, that of the headline first.
 
     Raises
     ------
     MeasureError
     """
-    result = folder if isinstance(folder, Result) else load(folder)
-    table = measurements(result, compressed, threads)
-    write(result.folder / "measurements.csv", csv_bytes(table))
+    found = folder if isinstance(folder, results.ResultFolder) else results.load(folder)
+    table = together(measurements(result, compressed, threads) for result in found.results())
+    found.keep_measurements(table)
     return table
+
+
+def together(tables):
+    """Frames of the same columns, one below the other."""
+    import pandas as pd
+
+    return pd.concat(list(tables), ignore_index=True)
 
 
 def measurements(result, compressed=True, threads=2):
@@ -93,7 +103,7 @@ def _sizes(path, digest):
         try:
             place.parent.mkdir(parents=True, exist_ok=True)
             write(place, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
-        except (OSError, MeasureError):
+        except (OSError, OutputError):
             pass  # a cache that cannot be written costs time, not the result
     return {part: known[key] for part, key in zip(COMPRESSORS, keys, strict=True)}
 

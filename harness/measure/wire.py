@@ -17,9 +17,9 @@ import struct
 import numpy as np
 
 from harness.btf import wire
+from harness.btf.declare import declaration
 from harness.errors import MeasureError
 from harness.measure.columns import frame
-from harness.measure.lookup import declaration
 from harness.model import Kind
 from harness.model.layout import HEAD_WORDS, TYPE_FIELDS, split_info
 

@@ -2,16 +2,20 @@
 
 from harness.model.kinds import Kind
 from harness.model.layout import MODIFIERS, STANDARD, Layout, declared_kind, info_word, kind_number, split_info
+from harness.model.place import ABSOLUTE, NOWHERE, Place
 from harness.model.sizes import MAX_HOPS, byte_size
 from harness.model.tables import VOID, StringTable, TypeTable, concatenate
 
 __all__ = [
+    "ABSOLUTE",
     "MAX_HOPS",
     "MODIFIERS",
+    "NOWHERE",
     "STANDARD",
     "VOID",
     "Kind",
     "Layout",
+    "Place",
     "StringTable",
     "TypeTable",
     "byte_size",

@@ -9,6 +9,7 @@ import html
 import re
 
 from harness.report.tables import is_number, plain
+from harness.results import as_text
 
 HEXADECIMAL = ("file_offset",)
 """Columns of numbers that are read in hex."""
@@ -83,6 +84,7 @@ def both(*parts):
 
 def table(frame, note=""):
     """A DataFrame: numbers at the right, as the report's tables write them, and a line below."""
+    frame = as_text(frame)
     names = list(map(str, frame.columns))
     numbers = [is_number(frame[c]) for c in frame.columns]
     body = [[_cell(c, v) for c, v in zip(names, row, strict=True)]

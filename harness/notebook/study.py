@@ -1,8 +1,8 @@
 """What the notebooks call: a report to look at, and its tables, plots and sentences as a notebook shows them.
 
 ==========================================  ========================================================================
-``open(kernel)``                            the ReportFolder of a kernel: there, made, or recorded; never fetched
-``all()``                                   those of all kernels that were measured, here or before
+``open_report(kernel)``                     the ReportFolder of a kernel: there, made, or recorded; never fetched
+``open_all()``                              those of all kernels that were measured, here or before
 ``about(folder)``                           what the figures are of; loud when they are recorded
 ``show(folder, table)``                     a table of a report, or any DataFrame
 ``plot(folder, name)``                      a plot; its finding is in the picture
@@ -29,6 +29,7 @@ from harness.errors import KernelError, MeasureError
 from harness.notebook import shown
 from harness.notebook.shown import Shown
 from harness.report.folder import ABOUT, ReportFolder, read, replacing, write_about
+from harness.results import is_results, key_of
 
 HOME = "data/kernels.toml"
 """What a checkout of this repository has, by which it is found."""
@@ -41,7 +42,7 @@ NEEDED = ("kernel", "encodings", "parts", "kinds", "policies", "funnel", "skippe
           "plot_bytes", "plot_kinds", "plot_names", "plot_funnel", "plot_compressed", "plot_tradeoff", "plot_treemap")
 """Tables that every report has and the notebooks show."""
 
-OPTIONAL = ("selection", "consumers", "shipped_kinds", "shipped_reasons", "facts")
+OPTIONAL = ("forms", "consumers", "shipped_kinds", "shipped_reasons", "facts")
 """Those that a report may lack."""
 
 RECORDED_ROWS = 200
@@ -72,7 +73,7 @@ def _shown_path(path):
     return path.relative_to(home).as_posix() if path.is_relative_to(home) else path.name
 
 
-def open(kernel=None):
+def open_report(kernel=None):
     """The report of a kernel.
 
     Taken from reports/ when it is there and whole; else made, when the kernel is on this machine; else what was
@@ -102,7 +103,7 @@ def open(kernel=None):
     place = root() / REPORTS / Path(wanted).name
     there = _whole(place)
     here = _on_this_machine(wanted)
-    if there and (here is None or os.sep not in wanted or here.build_id == there.about["provenance"].get("build_id")):
+    if there and (here is None or os.sep not in wanted or _key(here) == key_of(there.about["provenance"])):
         return there
     if here is not None:
         return _make(here, place, wanted)
@@ -113,7 +114,7 @@ def open(kernel=None):
                       "fetches and measures it")
 
 
-def all():
+def open_all():
     """The reports of all kernels that were measured, those of reports/ before those of data/recorded.
 
     Returns
@@ -130,7 +131,7 @@ def all():
             except MeasureError as error:
                 print(f"left out: {_shown_path(path.parent)}: {error.message}")
                 continue
-            found.setdefault((folder.about["kernel"], folder.about["provenance"].get("build_id")), folder)
+            found.setdefault(key_of(folder.about["provenance"]) or folder.about["kernel"], folder)
     return sorted(found.values(), key=lambda f: [int(x) if x.isdecimal() else x
                                                  for x in re.split(r"(\d+)", f.about["kernel"])])
 
@@ -162,6 +163,11 @@ def _on_this_machine(wanted):
     return next((k for k in kernels.cached()
                  if wanted in (k.name, k.label, k.provenance["package"],
                                f"{k.provenance['package']}:{k.provenance['architecture']}")), None)
+
+
+def _key(kernel):
+    """What makes a Kernel itself and no other, as key_of says it of results; hashes a file without build id."""
+    return key_of({"build_id": kernel.build_id, "sha256": None if kernel.build_id else kernel.sha256})
 
 
 def _make(kernel, place, wanted):
@@ -322,12 +328,13 @@ def _lookup_text(folder, name):
             return folder.file(file).decode("utf-8", "replace").rstrip("\n")
         return f"not recorded; recorded are {', '.join(_recorded_lookups(folder)) or 'none'}"
     from harness import measure
+    from harness.text.lookup import to_text
 
-    if not (folder.path / "btf" / "all").is_dir():
-        return "this report was made of results that are elsewhere; look them up there"
-    result = _result(folder.path / "btf" / "all")
+    if not is_results(folder.path):
+        return "this report's results are gone; make it again to look names up"
+    result = _result(folder.path)
     try:
-        return measure.lookup_text(measure.lookup(result, name)).rstrip("\n")
+        return to_text(measure.lookup(result, name)).rstrip("\n")
     except MeasureError as error:
         said = [error.message]
     for row in result.inlined[result.inlined.name == name].itertuples():
@@ -342,9 +349,9 @@ def _recorded_lookups(folder):
 
 @functools.cache
 def _result(path):
-    from harness import measure
+    from harness import results
 
-    return measure.load(path)
+    return results.load(path).some("all")
 
 
 # Recording
@@ -373,7 +380,8 @@ def record(folder, out, on=None):
     """
     from datetime import date
 
-    from harness.measure import csv_bytes, write
+    from harness.files import write
+    from harness.results import csv_bytes
 
     folder = folder if isinstance(folder, ReportFolder) else read(folder)
     names = [*NEEDED, *(name for name in OPTIONAL if name in folder)]

@@ -104,7 +104,7 @@ def build(program, folder):
     HarnessError
         It cannot be encoded.
     """
-    from harness import accelerate, measure, run
+    from harness import accelerate, results, run
 
     if accelerate.first_run():
         print("compiling the harness's own kernels for the first time: about a minute", file=sys.stderr, flush=True)
@@ -121,9 +121,9 @@ def build(program, folder):
         if status:
             raise KernelError(f"{' '.join(line)}: {said}")
     prepared = run.prepare(folder / "tiny", threads=1)
-    folder = run.write_result(folder / "btf", prepared, run.encode(prepared, "all"))
+    made = results.save(folder / "btf", prepared, run.encode(prepared, "all"))
     found = re.search(r"\d+(\.\d+)+", _run(program, ["--version"], folder)[1])
-    return Tiny(measure.load(folder), [" ".join(line) for line in lines],
+    return Tiny(made["all"], [" ".join(line) for line in lines],
                 f"{name} {found[0]}" if found else name, "")
 
 
@@ -173,7 +173,7 @@ def record(out, compiler="gcc", on=None):
     """
     from datetime import date
 
-    from harness.measure import write
+    from harness.files import write
 
     program = shutil.which(compiler)
     if program is None:
@@ -221,7 +221,7 @@ def verdicts(result):
     DataFrame
         witness, encoding, verdict, words.
     """
-    from harness import btf, measure
+    from harness import btf, witnesses
     from harness.measure import frame
 
     rows = []
@@ -234,5 +234,5 @@ def verdicts(result):
                 place = "" if error.offset is None else f"{error.section}+{error.offset:#x}: "
                 verdict, words = "refused", place + error.message
             rows.append((f"btf-harness check{' --strict' * strict}", encoding, verdict, words))
-    asked = measure.ask_consumers(result)
+    asked = witnesses.ask_readers(result)
     return frame([*rows, *asked.itertuples(index=False, name=None)], tuple(asked.columns))

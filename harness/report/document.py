@@ -65,6 +65,8 @@ class Report:
         All function instances, for the search of the page.
     ok : bool
         Whether all invariants hold. A program should end with status 1 when they do not.
+    measurements : DataFrame or None
+        Every byte of every file, for measurements.csv of the results.
     """
 
     about: dict
@@ -72,6 +74,7 @@ class Report:
     frames: dict
     functions: object
     ok: bool
+    measurements: object = None
 
     @property
     def tables(self):

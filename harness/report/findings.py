@@ -10,9 +10,10 @@ from typing import NamedTuple
 
 from harness.measure import BASELINE, COMPRESSORS, SHIPPED
 from harness.measure.attach import SAME_POLICY
-from harness.measure.witnesses import MAY_DIFFER
 from harness.report.tables import plain
 from harness.report.words import listed
+from harness.witnesses.shipped import MAY_DIFFER
+from harness.witnesses.witness import ALL_FILES
 
 
 class Fact(NamedTuple):
@@ -302,9 +303,9 @@ def _consumers(frames, about, known):
         n = len(witnesses)
         words = {"loaded": _verb(n, "loads", "load"), "refused": _verb(n, "refuses", "refuse"),
                  "not permitted": f"{_verb(n, 'was', 'were')} not permitted to load",
-                 "not asked": f"{_verb(n, 'was', 'were')} not asked about"}
-        doing = [f"{words[verdict]} {listed(map(_file, files))}" if files != ("-",) else
-                 f"{_verb(n, 'was', 'were')} not asked" for verdict, files in answers]
+                 "not asked": f"{_verb(n, 'was', 'were')} not asked about", "failed": "gave no answer about"}
+        doing = [f"{words[verdict]} {listed(map(_file, files))}" if files != (ALL_FILES,) else
+                 words[verdict].removesuffix(" about") for verdict, files in answers]
         said.append(f"{listed(witnesses)} {', and '.join(doing)}")
     return f"{'; '.join(said)}." if said else None
 

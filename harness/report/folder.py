@@ -33,8 +33,10 @@ from pathlib import Path
 from tempfile import mkdtemp
 
 from harness.errors import MeasureError
-from harness.measure import COLUMNS, write
-from harness.measure.result import read_bytes
+from harness.files import write
+from harness.measure import COLUMNS
+from harness.results import read_bytes
+from harness.results.tables import typed
 
 ABOUT = "report.json"
 SCHEMA = 1
@@ -110,7 +112,8 @@ def read(path):
         raise MeasureError(f"expected JSON, found: {error}", place) from error
     if not isinstance(about, dict) or about.get("schema") != SCHEMA:
         found = about.get("schema") if isinstance(about, dict) else about
-        raise MeasureError(f"expected a report of schema {SCHEMA}, found {found!r}", place)
+        raise MeasureError(f"expected a report of schema {SCHEMA}, found {found!r}: make it again with this version of "
+                           "btf-harness", place)
     for key, kind in FIELDS.items():
         if not isinstance(about.get(key), kind):
             raise MeasureError(f"expected {key} of type {kind.__name__}, found {about.get(key)!r}", place)
@@ -128,7 +131,7 @@ def write_about(path, about):
 
     Raises
     ------
-    MeasureError
+    OutputError
         It cannot be written.
     """
     write(Path(path) / ABOUT, text_of(json.dumps({"schema": SCHEMA, **about}, indent=1) + "\n"))
@@ -145,7 +148,7 @@ def _read_csv(path):
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")
         for name in table.columns:
-            table[name] = _typed(table[name], COLUMNS[name].dtype if name in COLUMNS else None)
+            table[name] = _typed(table[name], COLUMNS.get(name))
         return table
     except OSError as error:
         raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
@@ -153,7 +156,10 @@ def _read_csv(path):
         raise MeasureError(f"expected a table, found: {error}", path) from error
 
 
-def _typed(column, dtype):
+def _typed(column, known):
+    if known and known.text:
+        return typed(column, column.name)
+    dtype = known and known.dtype
     if dtype == "bool":
         wrong = ~column.isin(["True", "False"])
         if wrong.any():
@@ -211,6 +217,11 @@ def replacing(path):
     finally:
         os.close(held)
         shutil.rmtree(fresh, ignore_errors=True)  # what was there before, or what was not finished
+
+
+def check_place(path):
+    """Raise a MeasureError if `replacing` could not put a report at a path, for what is there."""
+    _not_ours(Path(os.path.realpath(path)))
 
 
 def _not_ours(path):

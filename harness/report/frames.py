@@ -6,6 +6,7 @@ from harness import measure
 from harness.errors import MeasureError
 from harness.measure import BASELINE, COMPRESSORS, SHIPPED, frame
 from harness.measure.attach import TODAY
+from harness.measure.sizes import together
 
 REASON_SHORT = {"overridden: its name's symbol is elsewhere": "overridden by another symbol"}
 """Reasons that are too long for a picture."""
@@ -29,13 +30,6 @@ OWN_PARTS = {"FUNC_PROTO", "FUNC", "DECL_TAG"}
 
 STACK = ("shared types", "FUNC_PROTO", "FUNC", "DECL_TAG", "strings", "other")
 """Parts of the stacked bars, in order."""
-
-
-def concatenated(frames):
-    """Frames of the same columns, one below the other."""
-    import pandas as pd
-
-    return pd.concat(frames, ignore_index=True)
 
 
 def encodings_frame(result, sizes, policy=False):
@@ -79,7 +73,7 @@ def parts_frame(sizes):
     """Bytes by part (rows: header, kinds, strings, layout, padding, total) and file (columns)."""
     nbytes = measure.kind_counts(sizes, "bytes").T
     wide = sizes[sizes.kind == ""].pivot(index="part", columns="encoding", values="bytes")[list(nbytes.columns)]
-    table = concatenated([wide.loc[["header"]].reset_index(drop=True), nbytes.reset_index(drop=True),
+    table = together([wide.loc[["header"]].reset_index(drop=True), nbytes.reset_index(drop=True),
                           wide.loc[["strings", "layout", "padding"]].reset_index(drop=True)])
     table.loc[len(table)] = table.sum()
     table.insert(0, "part", ["header", *nbytes.index, "strings", "layout", "padding", "total"])
@@ -178,13 +172,14 @@ INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "file", "li
 def instances_frame(results, ambiguous):
     """Every function instance: INSTANCE_COLUMNS, the class of its name ('' if unambiguous), and for each policy a
     column of its name with the reason why it is left out, '' if it is encoded."""
-    first = results[0].functions
+    first = results[0].of.instances
     table = first[list(INSTANCE_COLUMNS)].copy()
     classes = dict(zip(ambiguous.name, ambiguous["class"], strict=True))
     table["class"] = first.name.map(classes).fillna("")
     for result in results:
         theirs = result.functions
-        if not (theirs.die.equals(first.die) and theirs.address.equals(first.address)):
+        if result.of is not results[0].of and not (theirs.die.equals(first.die)
+                                                   and theirs.address.equals(first.address)):
             raise MeasureError("expected the instances in the same order under every policy", result.folder)
         table[result.policy] = theirs.reason
     return table

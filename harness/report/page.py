@@ -52,13 +52,13 @@ SEARCH, PROVENANCE = "function-search", "provenance"
 """Anchors of the sections that are not in the document."""
 
 
-def render(report, shelf=None):
+def render(report, index=None):
     """The page of a report.
 
     Parameters
     ----------
     report : harness.report.document.Report
-    shelf : str, optional
+    index : str, optional
         Link to the list of all reports, relative to the page.
 
     Returns
@@ -69,7 +69,7 @@ def render(report, shelf=None):
     Raises
     ------
     MeasureError
-        The functions have no addresses in hex, or DataTables is not installed.
+        The functions have no addresses, or DataTables is not installed.
     """
     about = report.about
     anchors = Anchors("main", "contents", "functions-data", SEARCH, PROVENANCE)
@@ -91,13 +91,14 @@ def render(report, shelf=None):
             body.append(table(block, names))
     search = None
     if names:
-        search = {"data": function_search.packed(report.functions), "count": len(report.functions),
+        bits = about["provenance"].get("bits", 64)
+        search = {"data": function_search.packed(report.functions, bits), "count": len(report.functions),
                   "policies": function_search.policies(report.functions)}
         sections.append((SEARCH, "Function search"))
     sections.append((PROVENANCE, "Provenance"))
     return fill("page.html", ("tables.js", *(["search.js"] if search else [])),
                 about=about, body=body, sections=sections, key_figures=_key_figures(report), search=search,
-                provenance=_provenance(about), files=_files(report), shelf=shelf, search_id=SEARCH,
+                provenance=_provenance(about), files=_files(report), index=index, search_id=SEARCH,
                 provenance_id=PROVENANCE)
 
 

@@ -6,10 +6,12 @@ from typing import NamedTuple
 
 from harness import encodings as enc
 from harness import measure
+from harness import witnesses as wit
 from harness.errors import MeasureError
 from harness.functions.rules import QUIRKS
 from harness.measure import BASELINE, HEADLINE, frame
 from harness.measure.attach import TODAY
+from harness.measure.sizes import together
 from harness.report import frames as fr
 from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
@@ -32,8 +34,8 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
 
     Parameters
     ----------
-    folders : list of path-like or Result
-        One per policy, all of the same kernel.
+    folders : list of Result, or of path-like
+        One per policy, all of the same kernel; of a path, all that are there.
     witnesses : bool
         Also ask bpftool and the running kernel.
     threads : int
@@ -57,17 +59,17 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
             return build(folders, witnesses, threads, command, pool)
     from harness.report import findings
 
-    results = [f if isinstance(f, measure.Result) else measure.load(f) for f in folders]
+    results = [r for f in folders for r in ([f] if isinstance(f, measure.Result) else measure.results_under(f))]
     _same_kernel(results)
     results.sort(key=lambda r: (r.policy != HEADLINE, r.policy))
-    answers = pool.submit(_ask, results[0].folder, witnesses)
+    answers = pool.submit(_ask, results[0].folder, results[0].policy, witnesses)
     sizes = {r.policy: measure.measurements(r, threads=threads) for r in results}
     page = _Page(results[0], sizes[results[0].policy], pool)
-    checks = fr.concatenated([measure.check_invariants(r, sizes[r.policy]) for r in results])
+    checks = together([measure.check_invariants(r, sizes[r.policy]) for r in results])
     ok = measure.all_hold(checks)
-    names = results[0].names
+    names = measure.names_by_addresses(results[0])
     encodings = fr.encodings_frame(results[0], page.sizes)
-    policies = fr.concatenated([fr.encodings_frame(r, sizes[r.policy], policy=True) for r in results])
+    policies = together([fr.encodings_frame(r, sizes[r.policy], policy=True) for r in results])
 
     page.heading(1, f"{results[0].kernel}: what function addresses cost in BTF")
     if not ok:
@@ -118,7 +120,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.table("names", several, SHOWN, caption="Names with several addresses.")
     page.plot("names", fr.names_plot(names))
 
-    _selection(page, results)
+    _forms(page, results)
     ambiguous = _ambiguity(page, results[0])
     attach = _attachability(page, results)
     page.plot("tradeoff", fr.tradeoff_plot(policies, attach))
@@ -133,7 +135,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.words("All hold." if ok else "**FAILED.**")
     page.table("invariants", checks, caption="What must hold, and whether it does.")
 
-    _witnesses(page, answers.result())
+    _witnesses(page, answers.result(), witnesses)
     page.heading(2, "Limits")
     page.words("\n".join(f"- {limit}" for limit in words.LIMITS))
 
@@ -143,7 +145,8 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.frames["findings"] = frame(said, ("finding", "sentence"))
     about["finding"] = findings.headline(page.frames, about)
     functions = fr.instances_frame(results, ambiguous)
-    return Report(about, page.finished(said), page.frames, functions, ok)
+    measured = together(sizes[r.policy] for r in results)
+    return Report(about, page.finished(said), page.frames, functions, ok, measured)
 
 
 def _about(results, ok, command):
@@ -211,7 +214,7 @@ class _Page:
         return block
 
 
-def _selection(page, results):
+def _forms(page, results):
     """What the register rules and their historic forms make of the functions."""
     manifest = results[0].manifest
     registers = {
@@ -223,13 +226,13 @@ def _selection(page, results):
     page.words(f"The policies follow pahole's rules of {escaped(manifest.get('rules', '?'))}"
              + (f" with its faults {escaped(', '.join(manifest['quirks']))}" if manifest.get("quirks") else "")
              + f"; {escaped(manifest['kernel'].get('machine', '?'))}: {registers.get(manifest.get('registers'), '?')}.")
-    path = results[0].folder.parent / "selection.csv"
-    if not path.is_file():
+    forms = next((r.of.forms for r in results if r.of.forms is not None), None)
+    if forms is None:
         page.words("Only this form was made; a report made from a kernel compares all of them.")
         return
     page.words("What each version of pahole would keep, and what its faults change, quirks here:")
     page.words("\n".join(f"- `{name}`: {escaped(meaning)}." for name, meaning in QUIRKS.items()))
-    page.table("selection", measure.read_forms(path), caption="Functions kept by each form of the rules.")
+    page.table("forms", forms, caption="Functions kept by each form of the rules.")
 
 
 def _ambiguity(page, result):
@@ -276,10 +279,8 @@ def _same_kernel(results):
         raise MeasureError("expected at least one result folder, found none")
     first = results[0]
     for other in results[1:]:
-        for key in ("label", "build_id", "machine"):
-            a, b = first.manifest["kernel"].get(key), other.manifest["kernel"].get(key)
-            if a != b:
-                raise MeasureError(f"expected results of one kernel, found {key} {a!r} and {b!r}", other.folder)
+        if first.key != other.key:
+            raise MeasureError(f"expected results of one kernel, found {first.key!r} and {other.key!r}", other.folder)
         if first.manifest.get("harness") != other.manifest.get("harness"):
             raise MeasureError("expected results of one version of this program, found "
                                f"{first.manifest.get('harness')!r} and {other.manifest.get('harness')!r}", other.folder)
@@ -313,37 +314,43 @@ def _provenance(page, results):
     page.table("kernel", pd.DataFrame(rows, columns=["what", "value"]).astype("str"), caption="The kernel measured.")
 
 
-class _Answers(NamedTuple):
-    """What the witnesses say; None where they were not asked or have nothing to say."""
-
-    consumers: object
-    kinds: object
-    names: object
-    declarations: object
+def _ask(folder, policy, outside):
+    """The Answers of the witnesses about the results of a policy."""
+    return wit.ask(measure.load(folder, policy), outside)
 
 
-def _ask(folder, asked):
-    """The _Answers about a result folder."""
-    result = measure.load(folder)
-    kinds = measure.shipped_kinds(result)
-    return _Answers(measure.ask_consumers(result) if asked else None, kinds,
-                    None if kinds is None else measure.shipped_names(result),
-                    measure.declarations(result) if asked and kinds is not None else None)
-
-
-def _witnesses(page, answers):
+def _witnesses(page, answers, asked):
+    """What the witnesses say; each Comparison has a section, unless there was nothing to compare."""
     page.heading(2, "Witnesses")
     page.heading(3, "Consumers")
-    if answers.consumers is None:
-        page.words("Not asked.")
+    if asked:
+        page.table("consumers", answers.readers, caption="Who loads which file.")
     else:
-        page.table("consumers", answers.consumers, caption="Who loads which file.")
+        page.words("Not asked.")
+    for comparison in wit.comparisons():
+        frames, section = answers.frames.get(comparison.name), SECTIONS.get(comparison.name, _compared)
+        if frames == {} and section is not _shipped:
+            continue
+        page.heading(3, comparison.title)
+        if frames is not None:
+            section(page, comparison, frames)
+            continue
+        why = answers.silent.get(comparison.name, "no other program was asked")
+        page.words(f"Not compared: {escaped(why)}.")
 
-    page.heading(3, "The kernel's own .BTF")
-    kinds, names = answers.kinds, answers.names
-    if kinds is None:
+
+def _compared(page, comparison, frames):
+    """The tables of a Comparison, as it gave them."""
+    for name, table in frames.items():
+        page.table(name, table, SHOWN, caption=f"{comparison.title}: {name.replace('_', ' ')}.")
+
+
+def _shipped(page, comparison, frames):
+    """Our baseline against the shipped .BTF: counts, and names by the reason why only one of the two has them."""
+    if not frames:
         page.words("This kernel ships none.")
         return
+    kinds, names = frames["shipped_kinds"], frames["shipped_names"]
     wrong = kinds[kinds.verdict == "UNEXPLAINED"]
     page.words(f"Types by kind in `{BASELINE}` and in the shipped section. " + (
         f"**{len(wrong)} kinds differ that must not: {', '.join(wrong.kind)}.**" if len(wrong) else
@@ -360,16 +367,18 @@ def _witnesses(page, answers):
     page.words("Differences by name:")
     page.table("shipped_names", names, SHOWN, caption="Differences from the shipped .BTF by name.")
 
-    page.heading(3, "C declarations")
-    found = answers.declarations
-    if found is None:
-        page.words("Not compared: bpftool was not asked.")
-        return
-    page.frames["declarations_compared"] = frame([(found.verdict, found.words, found.reason)],
-                                                 ("verdict", "words", "reason"))
+
+def _declarations(page, comparison, frames):
+    """The C declarations of both files: one verdict, and what differs."""
+    page.frames["declarations_compared"] = frames["declarations_compared"]
+    (found,) = frames["declarations_compared"].itertuples()
     page.words(f"{found.verdict[0].upper()}{found.verdict[1:]}. {escaped(found.words)}."
              + (f" {escaped(found.reason)}." if found.reason else ""))
-    if found.differences is not None:
-        page.frames["declarations"] = found.differences
-        if len(found.differences):
-            page.table("declarations", found.differences, SHOWN, caption="Declarations that differ.")
+    if "declarations" in frames:
+        page.frames["declarations"] = frames["declarations"]
+        if len(frames["declarations"]):
+            page.table("declarations", frames["declarations"], SHOWN, caption="Declarations that differ.")
+
+
+SECTIONS = {"shipped": _shipped, "declarations": _declarations}
+"""What writes the section of a Comparison, where its tables alone would not do."""

@@ -22,6 +22,7 @@ import re
 import numpy as np
 
 from harness.errors import MeasureError
+from harness.results import as_text
 
 FIXED = ("name", "address", "symbol", "match", "section", "file", "line", "unit", "ftrace", "class")
 """Columns that every kernel has; those after them are policies."""
@@ -52,13 +53,15 @@ def policies(functions):
     return [c for c in functions.columns if c not in FIXED]
 
 
-def packed(functions):
+def packed(functions, bits=64):
     """A frame of instances as base64 of gzip of JSON.
 
     Parameters
     ----------
     functions : DataFrame
         FIXED, and a column for each policy: the reason for which it leaves the instance out, or ''.
+    bits : int
+        Of the machine's addresses.
 
     Returns
     -------
@@ -68,23 +71,21 @@ def packed(functions):
     Raises
     ------
     MeasureError
-        A column is missing, or an address is not hex.
+        A column is missing, or the addresses are not uint64.
     """
     missing = [c for c in FIXED if c not in functions.columns]
     if missing:
         raise MeasureError(f"expected functions with the columns {', '.join(FIXED)}, found no {', '.join(missing)}")
-    texts = functions["address"].tolist()
-    try:
-        address = np.array([int(t, 16) for t in texts], np.uint64)
-    except (TypeError, ValueError, OverflowError) as error:
-        raise MeasureError(f"expected addresses in hex, found: {error}") from error
+    address = functions["address"].to_numpy()
+    if address.dtype != np.uint64:
+        raise MeasureError(f"expected addresses of dtype uint64, found {address.dtype}")
     order = np.argsort(address, kind="stable")
-    address, functions = address[order], functions.iloc[order]
+    address, functions = address[order], as_text(functions.drop(columns="address").iloc[order])
     names, symbols = _all_shown(functions["name"].tolist()), _all_shown(functions["symbol"].tolist())
     steps = np.diff(address, prepend=np.uint64(0)).tolist()
     data = {
         "rows": len(functions),
-        "width": max((len(t.removeprefix("0x")) for t in texts), default=16),
+        "width": bits // 4,
         "address": [s if s < EXACT else hex(s) for s in steps],
         "name": names,
         "symbol": [f"+{s[len(n):]}" if s and s.startswith(n) else f"={s}" if s else ""

@@ -30,7 +30,7 @@ def summary_table(report):
     return Table("summary", frame, columns=tuple(c for c in COLUMNS if c in frame), caption=caption)
 
 
-def show(report, folder, shelf=None, stream=None):
+def show(report, folder, index=None, stream=None):
     """Print it: with rich on a terminal, else as plain ASCII.
 
     Parameters
@@ -38,7 +38,7 @@ def show(report, folder, shelf=None, stream=None):
     report : Report
     folder : path-like
         Where it was written.
-    shelf : path-like, optional
+    index : path-like, optional
         The list of all reports, if it was written.
     stream : text file, optional
         Standard output by default.
@@ -51,7 +51,7 @@ def show(report, folder, shelf=None, stream=None):
     folder = Path(folder)
     files = ((folder / "index.html", "the page"), (folder / "report.md", "the same as Markdown"),
              (folder, "all tables as CSV, text and LaTeX, plots as PNG and SVG"),
-             *([(shelf, "all kernels measured")] if shelf else []))
+             *([(index, "all kernels measured")] if index else []))
     from rich.console import Console
 
     console = Console(file=stream, highlight=False)

@@ -27,7 +27,8 @@ class Here:
 def worker(threads):
     """An executor with one other process, or Here when there is but one thread to use.
 
-    The process begins by importing what it will need, so it is best made early.
+    The process begins by importing what it will need, so it is best made early. A block that ends with an exception
+    does not wait for what the process is doing.
     """
     if threads < 2:
         yield Here()
@@ -35,9 +36,15 @@ def worker(threads):
     import multiprocessing
 
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
+    others = multiprocessing.active_children()
     try:
         pool.submit(_warm)
         yield pool
+    except BaseException:
+        for process in multiprocessing.active_children():
+            if process not in others:
+                process.terminate()
+        raise
     finally:
         pool.shutdown(cancel_futures=True)
 
@@ -46,10 +53,13 @@ def _end_with_parent():
     """Leave no process behind a run that was killed: it would wait for work for ever, holding both ends of its pipe."""
     import os
     import signal
+    import sys
     import threading
     from multiprocessing import connection, parent_process
 
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the parent, which ends us
+    # as an exception, so that a witness which is being asked is ended as well
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def watch():
         connection.wait([parent_process().sentinel])
@@ -63,7 +73,7 @@ def _warm():
     import matplotlib.figure
     import pandas
 
-    from harness import measure
+    from harness import measure, witnesses
     from harness.report import plots
 
-    return matplotlib, pandas, measure, plots
+    return matplotlib, pandas, measure, witnesses, plots

@@ -18,13 +18,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness import btf, encodings, kernels, measure, report, run
+from harness import btf, encodings, kernels, measure, report, results, run
 from harness.dwarf import walk
 from harness.elf import ElfImage
 from harness.functions import join
 from harness.functions.steps import CLASSES, MATCHES, STEPS, rows_of_step
 from harness.model import Kind
 from harness.report import mail, plots
+from harness.results import selection
+from harness.results.tables import to_csv
 from tests.report import figures
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -55,7 +57,7 @@ def everything(prepared):
 
 @pytest.fixture(scope="module")
 def folder(prepared, everything, tmp_path_factory):
-    return run.write_result(tmp_path_factory.mktemp("all"), prepared, everything)
+    return results.save(tmp_path_factory.mktemp("all"), prepared, everything).path
 
 
 def reference(name):
@@ -150,16 +152,17 @@ def test_kernel__encodings_differ_in_functions_alone(everything):
 @pytest.mark.parametrize("policy", ["all", "consistent", "current"])
 def test_kernel__encoded_and_skipped_functions_add_up(prepared, policy):
     encoded = run.encode(prepared, policy, ["plain"])
-    counts = run._function_counts(prepared, encoded)
+    counts = selection.counts_of(encoded)
     assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"]
-    assert counts["instances"] == prepared.table.counts["dies_with_code"] + prepared.table.counts["fallback"]
+    assert counts["instances"] == prepared.instances.counts["dies_with_code"] + prepared.instances.counts["fallback"]
 
 
 def test_kernel__same_bytes_with_one_thread(kernel, prepared, everything):
     again = run.prepare(kernel, threads=1)
     other = run.encode(again, "all")
     assert other.files == everything.files
-    assert again.described == prepared.described and again.inlined == prepared.inlined
+    for table, mine in ((again.instances, prepared.instances), (again.inlined, prepared.inlined)):
+        assert to_csv(table) == to_csv(mine)
     assert (other.selection.reason == everything.selection.reason).all() and (other.func == everything.func).all()
     assert (other.faults.flags == everything.faults.flags).all() and (other.signature == everything.signature).all()
 
@@ -183,7 +186,7 @@ def test_kernel__pairs_funcs_and_prototypes_equal_the_reference(prepared, policy
     assert plain.get("DECL_TAG", 0) == int(rows["plain"]["decl_tag"])
     assert wide["FUNC"] == int(rows["btf_func+fallback"]["func"])
     assert wide["FUNC"] - plain["FUNC"] == int(rows["btf_func+fallback"]["extra_funcs"])
-    assert int(encoded.pairs.has_address.sum()) == int(rows["decl_tag+fallback"]["pairs"])
+    assert int(encoded.pairs.known.sum()) == int(rows["decl_tag+fallback"]["pairs"])
 
 
 REASONS = {"unexpected register usage for parameter": "unexpected register",
@@ -194,12 +197,11 @@ REASONS = {"unexpected register usage for parameter": "unexpected register",
 
 
 def names_by_reason(folder):
-    """Names of a folder by reason, those of instances that no symbol matches left aside; '' is the encoded ones."""
-    out = {}
-    for row in table(folder / "functions.csv"):
-        if row["match"] in ("exact", "suffix", "fallback"):
-            out.setdefault(row["reason"], set()).add(row["name"])
-    return out
+    """Names of a ResultFolder of `current` by reason, those of instances that no symbol matches left aside; '' is the
+    encoded ones."""
+    rows = folder["current"].functions
+    rows = rows[rows.match.isin(("exact", "suffix", "fallback"))]
+    return {reason: set(mine.name) for reason, mine in rows.groupby("reason", observed=True)}
 
 
 @pytest.mark.parametrize("quirks", [PAHOLE_S_WAY, ()], ids=["pahole's way", "ours"])
@@ -208,17 +210,16 @@ def test_kernel__names_and_reasons_under_current_are_pahole_s(prepared, tmp_path
     for row in table(reference(f"{prepared.kernel['label']}.names.tsv.xz"), delimiter="\t"):
         theirs.setdefault(REASONS.get(row["skip_reason"], row["skip_reason"]), set()).add(row["name"])
     kept = theirs.pop("-")
-    ours = names_by_reason(run.write_result(tmp_path, prepared, run.encode(prepared, "current", ["plain"],
-                                                                          quirks=quirks)))
+    ours = names_by_reason(results.save(tmp_path, prepared, run.encode(prepared, "current", ["plain"], quirks=quirks)))
     mine = ours.pop("")
     if quirks:
         assert mine == kept
         assert ours == theirs
         return
     assert len(mine ^ kept) <= len(kept) / 1000
-    rows = table(tmp_path / "functions.csv")
-    bad_pieces = {r["name"] for r in rows if r["match"] == "part" and r["faults"]}
-    by_ranges = {r["name"] for r in rows if r["reason"] == "optimized parameters" and r["match"] == "suffix"}
+    rows = results.load(tmp_path)["current"].functions
+    bad_pieces = set(rows.name[(rows.match == "part") & (rows.faults != "")])
+    by_ranges = set(rows.name[(rows.reason == "optimized parameters") & (rows.match == "suffix")])
     assert mine - kept <= bad_pieces  # spared: only a .part body has the fault
     assert kept - mine <= by_ranges  # a clone whose address pahole does not see
 
@@ -231,15 +232,15 @@ def shipped_func_names(prepared):
 def test_kernel__the_rules_of_1_24_give_the_names_of_its_own_btf(prepared, tmp_path):
     if prepared.shipped is None:
         pytest.skip(f"{prepared.kernel['label']} ships no .BTF")
-    names = names_by_reason(run.write_result(tmp_path, prepared, run.encode(prepared, "current", ["plain"],
-                                                                           rules="1.24")))[""]
+    encoded = run.encode(prepared, "current", ["plain"], rules="1.24")
+    names = names_by_reason(results.save(tmp_path, prepared, encoded))[""]
     assert names == shipped_func_names(prepared)
 
 
 def test_kernel__every_step_of_the_funnel_lists_what_it_counts(kernel):
     with ElfImage(kernel.path) as image:
         walked, symbols = walk(image, 2), image.symbols()
-        joined = join(walked, symbols, machine=image.machine)
+        joined = join(walked, symbols, image)
         for step in STEPS:
             if step != "dies_declared":
                 assert len(rows_of_step(step, walked, joined, symbols, image)[1]) == joined.counts[step]
@@ -253,18 +254,18 @@ def test_kernel__every_step_of_the_funnel_lists_what_it_counts(kernel):
 
 
 def test_kernel__ids_reach_no_more_addresses_than_there_are(prepared, tmp_path):
-    results = [measure.load(run.write_result(tmp_path / policy, prepared, run.encode(prepared, policy)))
-               for policy in ("all", "current")]
-    attach, prices = measure.attach_frames(results)
+    every = (run.encode(prepared, policy) for policy in ("all", "current"))
+    found = results.save_all(tmp_path, prepared, every).results()
+    attach, prices = measure.attach_frames(found)
     assert (attach.unique_id + attach.ambiguous_id + attach.unreachable + attach.no_func == attach.addresses).all()
     assert attach.addresses.nunique() == 1
     every = attach.set_index(["policy", "encoding"])
     assert every.unique_id["all", "btf_func"] == attach.addresses[0]
     gained = prices[prices.gained > 0]
     assert np.allclose(gained.growth, gained.bytes_per_gained * gained.gained)
-    names = measure.ambiguity_summary(results[0])
-    assert names.names.sum() == len(measure.ambiguous_names(results[0]))
-    assert names.equals(measure.ambiguity_summary(results[1]))
+    names = measure.ambiguity_summary(found[0])
+    assert names.names.sum() == len(measure.ambiguous_names(found[0]))
+    assert names.equals(measure.ambiguity_summary(found[1]))
 
 
 def test_kernel__without_the_fallback_pairs_equal_the_reference(kernel, prepared):
@@ -274,7 +275,7 @@ def test_kernel__without_the_fallback_pairs_equal_the_reference(kernel, prepared
     if not rows:
         pytest.skip(f"no reference figures of {label}")
     bare = run.encode(run.prepare(kernel, threads=2, fallback=False), "all")
-    assert int(bare.pairs.has_address.sum()) == int(rows["decl_tag"]["pairs"])
+    assert int(bare.pairs.known.sum()) == int(rows["decl_tag"]["pairs"])
     assert kinds(bare.files["plain"])["FUNC"] == int(rows["plain"]["func"])
     assert kinds(bare.files["btf_func"])["FUNC"] == int(rows["btf_func"]["func"])
 
@@ -297,7 +298,8 @@ def test_kernel__names_and_addresses_equal_the_reference(prepared, folder):
 def test_kernel__names_equal_those_that_pahole_considers(prepared, folder):
     label = prepared.kernel["label"]
     theirs = {r["name"] for r in table(reference(f"{label}.names.tsv.xz"), delimiter="\t")}
-    ours = {r["name"] for r in table(folder / "functions.csv") if not r["reason"]}
+    rows = results.load(folder)["all"].functions
+    ours = set(rows.name[rows.reason == ""])
     assert ours == theirs
 
 
@@ -322,7 +324,7 @@ def test_kernel__bpftool_loads_all_but_btf_func(folder):
 def test_kernel__addresses_lie_in_executable_sections(kernel, everything):
     with ElfImage(kernel.path) as image:
         code = [(s.addr, s.addr + s.nbytes) for s in image.sections if s.flags & 4]
-    address = everything.pairs.address[everything.pairs.has_address]
+    address = everything.pairs.address[everything.pairs.known]
     inside = np.zeros(len(address), bool)
     for start, stop in code:
         inside |= (address >= np.uint64(start)) & (address < np.uint64(stop))

@@ -1,13 +1,11 @@
 """The writer against a slow twin, byte by byte."""
 
-import os
 import random
 
 import btf_trees as trees
 import numpy as np
 import pytest
 
-from harness import btf
 from harness.errors import EncodeError
 from harness.model import Kind, StringTable, TypeTable, info_word
 
@@ -141,30 +139,3 @@ def test_writer__refuses_a_string_section_beyond_its_limit(monkeypatch):
     types, strings = trees.tables([trees.Row(Kind.FWD, "x" * 2000)])
     with pytest.raises(EncodeError, match="at most 2000 bytes of strings"):
         trees.encode(types, strings)
-
-
-def test_write__replaces_the_file_and_leaves_nothing_else(tmp_path):
-    path = tmp_path / "a.btf"
-    path.write_bytes(b"old")
-    btf.write(path, b"new")
-    assert path.read_bytes() == b"new"
-    assert os.listdir(tmp_path) == ["a.btf"]
-
-
-def test_write__keeps_the_old_file_when_it_fails(tmp_path, monkeypatch):
-    path = tmp_path / "a.btf"
-    path.write_bytes(b"old")
-
-    def refuse(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "replace", refuse)
-    with pytest.raises(EncodeError, match="a.btf: expected a writable file, found: No space left"):
-        btf.write(path, b"new")
-    assert path.read_bytes() == b"old"
-    assert os.listdir(tmp_path) == ["a.btf"]
-
-
-def test_write__names_a_folder_that_is_missing(tmp_path):
-    with pytest.raises(EncodeError, match="No such file"):
-        btf.write(tmp_path / "none" / "a.btf", b"")

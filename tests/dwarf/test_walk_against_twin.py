@@ -9,6 +9,7 @@ from harness.dwarf import walk_tables as wt
 from harness.errors import DwarfError
 from tests.fixtures.build import KEPT, program
 from tests.reference import dwarf_twin as twin
+from tests.reference.placed import placed
 
 COMPILERS = [("gcc", "-gdwarf-5"), ("gcc", "-gdwarf-4"), ("clang", "-gdwarf-5"), ("clang", "-gdwarf-4")]
 LINKED = [("several_units", "exec"), ("several_units", "dyn"), ("scalars", "exec"), ("btf_tags", "exec")]
@@ -17,6 +18,7 @@ LINKED = [("several_units", "exec"), ("several_units", "dyn"), ("scalars", "exec
 def agree(path):
     """Compare every column of the walk of `path` with the twin's."""
     found = rows.walked(path, threads=2)
+    path = placed(path)
     units = twin.types_by_unit(path)
     expected = [row for unit in units for row in unit]
     got, first = rows.own_rows(found)

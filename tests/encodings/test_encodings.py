@@ -8,7 +8,7 @@ import pytest
 
 from harness import btf, encodings, run
 from harness.encodings import make_pairs
-from harness.model import STANDARD, Kind
+from harness.model import NOWHERE, STANDARD, Kind
 from tests.fixtures.build import KEPT, program
 
 
@@ -74,15 +74,16 @@ def test_decl_tag__names_every_address_of_its_func(prepared, name, form):
 
 def test_pairs__two_names_at_one_address_share_the_string_but_not_the_tag():
     names, protos = np.array([1, 5], np.uint32), np.array([7, 7], np.uint32)
-    address, known = np.array([0x1000, 0x1000], np.uint64), np.ones(2, bool)
-    pairs, _ = make_pairs(names, protos, address, known, lambda n: np.array([b"a", b"b"])[: len(n)], [])
+    address, section = np.array([0x1000, 0x1000], np.uint64), np.ones(2, np.int32)
+    pairs, _ = make_pairs(names, protos, address, section, lambda n: np.array([b"a", b"b"])[: len(n)], [])
     growth = {n: encodings.encoding(n).growth(pairs) for n in encodings.names()}
     assert growth == {"plain": 0, "decl_tag": 2 * 16 + 27, "decl_tag_short": 2 * 16 + 12, "btf_func": 2 * 8}
 
 
 def test_btf_func__a_function_without_an_address_stays_as_it_was():
     names, protos = np.array([1], np.uint32), np.array([7], np.uint32)
-    pairs, _ = make_pairs(names, protos, np.zeros(1, np.uint64), np.zeros(1, bool), lambda n: np.array([b"a"]), [])
+    pairs, _ = make_pairs(names, protos, np.zeros(1, np.uint64), np.full(1, NOWHERE, np.int32),
+                          lambda n: np.array([b"a"]), [])
     assert encodings.encoding("btf_func").growth(pairs) == 0
     assert encodings.encoding("btf_func").rows(pairs, 1, 0).types.kind_flag().tolist() == [False]
     assert encodings.encoding("decl_tag").growth(pairs) == 0

@@ -6,6 +6,7 @@ from harness import run
 from harness.functions import Match
 from harness.functions.listing import Strings
 from harness.functions.policies import REASON_TEXT, Reason
+from harness.results.selection import counts_of
 from tests.fixtures.build import program
 
 
@@ -15,9 +16,9 @@ def prepared_program(name, **options):
 
 def rows(prepared, policy="all", **options):
     """(name, address, match, reason) of every instance."""
-    table = prepared.table
+    table = prepared.instances
     selection = run.encode(prepared, policy, ["plain"], **options).selection
-    strings = Strings(prepared.strings)
+    strings = Strings(prepared.strings.blob)
     return [(n.decode(), int(a), Match(m).name, REASON_TEXT[Reason(r)])
             for n, a, m, r in zip(strings.list(table.name), table.address, table.match, selection.reason, strict=True)]
 
@@ -72,16 +73,8 @@ def test_join__clones_match_by_base_name_and_pieces_do_not():
     assert "PART" in {r[2] for r in named(found, "in_part")}
 
 
-def test_join__without_fallback_an_unmatched_function_has_no_address():
-    with_it = prepared_program("several_units")
-    without = run.prepare(program("several_units").path, threads=1, fallback=False)
-    lone = [i for i, m in enumerate(with_it.table.match) if m == Match.FALLBACK]
-    assert all(int(with_it.table.address[i]) != 0 and int(without.table.address[i]) == 0 for i in lone)
-    assert len(without.table.die) == len(with_it.table.die)
-
-
 @pytest.mark.parametrize("policy", ["all", "consistent", "current"])
 def test_policies__encoded_and_skipped_add_up_to_seen(several, policy):
     encoded = run.encode(several, policy)
-    counts = run._function_counts(several, encoded)
+    counts = counts_of(encoded)
     assert counts["instances"] == counts["encoded"] + sum(counts["skipped"].values()) == len(rows(several, policy))

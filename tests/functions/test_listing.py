@@ -1,13 +1,10 @@
-"""functions.csv, inlined.csv and the forms of the rules, on compiled programs."""
+"""Function instances, names without any, and the forms of the rules, on compiled programs."""
 
-import csv
-import io
-
+import numpy as np
 import pytest
 
-from harness import run
-from harness.functions.forms import FORM_COLUMNS, forms, forms_csv, selection_forms
-from harness.functions.listing import FUNCTION_COLUMNS, INLINED_COLUMNS, fields
+from harness import results, run
+from harness.functions.forms import forms, selection_forms
 from harness.functions.rules import DEFAULT, QUIRKS, RULES
 from tests.fixtures.build import program
 
@@ -19,66 +16,61 @@ def prepared():
 
 @pytest.fixture(scope="module")
 def rows(prepared, tmp_path_factory):
-    folder = run.write_result(tmp_path_factory.mktemp("out"), prepared, run.encode(prepared, "all"))
-    return list(csv.DictReader(io.StringIO((folder / "functions.csv").read_text())))
+    folder = results.save(tmp_path_factory.mktemp("out"), prepared, run.encode(prepared, "all"))
+    return results.load(folder.path)["all"].functions
 
 
 def named(rows, name):
-    return [row for row in rows if row["name"] == name]
+    return rows[rows.name == name]
 
 
-def test_functions_csv__has_a_row_of_all_columns_for_each_instance(prepared, rows):
-    assert len(rows) == len(prepared.table.die)
-    assert all(tuple(row) == FUNCTION_COLUMNS for row in rows)
+def test_instances__are_columns_of_one_value_each(prepared, rows):
+    assert len(rows) == len(prepared.instances.die) > 0
+    assert tuple(rows.columns) == results.FUNCTION_COLUMNS
+    assert tuple(prepared.described) == results.INSTANCE_COLUMNS
+    assert {len(column) for column in prepared.described.values()} == {len(rows)}
 
 
-def test_functions_csv__says_where_an_instance_is_defined(rows):
+def test_instances__say_where_they_are_defined(rows):
     copies = named(rows, "shared_sum")
     assert len(copies) >= 2
-    assert len({(row["file"], row["line"]) for row in copies}) == 1  # one definition, in a header
-    assert copies[0]["file"].endswith(".h") and int(copies[0]["line"]) > 0
-    assert len({row["unit"] for row in copies}) == len(copies)
-    assert {row["inline"] for row in named(rows, "reset")} == {"0"}
+    assert len(copies.groupby(["file", "line"])) == 1  # one definition, in a header
+    assert copies.file.iloc[0].endswith(".h") and copies.line.iloc[0] > 0
+    assert copies.unit.nunique() == len(copies)
+    assert not named(rows, "reset").inline.any()
 
 
-def test_functions_csv__signatures_are_equal_as_prototypes_are(rows):
-    encoded = [row for row in rows if not row["reason"]]
-    by_proto = {}
-    for row in encoded:
-        by_proto.setdefault(row["proto"], set()).add(row["signature"])
-    assert all(len(found) == 1 for found in by_proto.values())
-    assert len({row["signature"] for row in encoded}) == len(by_proto)
-    assert len({row["signature"] for row in named(rows, "init_once")}) == 2
-    assert len({row["signature"] for row in named(rows, "reset")}) == 1
+def test_instances__signatures_are_equal_as_prototypes_are(rows):
+    encoded = rows[rows.reason == ""]
+    assert (encoded.groupby("proto").signature.nunique() == 1).all()
+    assert encoded.signature.nunique() == encoded.proto.nunique()
+    assert named(rows, "init_once").signature.nunique() == 2
+    assert named(rows, "reset").signature.nunique() == 1
 
 
-def test_functions_csv__names_symbol_binding_and_section(rows):
-    strong, weak = sorted(named(rows, "arch_setup"), key=lambda row: row["match"])
-    assert (strong["binding"], strong["section"], strong["symbol_addresses"]) == ("global", ".text", "1")
-    assert (weak["match"], weak["symbol"], weak["binding"], weak["section"]) == ("overridden", "", "", "")
-    assert {row["symbol_addresses"] for row in named(rows, "reset")} == {"2"}
-    assert {row["ftrace"] for row in rows} == {""}  # no table of call sites in a program
+def test_instances__name_symbol_binding_and_section(rows):
+    strong, weak = named(rows, "arch_setup").sort_values("match", key=lambda c: c.astype(str)).itertuples()
+    assert (strong.binding, strong.section, strong.symbol_addresses) == ("global", ".text", 1)
+    assert (weak.match, weak.symbol, weak.binding, weak.section) == ("overridden", "", "", "")
+    assert set(named(rows, "reset").symbol_addresses) == {2}
+    assert rows.ftrace.isna().all()  # no table of call sites in a program
 
 
-def test_inlined_csv__lists_the_names_without_an_instance(prepared, rows):
-    listed = list(csv.DictReader(io.StringIO(prepared.inlined.decode())))
-    assert tuple(listed[0]) == INLINED_COLUMNS
-    assert not {row["name"] for row in listed} & {row["name"] for row in rows}
-    assert [row["name"] for row in listed] == sorted(row["name"] for row in listed)
-    assert all(int(row["dies"]) >= int(row["units"]) >= 1 for row in listed)
-
-
-def test_fields__quotes_what_csv_needs_quoted():
-    assert fields(["a", 'b"c', "d,e", "f\ng"]) == ["a", '"b""c"', '"d,e"', '"f\ng"']
+def test_inlined__lists_the_names_without_an_instance(prepared, rows):
+    listed = prepared.inlined
+    assert tuple(listed) == results.INLINED_COLUMNS and len(listed["name"])
+    assert not set(listed["name"]) & set(rows.name)
+    assert listed["name"].tolist() == sorted(listed["name"])
+    assert (listed["dies"] >= listed["units"]).all() and (listed["units"] >= 1).all()
+    assert listed["declared_inline"].dtype == np.bool_
 
 
 def test_forms__are_every_version_with_and_without_quirks(prepared):
-    found = selection_forms(prepared.walk, prepared.table, prepared.types, prepared.id_map, "EM_X86_64", 64)
+    found = selection_forms(prepared)
     assert [(row[0], row[1]) for row in found[::2]] == [(v, "+".join(q)) for v, q in forms()]
     assert {version for version, _ in forms()} == set(RULES)
     assert [(q,) for q in QUIRKS] == [q for v, q in forms() if v == DEFAULT and len(q) == 1]
     for version, quirks, policy, instances, names in found:
         reason = run.encode(prepared, policy, ["plain"], version, quirks.split("+") if quirks else []).selection.reason
         assert instances == int((reason == 0).sum()) >= names > 0
-    lines = forms_csv(found).decode().splitlines()
-    assert tuple(lines[0].split(",")) == FORM_COLUMNS and len(lines) == 1 + len(found)
+    assert run.forms(prepared) == found

@@ -6,10 +6,10 @@ import platform
 import numpy as np
 import pytest
 
-from harness import run
+from harness import results, run
 from harness.btf import reader
 from harness.functions import Fault, conventions, rules_of
-from harness.functions.registers import read_faults
+from harness.functions.registers import faults_of
 from tests.fixtures.build import program
 from tests.fixtures.handmade import (
     EM_MIPS,
@@ -199,14 +199,13 @@ def test_origins__what_the_concrete_die_knows_is_shared(tmp_path):
                        Function("only_origin", [Param("a"), Param("b", "int", 4)], [Param("a", place=5), origin[1]]))
     assert faults(prepared) == {"f": FINE, "only_origin": OPTIMIZED}
     assert reasons(prepared) == {"f": [""], "only_origin": [""]}
-    w = prepared.walk
-    found = read_faults(w, prepared.types, prepared.id_map, "EM_X86_64", 64, rules_of("2026-07"))
+    found = faults_of(prepared, rules_of("2026-07"))
     assert found.flags.tolist() == [0, 0, 0, OPTIMIZED]  # abstract, concrete, abstract, concrete
 
 
 def test_origins__a_wrong_register_is_one_of_the_abstract_die_too(tmp_path):
     prepared = prepare(tmp_path, Function("f", [Param("a", place=4)], [Param("a")]))
-    found = read_faults(prepared.walk, prepared.types, prepared.id_map, "EM_X86_64", 64, rules_of("2026-07"))
+    found = faults_of(prepared, rules_of("2026-07"))
     assert found.flags.tolist() == [UNEXPECTED, UNEXPECTED]
 
 
@@ -358,8 +357,9 @@ def test_unsupported__has_no_registers_for_a_packed_struct_to_be_in(tmp_path):
                                            "counted"), (NUMBERED["s390x"][0], "numbered")])  # fmt: skip
 def test_unsupported__the_manifest_says_how_registers_were_judged(tmp_path, how, says):
     prepared = prepare(tmp_path, Function("f", [Param("a", place=2)]), **how)
-    folder = run.write_result(tmp_path / "out", prepared, run.encode(prepared, "current", ["plain"]))
-    assert json.loads((folder / "manifest.json").read_text())["registers"] == says
+    results.save(tmp_path / "out", prepared, run.encode(prepared, "current", ["plain"]))
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_text())
+    assert manifest["policies"]["current"]["registers"] == says
 
 
 def test_conventions__are_of_known_machines_and_of_distinct_registers():
@@ -422,9 +422,9 @@ def test_compiled__a_parameter_without_a_name_leaves_its_function_out(compiled):
 
 @here
 def test_compiled__an_inline_with_code_takes_its_parameters_from_its_origin(compiled):
-    f = compiled.walk.functions
-    rows = [die for die in compiled.table.die.tolist()
-            if compiled.walk.strings.get(int(f.name[die])) == b"both_ways"]  # fmt: skip
+    f = compiled.dies
+    rows = [die for die in compiled.instances.die.tolist()
+            if compiled.strings.get(int(f.name[die])) == b"both_ways"]  # fmt: skip
     assert rows
     for die in rows:
         params = range(int(f.param[die]), int(f.param[die + 1]))
@@ -434,11 +434,11 @@ def test_compiled__an_inline_with_code_takes_its_parameters_from_its_origin(comp
 
 def clones(prepared):
     """Names of the clones found, and how many parameters of their DIEs are in no register."""
-    t, f = prepared.table, prepared.walk.functions
+    t, f = prepared.instances, prepared.dies
     out = {}
     for i in np.flatnonzero(t.clone).tolist():
         params = slice(int(f.param[t.die[i]]), int(f.param[t.die[i] + 1]))
-        name = prepared.walk.strings.get(int(t.name[i])).decode()
+        name = prepared.strings.get(int(t.name[i])).decode()
         out[name] = int((f.param_reg[params] < 0).sum())
     return out
 

@@ -5,9 +5,10 @@ from collections import Counter
 import pytest
 
 from harness import run
-from harness.errors import EncodeError
+from harness.errors import UsageError
 from harness.functions import DEFAULT, POLICIES, QUIRKS, RULES, Match, check_quirks, rules_of
 from harness.functions.policies import REASON_TEXT, Reason
+from harness.results.selection import counts_of
 from tests.fixtures.build import program
 from tests.fixtures.handmade import Function, Param, faults, prepare, reasons
 from tests.writers.dwarf import Expr, Locations
@@ -177,21 +178,21 @@ def test_quirks__patchable_entry_does_not_see_a_symbol_before_the_code(tmp_path)
                        Function("g", [Param("a", place=0)], symbols=["g"], lead=8, address=0x10020),
                        Function("g", [Param("a", place=0)], symbols=["g"], lead=8, address=0x10040, unit=1),
                        Function("far", [Param("a", place=0)], lead=12, address=0x10060), machine=EM_AARCH64)
-    table = prepared.table
+    table = prepared.instances
     assert table.address.tolist() == [0x10000, 0x10020, 0x10040, 0x1006C, 0x10060]
     assert [Match(m).name for m in table.match] == ["SUFFIX", "EXACT", "EXACT", "OVERRIDDEN", "FALLBACK"]
     assert table.moved.tolist() == [True, True, True, False, False]
     assert reasons(prepared, "consistent")["f"] == [OPTIMIZED]
     assert reasons(prepared, "consistent", quirks=["patchable-entry"])["f"] == [KEPT]
     elsewhere = prepare(tmp_path, Function("g", [Param("a", place=5)], lead=8), machine=EM_X86_64)
-    assert [Match(m).name for m in elsewhere.table.match] == ["OVERRIDDEN", "FALLBACK"]
+    assert [Match(m).name for m in elsewhere.instances.match] == ["OVERRIDDEN", "FALLBACK"]
 
 
 def test_join__a_thumb_function_s_symbol_is_at_its_address(tmp_path):
     prepared = prepare(tmp_path, Function("f", *CLONE, symbols=["f.isra.0"], lead=-1, address=0x10001),
                        machine=EM_ARM, bits=32)
-    assert prepared.table.address.tolist() == [0x10000]
-    assert [Match(m).name for m in prepared.table.match] == ["SUFFIX"]
+    assert prepared.instances.address.tolist() == [0x10000]
+    assert [Match(m).name for m in prepared.instances.match] == ["SUFFIX"]
     assert reasons(prepared) == {"f": [OPTIMIZED]}
 
 
@@ -215,15 +216,15 @@ def test_quirks__are_remembered_with_the_rules(tmp_path):
 def test_errors__unknown_rules_and_quirks(tmp_path):
     prepared = prepare(tmp_path, Function("f"))
     for wrong in ("1.26", "", "1.31 ", "2026"):
-        expected = f"expected rules of 1.24, 1.25, 1.31, 2026-07, found {wrong!r}"
+        expected = f"--rules: expected one of 1.24, 1.25, 1.31, 2026-07, found {wrong!r}"
         for call in (lambda wrong=wrong: rules_of(wrong), lambda wrong=wrong: run.encode(prepared, rules=wrong)):
-            with pytest.raises(EncodeError) as caught:
+            with pytest.raises(UsageError) as caught:
                 call()
             assert expected in str(caught.value)
     for wrong in (["ranges"], ["part-flags", ""], "part-flags"):
-        with pytest.raises(EncodeError, match=f"expected a quirk of {', '.join(QUIRKS)}, found '"):
+        with pytest.raises(UsageError, match=f"--quirk: expected one of {', '.join(QUIRKS)}, found '"):
             check_quirks(wrong)
-        with pytest.raises(EncodeError, match="expected a quirk"):
+        with pytest.raises(UsageError, match="--quirk: expected one of"):
             run.encode(prepared, quirks=wrong)
     assert check_quirks(()) == frozenset() and check_quirks(QUIRKS) == {
         "part-flags", "no-ranges", "patchable-entry", "unnumbered-clang"}
@@ -282,8 +283,8 @@ def test_reasons__encoded_and_skipped_add_up(every, policy, rules, quirks):
         if prepared is None:
             continue
         encoded = run.encode(prepared, policy, ["plain"], rules=rules, quirks=quirks)
-        counts = run._function_counts(prepared, encoded)
-        assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"] == len(prepared.table.die)
+        counts = counts_of(encoded)
+        assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"] == len(prepared.instances.die)
         assert counts["skipped"] == {REASON_TEXT[Reason(r)]: n
                                      for r, n in Counter(encoded.selection.reason.tolist()).items() if r}
         assert (encoded.func != 0).sum() == (encoded.proto != 0).sum() == counts["encoded"]

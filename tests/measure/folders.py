@@ -1,4 +1,4 @@
-"""A tiny result folder, written by hand as harness.run writes a kernel's."""
+"""A tiny result folder, written by hand as harness.results writes a kernel's."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ import numpy as np
 
 from harness import btf
 from harness import encodings as enc
-from harness.functions.listing import FUNCTION_COLUMNS
 from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
+from harness.results import FUNCTION_COLUMNS, INSTANCE_COLUMNS, SELECTION_COLUMNS
 
 INT, POINTER, NODE, TAKES_INT, TAKES_NODE = 1, 2, 3, 4, 5
 
-# name, address, match, prototype, reason, and if need be columns of functions.csv that differ
+# name, address, match, prototype, reason, and if need be columns that differ
 INSTANCES = [
     ("alone", 0xFFFFFFFF81000000, "exact", TAKES_INT, ""),
     ("twice", 0xFFFFFFFF81000010, "exact", TAKES_INT, ""),
@@ -98,7 +98,7 @@ def shipped_types(s):
 
 
 def columns(instances, instance, func, number):
-    """What functions.csv says of an instance, by column; a sixth field of the instance replaces some of it."""
+    """What the tables say of an instance, by column; a sixth field of the instance replaces some of it."""
     name, address, match, proto, reason, *more = instance
     symbol = {"suffix": f"{name}.isra.0", "part": f"{name}.part.0", "none": "", "overridden": ""}.get(match, name)
     same = {i[1] for i in instances if i[0] == name and i[2] in ("exact", "suffix", "fallback")}
@@ -113,7 +113,7 @@ def columns(instances, instance, func, number):
     return row
 
 
-def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="tiny-1.0"):
+def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="tiny-1.0", build_id="00ff"):
     """Write a result folder and return it."""
     folder.mkdir(parents=True, exist_ok=True)
     s = Blob()
@@ -137,11 +137,11 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
     if shipped:
         (folder / "shipped.btf").write_bytes(btf.encode(extra, StringTable(s.array())))
     plain = func["plain"][pair_of].tolist()
-    lines = [",".join(FUNCTION_COLUMNS)]
-    for number, instance in enumerate(instances):
-        func_id = 0 if instance[4] else plain.pop(0)
-        lines.append(",".join(map(str, columns(instances, instance, func_id, number).values())))
-    (folder / "functions.csv").write_bytes(("\n".join(lines) + "\n").encode("utf-8", "surrogateescape"))
+    said = [columns(instances, instance, 0 if instance[4] else plain.pop(0), number)
+            for number, instance in enumerate(instances)]
+    for file, names in (("functions.csv", INSTANCE_COLUMNS), ("selection.csv", SELECTION_COLUMNS)):
+        lines = [",".join(names), *(",".join(str(row[c]) for c in names) for row in said), ""]
+        (folder / file).write_bytes("\n".join(lines).encode("utf-8", "surrogateescape"))
     (folder / "inlined.csv").write_text("name,dies,units,declared_inline\ngone,12,3,1\n")
     skipped = {}
     for i in instances:
@@ -149,20 +149,25 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
             skipped[i[4]] = skipped.get(i[4], 0) + 1
     fallback = sum(i[2] == "fallback" for i in instances)
     manifest = {
-        "schema": 2,
+        "schema": 3,
         "harness": "0.1.0",
-        "kernel": {"label": label, "build_id": "00ff", "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
+        "kernel": {"label": label, "build_id": build_id, "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
                    "provenance": {"package": "tiny|dbg", "version": "1.0"}},
-        "policy": policy,
-        "rules": "2026-07",
-        "quirks": [],
-        "registers": "numbered",
+        "tables": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
+                   for name in ("functions.csv", "inlined.csv")},
         "fallback": True,
-        "encodings": encodings,
         "shipped": "shipped.btf" if shipped else None,
-        "functions": {"instances": len(instances), "encoded": len(kept), "skipped": skipped, "pairs": len(kept),
-                      "addresses": len({i[1] for i in kept}), "names": len({i[0] for i in kept}),
-                      "funcs": len({(i[0], i[3]) for i in kept})},
+        "policies": {policy: {
+            "selection": "selection.csv",
+            "sha256": hashlib.sha256((folder / "selection.csv").read_bytes()).hexdigest(),
+            "rules": "2026-07",
+            "quirks": [],
+            "registers": "numbered",
+            "encodings": encodings,
+            "functions": {"instances": len(instances), "encoded": len(kept), "skipped": skipped, "pairs": len(kept),
+                          "addresses": len({i[1] for i in kept}), "names": len({i[0] for i in kept}),
+                          "funcs": len({(i[0], i[3]) for i in kept})},
+        }},
         "funnel": {"subprogram_dies": 20 + len(instances) - fallback, "dies_declared": 20,
                    "dies_with_code": len(instances) - fallback, "fallback": fallback,
                    **{f"dies_{m}": sum(i[2] == m for i in instances) for m in MATCHES},
@@ -178,3 +183,8 @@ def edit(folder, change):
     manifest = json.loads(path.read_text())
     change(manifest)
     path.write_text(json.dumps(manifest))
+
+
+def of_policy(change):
+    """A change of a manifest that makes `change` to what it says of its only policy."""
+    return lambda manifest: change(*manifest["policies"].values())

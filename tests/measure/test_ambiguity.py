@@ -133,7 +133,7 @@ def test_ambiguity_summary__sums_to_the_names(tmp_path):
 
 def test_aliases__are_addresses_with_several_names(tmp_path):
     result = measure.load(make(tmp_path / "r", instances=INSTANCES))
-    assert aliases(result).to_numpy().tolist() == [["0xffffffff81000000", 2, "alias alone", 2, ".text"]]
+    assert aliases(result).to_numpy().tolist() == [[0xFFFFFFFF81000000, 2, "alias alone", 2, ".text"]]
 
 
 def test_addressable__leaves_out_fallbacks_without_address(tmp_path):

@@ -14,7 +14,7 @@ class Fake:
     encodings = ("plain", "btf_func")
 
     def __init__(self, policy, value, kernel="tiny"):
-        self.policy, self.value, self.kernel = policy, value, kernel
+        self.policy, self.value, self.kernel, self.key = policy, value, kernel, f"{kernel}'s build id"
 
 
 ENTRY = {"id": "it", "claim": "so many", "quantity": "thing", "arguments": {"encoding": "btf_func"}, "unit": "things",

@@ -8,7 +8,8 @@ from folders import edit, make
 
 from harness.errors import MeasureError
 from harness.measure import COLUMNS, load
-from harness.measure.compare import ALL, AMBIGUOUS, IDENTITIES, OUTCOMES, compare, to_text
+from harness.measure.compare import ALL, AMBIGUOUS, IDENTITIES, OUTCOMES, compare
+from harness.text.compare import to_text
 
 BASE = 0xFFFFFFFF81000000
 INT = 4
@@ -195,7 +196,7 @@ def test_compare__paths_of_one_build_directory_stay(tmp_path):
 
 
 def test_compare__policies_may_differ(tmp_path):
-    c = compared(tmp_path, FEW, FEW, lambda m: m.update(policy="all"))
+    c = compared(tmp_path, FEW, FEW, lambda m: m.update(policies={"all": m["policies"]["consistent"]}))
     assert "policies differ (consistent, all)" in c.remarks[0] and outcome(c, "name+address") == {"right": 4}
 
 
@@ -205,7 +206,7 @@ def test_compare__refuses_another_machine(tmp_path):
 
 
 def test_compare__refuses_addresses_that_are_none(tmp_path):
-    with pytest.raises(MeasureError, match=r"functions\.csv: expected numbers in hex"):
+    with pytest.raises(MeasureError, match=r"functions\.csv: expected a table, .*address: expected numbers of 64 bits"):
         compared(tmp_path, FEW, [at("alone", 0, address="zero")])
 
 

@@ -44,7 +44,7 @@ def slow_aliases(instances):
     for name, address, match, *_ in instances:
         if match in ("exact", "suffix", "fallback"):
             names.setdefault(address, set()).add(name)
-    return [(f"{address:#018x}", len(found), " ".join(sorted(found)))
+    return [(address, len(found), " ".join(sorted(found)))
             for address, found in sorted(names.items()) if len(found) > 1]
 
 
@@ -80,7 +80,7 @@ def test_names__of_one_number_of_addresses_are_in_order_of_code_points(tmp_path)
     instances = [(name, BASE + 16 * i, "exact", TAKES_INT, "") for i, name in enumerate(names)]
     result = measure.load(make(tmp_path / "r", instances=instances))
     assert measure.names_by_addresses(result).name.tolist() == ["Z", "a", "b", "é", "\udcff", "\U0001f600"]
-    assert b"\n\xff,1,1,0,\n" in measure.csv_bytes(result.names)
+    assert b"\n\xff,1,1,0,\n" in measure.csv_bytes(measure.names_by_addresses(result))
 
 
 def test_names__reasons_are_sorted_and_each_is_said_once(tmp_path):
@@ -97,10 +97,17 @@ def test_ambiguous_names__kept_ones_cannot_be_changed_by_who_asked(tmp_path):
 
 
 @pytest.mark.parametrize(("old", "new", "words"), [
-    ("0xffffffff81000040", "nowhere", "expected addresses in hex, found: invalid literal"),
-    ("0xffffffff81000040", "0x1ffffffff81000040", "expected addresses in hex, found"),
-    ("a.c,a.c,1,0,", "a.c,a.c,one,0,", "expected a table of functions, found: invalid literal"),
-    ("a.c,a.c,1,0,", f"a.c,a.c,{1 << 70},0,", "expected a table of functions, found"),
+    ("0xffffffff81000040", "nowhere", "column address: expected numbers of 64 bits in hex, found: invalid literal"),
+    ("0xffffffff81000040", "0x1ffffffff81000040", "column address: expected numbers of 64 bits in hex, found"),
+    ("0xffffffff81000040", "-0x40", "column address: expected numbers of 64 bits in hex, found"),
+    ("a.c,a.c,1,0,", "a.c,a.c,one,0,", "expected a table, found: invalid literal"),
+    ("a.c,a.c,1,0,", f"a.c,a.c,{1 << 70},0,", "expected a table, found"),
+    ("a.c,a.c,1,0,", "a.c,a.c,-1,0,", "column line: expected numbers of int64 from 0 on, found -1"),
+    ("a.c,a.c,1,0,", "a.c,a.c,1,2,", "column inline: expected 1 or 0, found '2'"),
+    (",exact,", ",somehow,", "column match: expected one of none, exact, suffix, part, .*, found 'somehow'"),
+    (",local,", ",near,", "column binding: expected one of local, global, weak, found 'near'"),
+    ("a.c,a.c,1,0,0x10", "a.c,a.c,1,0", "column die: expected numbers of 64 bits in hex, found: invalid literal"),
+    ("a.c,a.c,1,0,0x10", "a.c,a.c,1,0,0x10,1", "expected a table, found: "),
 ])
 def test_functions__that_are_malformed_are_refused(tmp_path, old, new, words):
     folder = make(tmp_path / "r")

@@ -3,7 +3,7 @@
 import pytest
 
 from harness import measure
-from tests.measure.folders import edit, make
+from tests.measure.folders import edit, make, of_policy
 
 
 @pytest.fixture
@@ -25,15 +25,15 @@ def test_invariants__all_hold_on_a_sound_result(folder, tmp_path):
 
 
 @pytest.mark.parametrize(("change", "name"), [
-    (lambda m: m["functions"].update(encoded=8), "1 functions"),
-    (lambda m: m["functions"]["skipped"].update({"partial body": 2}), "1 functions"),
-    (lambda m: m["functions"]["skipped"].update({"partial body": 0, "moon": 1}), "1 functions"),
+    (of_policy(lambda p: p["functions"].update(encoded=8)), "1 functions"),
+    (of_policy(lambda p: p["functions"]["skipped"].update({"partial body": 2})), "1 functions"),
+    (of_policy(lambda p: p["functions"]["skipped"].update({"partial body": 0, "moon": 1})), "1 functions"),
     (lambda m: m["funnel"].update(fallback=5), "1 functions"),
-    (lambda m: m["functions"].update(funcs=9), "1 functions"),
+    (of_policy(lambda p: p["functions"].update(funcs=9)), "1 functions"),
     (lambda m: m["funnel"].update(dies_declared=21), "1 functions"),
     (lambda m: m["funnel"].update(dies_alias=1), "1 functions"),
     (lambda m: m["funnel"].update(elf_padding=4), "1 functions"),
-    (lambda m: m["encodings"]["btf_func"].update(predicted_growth=1), "3 formula"),
+    (of_policy(lambda p: p["encodings"]["btf_func"].update(predicted_growth=1)), "3 formula"),
 ])
 def test_invariants__a_false_manifest_breaks(folder, change, name):
     edit(folder, change)

@@ -55,18 +55,18 @@ def test_root__is_found_from_the_notebooks_and_from_above(home, monkeypatch):
 
 def test_open__takes_the_report_that_is_there(home, monkeypatch):
     place = measured(home, NEW)
-    assert study.open().path == place and not study.open().recorded
+    assert study.open_report().path == place and not study.open_report().recorded
     measured(home, OLD, OLD)
     monkeypatch.setenv("KERNEL", OLD)
-    assert study.open().about["kernel"].startswith("debian-6.1.")
-    assert study.open(NEW).path == place
+    assert study.open_report().about["kernel"].startswith("debian-6.1.")
+    assert study.open_report(NEW).path == place
 
 
 def test_open__takes_a_folder_of_a_report(home, monkeypatch):
     monkeypatch.setenv("KERNEL", f"data/recorded/{OLD}")
-    assert study.open().path == home / "data" / "recorded" / OLD
+    assert study.open_report().path == home / "data" / "recorded" / OLD
     monkeypatch.chdir(home)
-    assert study.open().about["kernel"].startswith("debian-6.1.")
+    assert study.open_report().about["kernel"].startswith("debian-6.1.")
 
 
 def test_open__makes_it_of_a_kernel_that_is_cached(home, monkeypatch):
@@ -74,35 +74,40 @@ def test_open__makes_it_of_a_kernel_that_is_cached(home, monkeypatch):
                             {"package": "linux-image-x-dbg", "architecture": "amd64", "build_id": "ab"})
     monkeypatch.setattr(kernels, "cached", lambda: [kernel])
     for name in (NEW, kernel.label, "linux-image-x-dbg", "linux-image-x-dbg:amd64"):
-        assert study.open(name) == ("made", kernel, home / "reports" / name, name)
+        assert study.open_report(name) == ("made", kernel, home / "reports" / name, name)
 
 
 def test_open__makes_it_of_a_path_and_again_when_another_file_is_there(home):
     elf = home / "vmlinux"
     shutil.copy(ROOT / "tests" / "fixtures" / "objects" / "sample-x86_64-gcc-dwarf5.elf", elf)
     for wanted in (str(elf), "../vmlinux"):
-        assert study.open(wanted)[0] == "made"
+        assert study.open_report(wanted)[0] == "made"
     there = measured(home, "vmlinux")
-    assert study.open(str(elf))[0] == "made"
+    assert study.open_report(str(elf))[0] == "made"
     about = json.loads((there / "report.json").read_text())
-    about["provenance"]["build_id"] = kernels.resolve(elf).build_id
+    kernel = kernels.resolve(elf)
+    about["provenance"]["build_id"] = kernel.build_id
+    assert kernel.build_id is None  # so the hash of the file decides
     (there / "report.json").write_text(json.dumps(about))
-    assert study.open(str(elf)).path == there
+    assert study.open_report(str(elf))[0] == "made"
+    about["provenance"]["sha256"] = kernel.sha256
+    (there / "report.json").write_text(json.dumps(about))
+    assert study.open_report(str(elf)).path == there
 
 
 def test_open__does_not_take_half_a_report(home, monkeypatch):
     place = measured(home, NEW)
     about = json.loads((place / "report.json").read_text())
     (place / "report.json").write_text(json.dumps(about | {"files": [f for f in about["files"] if "plot" not in f]}))
-    assert study.open().recorded
+    assert study.open_report().recorded
     (place / "report.json").write_text("{}")
-    assert study.open().recorded
+    assert study.open_report().recorded
 
 
 def test_open__falls_back_on_what_was_recorded(home):
     for name in (NEW, OLD):
-        assert study.open(name).path == home / "data" / "recorded" / name
-    assert study.open().path.name == kernels.default_name()
+        assert study.open_report(name).path == home / "data" / "recorded" / name
+    assert study.open_report().path.name == kernels.default_name()
 
 
 @pytest.mark.parametrize("wanted, words", [
@@ -112,14 +117,14 @@ def test_open__falls_back_on_what_was_recorded(home):
 ])
 def test_open__says_what_is_missing_and_how_to_get_it(wanted, words):
     with pytest.raises(KernelError, match=words):
-        study.open(wanted)
+        study.open_report(wanted)
 
 
 def test_all__one_per_kernel_and_those_of_this_machine_first(home, capsys):
     place = measured(home, "mine")
     (home / "reports" / "broken").mkdir()
     (home / "reports" / "broken" / "report.json").write_text("[]")
-    found = study.all()
+    found = study.open_all()
     assert [f.path for f in found] == [home / "data" / "recorded" / OLD, place]
     assert capsys.readouterr().out.startswith("left out: reports/broken: expected a report of schema")
 
@@ -127,23 +132,23 @@ def test_all__one_per_kernel_and_those_of_this_machine_first(home, capsys):
 # What is shown
 
 def test_about__is_loud_where_the_figures_are_recorded(home):
-    text = repr(study.about(study.open()))
+    text = repr(study.about(study.open_report()))
     assert text.startswith("RECORDED FIGURES of debian-6.12.")
     assert "nothing was measured now. They are of 20" in text
     assert f"are kept in data/recorded/{NEW}; `make report KERNEL={NEW}` measures them here." in text
-    assert "package linux-image-" in text and shown.LOUD in study.about(study.open())._repr_html_()
+    assert "package linux-image-" in text and shown.LOUD in study.about(study.open_report())._repr_html_()
 
 
 def test_about__says_where_it_was_measured_without_a_path_of_the_machine(home):
     measured(home, "vmlinux", command="make report KERNEL=/home/me/src/vmlinux")
-    shown_ = study.about(study.open("vmlinux"))
+    shown_ = study.about(study.open_report("vmlinux"))
     assert "measured: the report in reports/vmlinux, made by `make report KERNEL=vmlinux`." in repr(shown_)
     assert str(home) not in shown_._repr_html_() and "/home/me" not in shown_._repr_html_()
 
 
 def test_about__says_that_an_invariant_does_not_hold(home):
     measured(home, NEW, ok=False)
-    assert repr(study.about(study.open())).startswith("AN INVARIANT DOES NOT HOLD")
+    assert repr(study.about(study.open_report())).startswith("AN INVARIANT DOES NOT HOLD")
 
 
 def test_show__writes_values_as_the_report_does():
@@ -159,7 +164,7 @@ def test_show__writes_values_as_the_report_does():
 
 def test_show__says_what_is_left_out(home):
     measured(home, NEW, cut={})
-    live, kept = study.open(), study.open(f"data/recorded/{NEW}")
+    live, kept = study.open_report(), study.open_report(f"data/recorded/{NEW}")
     names = kept.about["cut"]["names"]
     assert repr(study.show(live, "names", rows=3)).splitlines()[-1] == f"[197 others in reports/{NEW}/names.csv]"
     assert repr(study.show(kept, "names", rows=3)).splitlines()[-1] == f"[{names - 3} others, not recorded]"
@@ -170,11 +175,11 @@ def test_show__says_what_is_left_out(home):
 def test_show__without_an_optional_table_says_so_and_without_another_fails(home):
     place = measured(home, NEW)
     about = json.loads((place / "report.json").read_text())
-    about["files"].remove("selection.csv")
+    about["files"].remove("forms.csv")
     (place / "report.json").write_text(json.dumps(about))
-    assert repr(study.show(study.open(), "selection")) == "This report has no table selection."
+    assert repr(study.show(study.open_report(), "forms")) == "This report has no table forms."
     with pytest.raises(MeasureError, match="expected a table nonsense.csv"):
-        study.show(study.open(), "nonsense")
+        study.show(study.open_report(), "nonsense")
 
 
 def test_table__an_item_is_shown_once_and_bytes_eight_to_a_line():
@@ -186,13 +191,13 @@ def test_table__an_item_is_shown_once_and_bytes_eight_to_a_line():
 
 @pytest.mark.parametrize("name", plots.PLOTS)
 def test_plot__is_drawn_of_the_recorded_frame_with_its_finding(name):
-    made = study.plot(study.open(), name)
+    made = study.plot(study.open_report(), name)
     assert made._repr_html_().startswith('<img src="data:image/svg+xml;base64,') and "http" not in made._repr_html_()
-    assert repr(made) == plots.PLOTS[name].finding(study.open()[f"plot_{name}"])
+    assert repr(made) == plots.PLOTS[name].finding(study.open_report()[f"plot_{name}"])
 
 
 def test_said__all_findings_or_some():
-    report = study.open()
+    report = study.open_report()
     assert repr(study.said(report)).count("\n") == len(report["findings"]) - 1
     assert repr(study.said(report, "growth")).count("\n") == 0
     assert repr(study.said(report, "nonsense")) == "(none)"
@@ -200,17 +205,17 @@ def test_said__all_findings_or_some():
 
 def test_together__marks_what_was_recorded_and_tells_kernels_of_one_label_apart(home):
     measured(home, "mine")
-    table = study.together(study.all(), "encodings", encoding="plain")
-    assert table.kernel.tolist() == [f.about["kernel"] for f in study.all()]
+    table = study.together(study.open_all(), "encodings", encoding="plain")
+    assert table.kernel.tolist() == [f.about["kernel"] for f in study.open_all()]
     assert table.figures.str.split().str[0].tolist() == ["recorded", "measured"]
-    twice = study.together([study.open("mine"), study.open(NEW)], "claims")
+    twice = study.together([study.open_report("mine"), study.open_report(NEW)], "claims")
     assert twice.kernel.nunique() == 2 and twice.kernel.iloc[0].endswith("(mine)")
     with pytest.raises(MeasureError, match="expected a report with a table nonsense, found none"):
-        study.together(study.all(), "nonsense")
+        study.together(study.open_all(), "nonsense")
 
 
 def test_lookup__is_recorded_for_the_names_that_the_notebooks_ask_for():
-    report = study.open(OLD)
+    report = study.open_report(OLD)
     for name in (study.example(report), *study.ASKED):
         text = repr(study.lookup(report, name))
         assert text.startswith("RECORDED on 20") and "What a tracer gets" in text, name
@@ -220,18 +225,18 @@ def test_lookup__is_recorded_for_the_names_that_the_notebooks_ask_for():
 
 def test_lookup__asks_the_results_of_a_report_that_was_measured_here(home):
     place = measured(home, NEW)
-    assert "results that are elsewhere" in repr(study.lookup(study.open(), "twice"))
-    make(place / "btf" / "all", "all")
-    text = repr(study.lookup(study.open(), "twice"))
+    assert "results are gone" in repr(study.lookup(study.open_report(), "twice"))
+    make(place / "btf", "all")
+    text = repr(study.lookup(study.open_report(), "twice"))
     assert text.startswith("$ btf-harness lookup twice reports/") and "3 instances" in text
-    assert "which no instance and no FUNC has" in repr(study.lookup(study.open(), "nobody")).replace("\n", " ")
+    assert "which no instance and no FUNC has" in repr(study.lookup(study.open_report(), "nobody")).replace("\n", " ")
 
 
 # Recording
 
 def test_record__keeps_what_is_shown_and_says_so(home):
     place = measured(home, NEW)
-    make(place / "btf" / "all", "all")
+    make(place / "btf", "all")
     whole = folders.read(place)
     kept = study.record(place, home / "kept", on="2001-02-03")
     assert kept.recorded and kept.about["recorded_on"] == "2001-02-03"

@@ -45,14 +45,14 @@ def instances(n=300, hostile=HOSTILE):
     i = np.arange(n)
     return pd.DataFrame({
         "name": names,
-        "address": [f"0x{0xffffffff81000000 + 16 * k:016x}" for k in range(n)],
+        "address": np.uint64(0xffffffff81000000) + 16 * np.arange(n, dtype=np.uint64),
         "symbol": [f"{name}.isra.0" if k % 3 == 0 else name for k, name in enumerate(names)],
         "match": np.where(i % 3 == 0, "suffix", "exact"),
         "section": np.where(i % 7 == 0, ".init.text", ".text"),
         "file": [f"kernel/part_{k % 50}/file_{k % 200}.c" if k % 4 else "include/linux/jhash.h" for k in range(n)],
         "line": i + 1,
         "unit": [f"kernel/part_{k % 50}/file_{k % 200}.c" for k in range(n)],
-        "ftrace": np.where(i % 2, "1", "0"),
+        "ftrace": pd.array(i % 2 == 1, "boolean"),
         "class": ["inline_out_of_line" if name == "jhash" else "" for name in names],
         "consistent": np.where(i % 5 == 0, "unexpected register", ""),
         "all": "",

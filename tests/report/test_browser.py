@@ -7,7 +7,7 @@ import subprocess
 
 import pytest
 
-from harness.report import page, shelf
+from harness.report import index, page
 from harness.report.search import shown
 from tests.report.browser import DESKTOP, PHONE, browser
 from tests.report.pages import HOSTILE, instances, report, reports
@@ -376,10 +376,10 @@ def test_page__is_whole_without_javascript(tab, place):
     assert any(text.startswith("The search needs JavaScript.") for text in seen)
 
 
-def test_shelf__sorts_and_fits_a_phone(tab, tmp_path):
+def test_index__sorts_and_fits_a_phone(tab, tmp_path):
     for name in ("linux-6.12", "linux-6.1", "linux-5.10"):
         reports(tmp_path, name, {"kernel": name})
-    path = shelf.write(tmp_path)
+    path = index.write(tmp_path)
     tab.open(path)
     assert column(tab, "kernels") == ["linux-5.10", "linux-6.1", "linux-6.12"]
     head(tab, "kernels", 0).click()

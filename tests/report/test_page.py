@@ -7,14 +7,17 @@ import json
 import re
 from html.parser import HTMLParser
 
+import numpy as np
+import pandas as pd
 import pytest
 
 from harness import measure
 from harness.errors import MeasureError
 from harness.measure import csv_bytes
-from harness.report import page, search, shelf
+from harness.report import index, page, search
 from harness.report.document import Figure, Report
 from harness.report.tables import Table, plain
+from harness.results import as_text
 from tests.report.pages import HOSTILE, encodings, instances, report, reports
 
 VOID = {"meta", "link", "input", "br", "wbr", "img", "path", "rect", "use"}
@@ -223,7 +226,7 @@ def test_render__serves_a_report_without_functions_or_figures():
 
 def test_render__links_the_list_of_reports_when_there_is_one(text):
     assert "All kernels measured" not in text
-    assert '<a href="../index.html">All kernels measured</a>' in page.render(report(), shelf="../index.html")
+    assert '<a href="../index.html">All kernels measured</a>' in page.render(report(), index="../index.html")
 
 
 def test_anchors__are_made_of_the_words_and_each_once():
@@ -255,11 +258,13 @@ def restored(data):
 
 def test_packed__loses_nothing():
     functions = instances().sample(frac=1, random_state=1)
-    functions.iloc[0, functions.columns.get_loc("address")] = "0x" + "0" * 16
-    functions.iloc[1, functions.columns.get_loc("address")] = "0xffffffffffffffff"
+    functions.iloc[0, functions.columns.get_loc("address")] = 0
+    functions.iloc[1, functions.columns.get_loc("address")] = 2**64 - 1
+    functions.iloc[4, functions.columns.get_loc("ftrace")] = pd.NA
     functions.iloc[2, functions.columns.get_loc("symbol")] = "another"
     functions.iloc[3, functions.columns.get_loc("symbol")] = ""
-    found, expected = restored(search.packed(functions)), functions.sort_values("address", kind="stable")
+    found, expected = restored(search.packed(functions)), as_text(functions.sort_values("address", kind="stable"))
+    assert set(found["ftrace"]) == {"0", "1", ""}
     assert set(found) == set(expected.columns)
     for column in expected.columns:
         values = expected[column].tolist()
@@ -273,12 +278,13 @@ def test_packed__is_small_and_the_same_each_time():
 
 
 def test_packed__serves_32_bits():
-    functions = instances().assign(address=[f"0x{0xc0100000 + 4 * k:08x}" for k in range(300)])
-    assert restored(search.packed(functions))["address"] == functions.address.tolist()
+    functions = instances().assign(address=np.uint64(0xc0100000) + 4 * np.arange(300, dtype=np.uint64))
+    found = restored(search.packed(functions, 32))["address"]
+    assert found == as_text(functions, 32).address.tolist() and found[1] == "0xc0100004"
 
 
 def test_packed__fails_with_one_error():
-    with pytest.raises(MeasureError, match="expected addresses in hex, found"):
+    with pytest.raises(MeasureError, match="expected addresses of dtype uint64, found"):
         search.packed(instances().assign(address="here"))
     with pytest.raises(MeasureError, match="expected functions with the columns .*, found no unit, class"):
         search.packed(instances().drop(columns=["unit", "class"]))
@@ -291,10 +297,10 @@ def test_render__survives_names_of_every_kind(parsed, text):
     assert set(map(search.shown, HOSTILE)) <= set(unpacked(data)["name"]) and "alert(1)</script>" not in text
 
 
-def test_shelf__has_a_row_for_each_kernel_with_the_figures_of_its_csvs(tmp_path):
+def test_index__has_a_row_for_each_kernel_with_the_figures_of_its_csvs(tmp_path):
     reports(tmp_path, "b", {"kernel": "linux-6.12", "ok": False})
     reports(tmp_path, "a:<i>", {"kernel": "linux-6.1", "recorded": True}, without=("attachability", "names"))
-    path = shelf.write(tmp_path)
+    path = index.write(tmp_path)
     assert path == tmp_path / "index.html"
     found = Page(path.read_text())
     first, second = [[text for text, _ in row] for row in cells(found, "kernels")[2:]]
@@ -306,7 +312,15 @@ def test_shelf__has_a_row_for_each_kernel_with_the_figures_of_its_csvs(tmp_path)
     assert found.texts("h1") == ["What function addresses cost in BTF: 2 kernels measured"]
 
 
-def test_shelf__names_what_it_cannot_read_and_ignores_the_rest(tmp_path):
+def test_index__tells_kernels_apart_that_are_called_alike(tmp_path):
+    for name, build_id in (("a", "00ff" * 5), ("b", "11ff" * 5), ("c", "11ff" * 5)):
+        reports(tmp_path, name, {"kernel": "vmlinux", "provenance": {"build_id": build_id}})
+    reports(tmp_path, "d", {"kernel": "linux-6.1", "provenance": {}})
+    rows = cells(Page(index.write(tmp_path).read_text()), "kernels")[2:]
+    assert [row[0][0] for row in rows] == ["linux-6.1", "vmlinux (00ff00ff)", *["vmlinux (11ff11ff)"] * 2]
+
+
+def test_index__names_what_it_cannot_read_and_ignores_the_rest(tmp_path):
     reports(tmp_path, "good")
     (reports(tmp_path, "no <b> json") / "report.json").write_text("{")
     (reports(tmp_path, "short") / "encodings.csv").write_text("encoding,bytes\nplain,1\n")
@@ -317,26 +331,30 @@ def test_shelf__names_what_it_cannot_read_and_ignores_the_rest(tmp_path):
     reports(tmp_path, ".hidden")
     (tmp_path / "btf").mkdir()
     (tmp_path / "report.json").write_text("not a folder")
-    text = shelf.write(tmp_path).read_text()
+    text = index.write(tmp_path).read_text()
     found = Page(text)
     assert len(cells(found, "kernels")) == 3
     assert [item.partition(":")[0] for item in found.texts("li")] == ["gone", "letters", "no <b> json", "none", "short"]
     assert str(tmp_path) not in text and ".hidden" not in seen(text)
-    assert text == shelf.write(tmp_path).read_text()
+    assert text == index.write(tmp_path).read_text()
 
 
-def test_shelf__of_an_empty_folder_says_so_and_of_none_fails(tmp_path):
-    assert "No report is here." in shelf.write(tmp_path).read_text()
+def test_index__of_a_folder_without_reports_or_of_none_fails(tmp_path):
+    with pytest.raises(MeasureError, match="expected directories with reports .*, found none"):
+        index.write(tmp_path)
+    assert not list(tmp_path.iterdir())
+    (reports(tmp_path, "broken") / "report.json").write_text("{")
+    assert "No report is here." in index.write(tmp_path).read_text()
     with pytest.raises(MeasureError, match="expected a folder of reports, found: No such file"):
-        shelf.write(tmp_path / "none")
+        index.write(tmp_path / "none")
 
 
-def test_shelf__puts_encodings_that_only_some_kernels_have_beside_each_other(tmp_path):
+def test_index__puts_encodings_that_only_some_kernels_have_beside_each_other(tmp_path):
     place = reports(tmp_path, "more")
     extra = measure.frame([("plain", 10, 0, 0.0, 4, 0), ("short", 12, 2, 20.0, 4, 0)], tuple(encodings().columns))
     (place / "encodings.csv").write_bytes(csv_bytes(extra))
     reports(tmp_path, "other")
-    found = Page(shelf.write(tmp_path).read_text())
+    found = Page(index.write(tmp_path).read_text())
     groups = [text for text, attributes in cells(found, "kernels")[0] if "colspan" in attributes]
     assert groups == ["plain", "short, over plain", "decl_tag, over plain", "btf_func, over plain"]
     assert {len(row) for row in cells(found, "kernels")[2:]} == {2 + 3 + 4 * 3 + 2}

@@ -7,11 +7,11 @@ import shutil
 
 import pytest
 
-from harness import measure, report
+from harness import measure, report, results
 from harness.errors import MeasureError
 from harness.report import mail, plots, summary
 from harness.report.tables import Table, cell
-from tests.measure.folders import INSTANCES, edit, make
+from tests.measure.folders import INSTANCES, edit, make, of_policy
 from tests.report import figures
 from tests.report.figures import unescaped
 
@@ -106,7 +106,7 @@ def test_render__headline_is_the_consistent_policy(written):
 
 def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn, capsys):
     folder = make(tmp_path / "tiny")
-    edit(folder, lambda m: m["encodings"]["btf_func"].update(predicted_growth=1))
+    edit(folder, of_policy(lambda p: p["encodings"]["btf_func"].update(predicted_growth=1)))
     made = report.render(folder, tmp_path / "r", witnesses=False, threads=1)
     text = (tmp_path / "r" / "report.md").read_text()
     assert not made.ok and not report.read(tmp_path / "r").about["ok"]
@@ -121,20 +121,40 @@ def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn, 
 
 def test_render__goes_on_from_a_report_and_keeps_its_results(three, tmp_path, undrawn):
     out = tmp_path / "r"
-    for folder in three:
-        make_in = out / "btf" / folder.name
-        make_in.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copytree(folder, make_in)
-    (out / "report.json").write_text(json.dumps({
-        "schema": 1, "program": "0", "kernel": "k", "title": "", "finding": "", "command": "", "policy": "all",
-        "policies": [], "encodings": [], "provenance": {}, "ok": True, "recorded": False,
-        "files": [p.relative_to(out).as_posix() for p in out.rglob("*") if p.is_file()]}))
-    before = files(out / "btf")
-    report.render(out, out, witnesses=False, threads=1)
-    assert files(out / "btf") == before and report.read(out).about["kernel"] == "tiny-1.0"
+    report.render(three, out, witnesses=False, threads=1)
+    before = {name: (out / name).read_bytes() for name in files(out)}
+    for source, command in ((out, None), (out / "btf", report.read(out).about["command"])):
+        report.render(source, out, witnesses=False, threads=1, command=command)
+        assert {name: (out / name).read_bytes() for name in files(out)} == before
+    assert report.read(out).about["kernel"] == "tiny-1.0"
     with pytest.raises(MeasureError, match="expected a report, an empty folder or none"):
-        report.render(out / "btf" / "all", out / "btf" / "all", witnesses=False, threads=1)
-    assert files(out / "btf") == before
+        report.render(out, out / "btf", witnesses=False, threads=1)
+    assert {name: (out / name).read_bytes() for name in files(out)} == before
+
+
+def test_render__takes_the_results_along_so_that_the_report_is_as_good_as_they(three, written):
+    made = results.load(written)
+    assert made.path == written / "btf" and made.policies == ["consistent", "all", "current"]
+    assert files(written / "btf") == sorted(["functions.csv", "inlined.csv", "manifest.json", "measurements.csv",
+                                             "shipped.btf", *(f"{p}/{name}" for p in made.policies for name in (
+                                                 "btf_func.btf", "decl_tag.btf", "plain.btf", "selection.csv"))])
+    for folder in three:
+        theirs = measure.load(folder)
+        mine = made[theirs.policy]
+        assert mine.sha256 == theirs.sha256 and mine.functions.equals(theirs.functions)
+        assert mine.manifest["functions"] == theirs.manifest["functions"]
+    assert measure.judge_claims(made.results()).equals(measure.judge_claims(
+        [measure.load(folder) for folder in (three[1], three[0], three[2])]))
+    assert measure.lookup(made["all"], "twice").rows.equals(measure.lookup(measure.load(three[0]), "twice").rows)
+    kept = made.measurements
+    assert kept.policy.unique().tolist() == made.policies and measure.measure(written).equals(kept)
+
+
+def test_render__refuses_results_of_another_kernel_that_is_called_the_same(three, tmp_path, undrawn):
+    other = make(tmp_path / "other", "all", build_id="11ff")
+    with pytest.raises(MeasureError, match="expected results of one kernel, found '00ff' and '11ff'"):
+        report.render([three[1], other], tmp_path / "r", witnesses=False, threads=1)
+    assert not (tmp_path / "r").exists()
 
 
 def test_render__leaves_the_old_report_when_it_fails(three, tmp_path, undrawn, monkeypatch):
@@ -177,8 +197,8 @@ def test_summary__is_plain_where_no_terminal_is_and_fits_it(three, capsys, undra
 
 def test_build__refuses_results_that_do_not_belong_together(tmp_path):
     a = make(tmp_path / "a")
-    with pytest.raises(MeasureError, match="expected results of one kernel, found label"):
-        report.build([a, make(tmp_path / "b", "all", label="other")], threads=1)
+    with pytest.raises(MeasureError, match="expected results of one kernel, found '00ff' and '11ff'"):
+        report.build([a, make(tmp_path / "b", "all", build_id="11ff")], threads=1)
     with pytest.raises(MeasureError, match="expected one result per policy"):
         report.build([a, make(tmp_path / "c")], threads=1)
     with pytest.raises(MeasureError, match="expected at least one"):

@@ -17,12 +17,14 @@ from typing import NamedTuple
 import zstandard
 
 ET_NONE, ET_REL, ET_EXEC, ET_DYN = 0, 1, 2, 3
-EM_386, EM_S390, EM_ARM, EM_X86_64, EM_AARCH64, EM_RISCV = 3, 22, 40, 62, 183, 243
+EM_386, EM_68K, EM_MIPS, EM_PPC, EM_PPC64, EM_S390, EM_ARM, EM_SPARCV9 = 3, 4, 8, 20, 21, 22, 40, 43
+EM_X86_64, EM_AARCH64, EM_RISCV, EM_BPF, EM_LOONGARCH = 62, 183, 243, 247, 258
 SHT_NULL, SHT_PROGBITS, SHT_SYMTAB, SHT_STRTAB, SHT_RELA, SHT_NOBITS, SHT_REL = 0, 1, 2, 3, 4, 8, 9
+SHT_SYMTAB_SHNDX = 18
 SHF_WRITE, SHF_ALLOC, SHF_EXECINSTR, SHF_COMPRESSED = 1, 2, 4, 0x800
-SHN_UNDEF, SHN_ABS, SHN_COMMON = 0, 0xFFF1, 0xFFF2
+SHN_UNDEF, SHN_LORESERVE, SHN_ABS, SHN_COMMON, SHN_XINDEX = 0, 0xFF00, 0xFFF1, 0xFFF2, 0xFFFF
 STB_LOCAL, STB_GLOBAL, STB_WEAK = 0, 1, 2
-STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE = 0, 1, 2, 3, 4
+STT_NOTYPE, STT_OBJECT, STT_FUNC, STT_SECTION, STT_FILE, STT_TLS = 0, 1, 2, 3, 4, 6
 ELFCOMPRESS_ZLIB, ELFCOMPRESS_ZSTD = 1, 2
 
 
@@ -53,7 +55,10 @@ class Symbol(NamedTuple):
 
 
 class Relocation(NamedTuple):
-    """One row of a .rela section: `symbol` is a symbol's name, or its index in .symtab."""
+    """One row of a .rela section: `symbol` is a symbol's name, or its index in .symtab.
+
+    Of 64-bit MIPS, `type` holds three types (type | second << 8 | third << 16) and r_ssym << 24.
+    """
 
     offset: int
     symbol: str | int
@@ -81,6 +86,8 @@ class Section:
         How the contents are stored.
     relocations : list of Relocation
         Makes a .rela section for this one.
+    rel : bool
+        Makes it a .rel section, which has no addends: `data` holds them.
     overrides : dict
         Fields written as given: ``sh_name`` .. ``sh_entsize``; ``ch_type``, ``ch_size`` of a compression header
         (``ch_size`` also of the ``ZLIB`` header of .zdebug_*); ``raw``: the stored bytes themselves.
@@ -98,6 +105,7 @@ class Section:
     size: int | None = None
     compress: str | None = None
     relocations: list = field(default_factory=list)
+    rel: bool = False
     overrides: dict = field(default_factory=dict)
 
     @classmethod
@@ -186,9 +194,13 @@ class Elf:
 
         body += bytes(-len(body) % 8)
         shoff = len(body)
+        shnum, shstrndx = len(headers), len(headers) - 1
+        if shnum >= SHN_LORESERVE:
+            headers[0].update(sh_size=shnum, sh_link=shstrndx)
+            shnum, shstrndx = 0, SHN_XINDEX
         for header in headers:
             body += self._section_header(header)
-        body[: 64 if self.bits == 64 else 52] = self._file_header(shoff, len(headers), len(headers) - 1)
+        body[: 64 if self.bits == 64 else 52] = self._file_header(shoff, shnum, shstrndx)
         return bytes(body)
 
     def write(self, path):
@@ -226,10 +238,15 @@ class Elf:
         shndx = {section.name: 1 + i for i, section in reversed(list(enumerate(self.sections)))}
         strtab = StringTable()
         rows = [Symbol("", type=STT_NOTYPE, bind=STB_LOCAL, section=SHN_UNDEF), *self._ordered_symbols()]
-        data = bytearray()
+        data, numbers = bytearray(), []
         for symbol in rows:
             name = symbol.name if isinstance(symbol.name, int) else strtab.add(symbol.name)
-            where = shndx[symbol.section] if isinstance(symbol.section, str) else symbol.section
+            where, number = symbol.section, 0
+            if isinstance(where, str):
+                where = shndx[where]
+                if where >= SHN_LORESERVE:
+                    where, number = SHN_XINDEX, where
+            numbers.append(number)
             info = symbol.bind << 4 | symbol.type
             if self.bits == 64:
                 row = (name, info, symbol.other, where, symbol.value, symbol.size)
@@ -239,10 +256,14 @@ class Elf:
                 data += struct.pack(self.endian + "IIIBBH", *row)
         n_local = next((i for i, symbol in enumerate(rows) if symbol.bind != STB_LOCAL), len(rows))
         entsize = 24 if self.bits == 64 else 16
-        return [
+        made = [
             Section(".symtab", bytes(data), SHT_SYMTAB, align=8, entsize=entsize, info=n_local, link=".strtab"),
             Section(".strtab", strtab.to_bytes(), SHT_STRTAB),
         ]
+        if any(numbers):
+            data = struct.pack(f"{self.endian}{len(numbers)}I", *numbers)
+            made.append(Section(".symtab_shndx", data, SHT_SYMTAB_SHNDX, align=4, entsize=4, link=".symtab"))
+        return made
 
     def _ordered_symbols(self):
         return sorted(self.symbols, key=lambda s: s.bind != STB_LOCAL) if self.sort_symbols else self.symbols
@@ -256,13 +277,18 @@ class Elf:
             data = bytearray()
             for r in section.relocations:
                 number = numbers[r.symbol] if isinstance(r.symbol, str) else r.symbol
-                if self.bits == 64:
-                    data += struct.pack(self.endian + "QQq", r.offset, number << 32 | r.type, r.addend)
+                word = "Q" if self.bits == 64 else "I"
+                data += struct.pack(self.endian + word, r.offset)
+                if self.bits == 64 and self.e_machine == EM_MIPS:
+                    data += struct.pack(self.endian + "I", number) + struct.pack(">I", r.type)
                 else:
-                    data += struct.pack(self.endian + "IIi", r.offset, number << 8 | r.type, r.addend)
-            entsize = 24 if self.bits == 64 else 12
-            name = ".rela" + section.name
-            made.append(Section(name, bytes(data), SHT_RELA, align=8, entsize=entsize, info=1 + i, link=".symtab"))
+                    data += struct.pack(self.endian + word, number << (32 if self.bits == 64 else 8) | r.type)
+                if not section.rel:
+                    data += struct.pack(self.endian + word.lower(), r.addend)
+            entsize = (16 if section.rel else 24) if self.bits == 64 else (8 if section.rel else 12)
+            name = (".rel" if section.rel else ".rela") + _stored_name(section)
+            made.append(Section(name, bytes(data), SHT_REL if section.rel else SHT_RELA, align=8, entsize=entsize,
+                                info=1 + i, link=".symtab"))
         return made
 
     def _file_header(self, shoff, shnum, shstrndx):

@@ -43,11 +43,13 @@ class Variables(NamedTuple):
     skipped: dict
 
 
-def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
+def per_cpu_variables(walk, image, symbols, types, n_blob):
     """The Variables of a file.
 
     Parameters
     ----------
+    walk : harness.dwarf.Walk
+        With final type_ids.
     types : TypeTable
         The deduplicated types that the rows will follow.
     n_blob : int
@@ -73,7 +75,7 @@ def per_cpu_variables(walk, image, symbols, types, id_map, n_blob):
     for i in candidates[~made_up].tolist():
         name = walk.strings.get(int(v.name[i]))
         offset = int(v.addr[i]) - section.addr
-        type_id = int(id_map[v.type[i]])
+        type_id = int(v.type[i])
         size = byte_size(types, type_id, image.bits // 8)
         reason = None
         if v.flags[i] & wt.VF_ARTIFICIAL:

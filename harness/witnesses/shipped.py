@@ -1,20 +1,16 @@
-"""Our baseline against the .BTF section that the kernel itself ships: counts, names with reasons, C declarations."""
+"""The .BTF section that the kernel itself ships, against our baseline: counts of types, and names with reasons."""
 
 from __future__ import annotations
 
-import re
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
-from typing import NamedTuple
 
 import numpy as np
 
-from harness.errors import MeasureError
 from harness.measure.columns import frame
-from harness.measure.consumers import AT_ONCE, bpftool_version, find_bpftool, run
 from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
 from harness.model import Kind
+from harness.witnesses.witness import Comparison
 
 MAY_DIFFER = ("FUNC", "FUNC_PROTO", "VAR", "DATASEC", "DECL_TAG")
 """Kinds that depend on which functions and variables were kept; all others must agree."""
@@ -50,14 +46,14 @@ def shipped_names(result):
         return None
     ours, theirs = (_Named(result.btf(name), result.texts(name)) for name in (BASELINE, SHIPPED))
     n_ours, n_theirs = Counter(ours.functions()), Counter(theirs.functions())
-    differ = list(_differences(n_ours, n_theirs))
+    differ = list(differences(n_ours, n_theirs))
     known = _matches_and_reasons(result.functions, [name for _, name, _ in differ])
     n_suffixed = sum(1 for name in _only_suffixed(result) if name in n_theirs)
     rows = list(_var_rows(ours, theirs))
     for kind, names in (("DATASEC", _Named.datasecs), ("DECL_TAG", _Named.decl_tags)):
         mine, other = Counter(names(ours)), Counter(names(theirs))
         rows += [(kind, where, name, times, "lists other variables" if kind == "DATASEC" else "")
-                 for where, name, times in _differences(mine, other)]
+                 for where, name, times in differences(mine, other)]
     alike = {OURS: ours.alike_but_for_names(n_ours), SHIPPED: theirs.alike_but_for_names(n_theirs)}
     funcs = []
     for where, name, times in differ:
@@ -70,7 +66,7 @@ def shipped_names(result):
     return frame(rows, ("kind", "only in", "name", "times", "reason"))
 
 
-def _differences(mine, other):
+def differences(mine, other):
     """(where, name, times) of two Counters, by name."""
     names = {name for name, n in mine.items() if other.get(name) != n}
     names |= {name for name, n in other.items() if mine.get(name) != n}
@@ -116,7 +112,7 @@ def _func_reason(where, name, rows, n_ours, n_theirs, n_suffixed):
 
 def _proto_rows(ours, theirs, n_ours, n_theirs):
     signatures = [[named.signature(i, True) for i in named.ids(Kind.FUNC_PROTO)] for named in (ours, theirs)]
-    differ = list(_differences(*map(Counter, signatures)))
+    differ = list(differences(*map(Counter, signatures)))
     users = {}
     for where, named, texts in zip((OURS, SHIPPED), (ours, theirs), signatures, strict=True):
         wanted = {signature for w, signature, _ in differ if w == where}
@@ -143,7 +139,7 @@ def _proto_rows(ours, theirs, n_ours, n_theirs):
 
 def _var_rows(ours, theirs):
     mine, other = ours.variables(), theirs.variables()
-    for where, name, times in _differences(Counter(mine.keys()), Counter(other.keys())):
+    for where, name, times in differences(Counter(mine.keys()), Counter(other.keys())):
         offset = (mine if where == OURS else other)[name]
         reason = "" if offset is None else f"at offset {offset} of its section"
         if offset == 0:
@@ -260,137 +256,10 @@ class _Named:
         return text
 
 
-FORWARD = re.compile(r"(struct|union) \w+;")
-"""A declaration without a body."""
+def compare(how, result):
+    """The frames shipped_kinds and shipped_names, none if the kernel ships no .BTF."""
+    kinds = shipped_kinds(result)
+    return {} if kinds is None else {"shipped_kinds": kinds, "shipped_names": shipped_names(result)}
 
 
-class Declarations(NamedTuple):
-    """The C declarations of two files, compared as sets.
-
-    Attributes
-    ----------
-    verdict : str
-        'equal', 'equal but for the numbers of name clashes', 'equal but for forward declarations', 'differ', or
-        'not compared'.
-    words : str
-        The figures, or why they were not compared.
-    differences : DataFrame or None
-        only in, declaration (on one line); clash numbers and needless forward declarations removed.
-    reason : str
-        Where differences come from, computed; empty without any.
-    """
-
-    verdict: str
-    words: str
-    differences: object
-    reason: str
-
-
-NUMBERED = re.compile(r"___[0-9]+\b")
-"""How bpftool tells apart types that have one name, by the order in which it meets them."""
-
-
-def declarations(result, program=None):
-    """The C declarations that bpftool makes of our baseline and of the shipped section, compared.
-
-    A declaration is one top-level struct, union, enum or typedef with all it contains. Where names clash bpftool
-    numbers them (``foo___2``) in the order of type_ids, and it declares a struct forward (``struct foo;``) where that
-    order has a pointer to it before its definition. Files with the same types may differ in the order, so the sets are
-    compared as they are, again without these numbers, and again without forward declarations of what the same header
-    defines.
-    """
-    if SHIPPED not in result.files:
-        return Declarations("not compared", "the kernel has no .BTF section", None, "")
-    program = program or find_bpftool()
-    if program is None:
-        return Declarations("not compared", "bpftool is not installed", None, "")
-
-    def ask(name):
-        return run(program, "btf", "dump", "file", result.files[name], "format", "c")
-
-    texts = []
-    with ThreadPoolExecutor(AT_ONCE) as pool:
-        answers = list(pool.map(ask, (BASELINE, SHIPPED)))
-    for name, (status, out, err) in zip((BASELINE, SHIPPED), answers, strict=True):
-        if status != 0:
-            last = err.strip().splitlines()[-1:] or [""]
-            words = f"bpftool on {result.files[name].name}: {status} {last[0].replace(str(result.files[name]), '')}"
-            return Declarations("not compared", words.strip(), None, "")
-        texts.append(out)
-    return compare(split(texts[0]), split(texts[1]), bpftool_version(program))
-
-
-def compare(ours, shipped, program="bpftool"):
-    """Declarations of two lists of declarations."""
-    exact = set(ours) ^ set(shipped)
-    plain = [Counter(NUMBERED.sub("", d) if "___" in d else d for d in side) for side in (ours, shipped)]
-    n_plain = len(set(plain[0]) ^ set(plain[1]))
-    plain = [_without_forwards(side) for side in plain]
-    rows = [(where, " ".join(d.split())) for where, d, _ in _differences(*plain)]
-    words = (f"{program}: {len(set(ours)):,} declarations in ours, {len(set(shipped)):,} in the shipped file; as "
-             f"written {len(exact):,} are in one only, without clash numbers {n_plain:,}, also without forward "
-             f"declarations of what is defined {len(rows):,}")
-    table = frame(rows, ("only in", "declaration"))
-    if not exact:
-        return Declarations("equal", words, table, "")
-    if n_plain and not rows:
-        return Declarations("equal but for forward declarations", words, table,
-                            "bpftool declares a struct forward where a pointer to it comes before it in the order of "
-                            "type_ids, which differs, and numbers clashing names in that order")
-    if not rows:
-        return Declarations("equal but for the numbers of name clashes", words, table,
-                            "bpftool numbers clashing names in the order of type_ids, which differs")
-    return Declarations("differ", words, table, _why(plain))
-
-
-def _without_forwards(declarations):
-    """A Counter without ``struct foo;`` and ``union foo;`` where foo is defined in it."""
-    forwards = [d for d in declarations if "{" not in d and FORWARD.fullmatch(d)]
-    defined = {_head(d) for d in declarations if "{" in d} if forwards else ()
-    out = Counter(declarations)
-    for declaration in forwards:
-        if _head(declaration) in defined:
-            del out[declaration]
-    return out
-
-
-def _why(plain):
-    """Where differences come from: the heads that both have with another body, and those that one side lacks."""
-    heads = [{_head(d) for d in side} for side in plain]
-    only = [{_head(d) for d in side - other} for side, other in (plain, plain[::-1])]
-    changed = sorted(only[0] & only[1])
-    absent = [sorted(only[0] - heads[1]), sorted(only[1] - heads[0])]
-    parts = []
-    if changed:
-        parts.append(f"{len(changed)} with one head and another body: {', '.join(changed[:5])}")
-    for where, names in zip((OURS, SHIPPED), absent, strict=True):
-        if names:
-            parts.append(f"{len(names)} only in {where}: {', '.join(names[:5])}")
-    return "; ".join(parts) or "the same declarations, some of them another number of times"
-
-
-def _head(declaration):
-    return declaration.split("{")[0].split(";")[0].strip() or "(anonymous)"
-
-
-def split(text):
-    """The top-level declarations of a C header as bpftool writes it, list of str.
-
-    Bodies are indented, so a declaration ends with a line that begins in the first column and ends in a semicolon.
-
-    Raises
-    ------
-    MeasureError
-        The text ends within a declaration.
-    """
-    found, block = [], []
-    for line in text.splitlines():
-        if not block and (not line.strip() or line.startswith(("#", "//", "/*"))):
-            continue
-        block.append(line)
-        if line[:1] not in ("", "\t", " ") and line.endswith(";"):
-            found.append("\n".join(block))
-            block = []
-    if block:
-        raise MeasureError(f"expected the end of a C declaration, found the end of the header after {block[0]!r}")
-    return found
+WITNESS = Comparison(name="shipped", title="The kernel's own .BTF", compare=compare, rank=10, outside=False)

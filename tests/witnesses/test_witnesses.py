@@ -4,13 +4,14 @@ import errno
 
 import pytest
 
-from harness import btf, measure
+from harness import btf, measure, witnesses
 from harness.errors import MeasureError
-from harness.measure import consumers, witnesses
 from harness.model import Kind, StringTable, concatenate, info_word
+from harness.witnesses import bpftool, declarations, kernel, program
+from harness.witnesses.shipped import shipped_kinds, shipped_names
 from tests.measure.folders import INT, NODE, TAKES_INT, Blob, base_types, make, rows
 
-needs_bpftool = pytest.mark.skipif(consumers.find_bpftool() is None, reason="bpftool is not installed")
+needs_bpftool = pytest.mark.skipif(program.find_program("bpftool") is None, reason="bpftool is not installed")
 
 
 @pytest.fixture
@@ -19,16 +20,16 @@ def result(tmp_path):
 
 
 def test_shipped_kinds__tell_allowed_differences_from_others(result):
-    kinds = measure.shipped_kinds(result).set_index("kind")
+    kinds = shipped_kinds(result).set_index("kind")
     assert kinds.loc["STRUCT"].tolist() == [1, 1, 0, "equal"]
     assert kinds.loc["FUNC"].tolist() == [5, 3, 2, "differs"]
     assert kinds.loc["VAR"].tolist() == [1, 0, 1, "differs"]
     result.accounts["shipped"].kinds["STRUCT"] = (2, 48)
-    assert measure.shipped_kinds(result).set_index("kind").verdict["STRUCT"] == "UNEXPLAINED"
+    assert shipped_kinds(result).set_index("kind").verdict["STRUCT"] == "UNEXPLAINED"
 
 
 def test_shipped_names__give_the_reason_of_each(result):
-    names = measure.shipped_names(result).set_index(["kind", "name"])
+    names = shipped_names(result).set_index(["kind", "name"])
     assert names.loc[("FUNC", "torn")].tolist() == ["shipped", 1, "left out here: inconsistent prototype"]
     assert names.loc[("FUNC", "cloned"), "reason"].endswith("of such names the shipped file has 0")
     assert names.loc[("FUNC", "found"), "reason"] == "its address is that of its only symbol, no DIE has it"
@@ -51,7 +52,7 @@ def test_shipped_names__prototypes_name_their_functions(result):
                                    *([s(name), info_word(Kind.FUNC), 14] for name in ("only", "alone")))])
     for name, types in (("plain", ours), ("shipped", theirs)):
         result._parsed[name] = btf.parse(btf.encode(types, StringTable(s.array())))
-    found = measure.shipped_names(result)
+    found = shipped_names(result)
     protos = found[found.kind == "FUNC_PROTO"]
     assert protos[["only in", "name", "times", "reason"]].to_numpy().tolist() == [
         ["shipped", "struct node (int, ...)", 1, "not of a FUNC"],
@@ -86,43 +87,44 @@ typedef struct {
 
 
 def test_split__finds_whole_declarations():
-    found = witnesses.split(HEADER)
+    found = declarations.split(HEADER)
     assert [d.splitlines()[0] for d in found] == ["typedef int s32;", "struct a {", "struct empty {};",
                                                   "typedef struct {"]
     assert found[1].endswith("\n};") and found[3].endswith("} t;")
     with pytest.raises(MeasureError, match="found the end of the header"):
-        witnesses.split("struct a {\n\tint x;\n")
+        declarations.split("struct a {\n\tint x;\n")
 
 
-def test_compare__sees_through_clash_numbers():
-    ours = witnesses.split(HEADER)
-    same = witnesses.compare(ours, list(reversed(ours)))
+def test_declarations__see_through_clash_numbers():
+    ours = declarations.split(HEADER)
+    same = declarations.as_sets(ours, list(reversed(ours)))
     assert same.verdict == "equal" and len(same.differences) == 0
-    renumbered = witnesses.compare(ours, witnesses.split(HEADER.replace("b___2", "b___3")))
+    renumbered = declarations.as_sets(ours, declarations.split(HEADER.replace("b___2", "b___3")))
     assert renumbered.verdict == "equal but for the numbers of name clashes"
     assert "2 are in one only, without clash numbers 0" in renumbered.words
-    forward = witnesses.compare(ours, [*ours, "struct empty;"])
+    forward = declarations.as_sets(ours, [*ours, "struct empty;"])
     assert forward.verdict == "equal but for forward declarations" and len(forward.differences) == 0
-    assert witnesses.compare(ours, [*ours, "struct unknown;"]).verdict == "differ"
-    other = witnesses.compare(ours, witnesses.split(HEADER.replace("int x", "long x").replace("s32", "s64")))
+    assert declarations.as_sets(ours, [*ours, "struct unknown;"]).verdict == "differ"
+    other = declarations.as_sets(ours, declarations.split(HEADER.replace("int x", "long x").replace("s32", "s64")))
     assert other.verdict == "differ" and len(other.differences) == 4
     assert "1 with one head and another body: struct a" in other.reason
     assert "1 only in ours: typedef int s32" in other.reason
 
 
-def test_consumers__say_when_bpftool_is_missing(result, monkeypatch):
-    monkeypatch.setattr(consumers, "find_bpftool", lambda: None)
-    monkeypatch.setattr(witnesses, "find_bpftool", lambda: None)
-    rows = list(consumers.ask_bpftool(result))
-    assert rows == [("bpftool", "-", "not asked", "bpftool is not installed")]
-    found = measure.declarations(result)
-    assert (found.verdict, found.words) == ("not compared", "bpftool is not installed")
+def test_bpftool__that_is_missing_is_said_with_its_package(result, monkeypatch):
+    monkeypatch.setattr(bpftool, "find_program", lambda name: None)
+    answers = witnesses.ask(result)
+    rows = answers.readers[answers.readers.witness == "bpftool"].to_numpy().tolist()
+    assert rows == [["bpftool", "-", "not asked", "bpftool is not installed (package bpftool)"]]
+    assert answers.silent == {"declarations": "bpftool is not installed (package bpftool)"}
+    assert list(answers.frames) == ["shipped"]
 
 
-def test_consumers__say_when_bpftool_cannot_run(result, tmp_path):
-    rows = list(consumers.ask_bpftool(result, str(tmp_path / "nothing")))
-    assert {row[2] for row in rows} == {"refused"} and "cannot be run" in rows[0][3]
-    assert measure.declarations(result, str(tmp_path / "nothing")).verdict == "not compared"
+def test_bpftool__that_cannot_run_refuses(result, tmp_path):
+    verdict, words = bpftool.ask(str(tmp_path / "nothing"), result.files["plain"])
+    assert verdict == "refused" and "cannot be run" in words
+    frames = declarations.compare(str(tmp_path / "nothing"), result)
+    assert frames["declarations_compared"].verdict.tolist() == ["not compared"] and "declarations" not in frames
 
 
 def script(path, text):
@@ -132,25 +134,27 @@ def script(path, text):
 
 
 def test_run__hands_on_what_a_program_says(tmp_path):
-    program = script(tmp_path / "program", "echo out $1; echo err >&2; exit 3")
-    assert consumers.run(program, tmp_path) == (3, f"out {tmp_path}\n", "err\n")
-    assert consumers.run(program, 1, output=False) == (3, "", "err\n")
-    status, out, err = consumers.run(tmp_path / "nothing")
+    made = script(tmp_path / "program", "echo out $1; echo err >&2; exit 3")
+    assert program.run(made, tmp_path) == (3, f"out {tmp_path}\n", "err\n")
+    assert program.run(made, 1, output=False) == (3, "", "err\n")
+    status, out, err = program.run(tmp_path / "nothing")
     assert status.startswith("cannot be run: No such file") and out == err == ""
 
 
 def test_run__ends_what_does_not_end(tmp_path, monkeypatch):
-    monkeypatch.setattr(consumers, "TIMEOUT_S", 0.1)
-    assert consumers.run(script(tmp_path / "program", "exec sleep 20"))[0] == "no end within 0.1 s"
+    monkeypatch.setattr(program, "TIMEOUT_S", 0.1)
+    assert program.run(script(tmp_path / "program", "exec sleep 20"))[0] == "no end within 0.1 s"
 
 
-def test_consumers__are_in_the_order_of_the_files_whoever_is_first(result, tmp_path):
-    program = script(tmp_path / "program",
-                     'case "$4" in *plain.btf) sleep 0.3;; *func.btf) echo no $4 >&2; exit 2;; esac')
-    rows = list(consumers.ask_bpftool(result, program))
-    assert [row[1:] for row in rows] == [("plain", "loaded", ""), ("decl_tag", "loaded", ""),
-                                         ("btf_func", "refused", "exit 2: no btf_func.btf"), ("shipped", "loaded", "")]
-    asked = measure.ask_consumers(result, program)
+def test_readers__are_in_the_order_of_the_files_whoever_is_first(result, tmp_path, monkeypatch):
+    made = script(tmp_path / "program",
+                  'case "$4" in *plain.btf) sleep 0.3;; *func.btf) echo no $4 >&2; exit 2;; esac\n'
+                  '[ "$1" = version ] && exit 1; exit 0')
+    monkeypatch.setattr(bpftool, "find_program", lambda name: made)
+    asked = witnesses.ask_readers(result)
+    rows = asked[asked.witness == "bpftool"].to_numpy()[:, 1:].tolist()
+    assert rows == [["plain", "loaded", ""], ["decl_tag", "loaded", ""],
+                    ["btf_func", "refused", "exit 2: no btf_func.btf"], ["shipped", "loaded", ""]]
     assert asked.encoding.tolist()[:4] == list(result.files) and asked.witness.nunique() == 2
 
 
@@ -159,18 +163,18 @@ def test_consumers__are_in_the_order_of_the_files_whoever_is_first(result, tmp_p
     (b"one\ntwo\x0bthree\x0b\n", "three"),
 ])
 def test_kernel__says_most_in_the_last_line(log, words):
-    assert consumers._last_line(log) == words
+    assert kernel._last_line(log) == words
 
 
 @needs_bpftool
 def test_bpftool__reads_all_but_btf_func(result):
-    verdicts = {encoding: verdict for _, encoding, verdict, _ in consumers.ask_bpftool(result)}
+    verdicts = {name: bpftool.ask(bpftool.find().how, path)[0] for name, path in result.files.items()}
     assert verdicts == {"plain": "loaded", "decl_tag": "loaded", "btf_func": "refused", "shipped": "loaded"}
 
 
 @needs_bpftool
 def test_bpftool__writes_the_same_declarations(result):
-    assert measure.declarations(result).verdict == "equal"
+    assert declarations.declarations(bpftool.find().how, result).verdict == "equal"
 
 
 @pytest.mark.parametrize(("answers", "expected"), [
@@ -189,16 +193,19 @@ def test_kernel__refusals_come_with_words(monkeypatch, answers, expected):
             log.value = text
         return fd, code
 
-    monkeypatch.setattr(consumers, "_btf_load", answer)
-    monkeypatch.setattr(consumers, "LOG_NBYTES", 4096)
-    assert consumers.load_into_kernel(b"", 321) == expected
+    monkeypatch.setattr(kernel, "_btf_load", answer)
+    monkeypatch.setattr(kernel, "LOG_NBYTES", 4096)
+    assert kernel.load_into_kernel(b"", 321) == expected
     assert not left
 
 
 def test_kernel__is_not_asked_about_foreign_bytes(result, monkeypatch):
-    monkeypatch.setattr(consumers.sys, "byteorder", "big")
-    monkeypatch.setattr(consumers.platform, "machine", lambda: "x86_64")
-    assert {row[2] for row in consumers.ask_kernel(result)} == {"not asked"}
-    monkeypatch.setattr(consumers.platform, "machine", lambda: "vax")
-    ((_, encoding, verdict, words),) = consumers.ask_kernel(result)
-    assert (encoding, verdict) == ("-", "not asked") and "vax" in words
+    monkeypatch.setattr(kernel.sys, "byteorder", "big")
+    monkeypatch.setattr(kernel.platform, "machine", lambda: "x86_64")
+    asked = witnesses.ask_readers(result)
+    mine = asked[asked.witness.str.endswith("BPF_BTF_LOAD")]
+    assert set(mine.verdict) == {"not asked"} and len(mine) == len(result.files)
+    monkeypatch.setattr(kernel.platform, "machine", lambda: "vax")
+    asked = witnesses.ask_readers(result)
+    (row,) = asked[asked.witness.str.endswith("BPF_BTF_LOAD")].itertuples()
+    assert (row.encoding, row.verdict) == ("-", "not asked") and "vax" in row.words

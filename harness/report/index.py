@@ -6,11 +6,12 @@ import re
 from pathlib import Path
 
 from harness.errors import MeasureError
-from harness.measure import write as write_file
+from harness.files import write as write_file
 from harness.measure.functions import PAIRS
 from harness.report import folder
 from harness.report.page import escape, fill, href
 from harness.report.tables import plain
+from harness.results import key_of, labels
 
 NAME = "index.html"
 
@@ -35,7 +36,9 @@ def write(directory):
     Raises
     ------
     MeasureError
-        The folder cannot be read, or the page cannot be written.
+        The folder cannot be read, or holds no report.
+    OutputError
+        The page cannot be written.
     """
     directory = Path(directory)
     try:
@@ -43,6 +46,8 @@ def write(directory):
                         if not p.name.startswith(".") and (p / folder.ABOUT).is_file())
     except OSError as error:
         raise MeasureError(f"expected a folder of reports, found: {error.strerror}", directory) from error
+    if not places:
+        raise MeasureError(f"expected directories with reports (*/{folder.ABOUT}), found none", directory)
     found, unreadable = [], []
     for place in places:
         try:
@@ -70,10 +75,12 @@ def render(folders, unreadable=()):
             rows.append(_measured(report))
         except MeasureError as error:
             unreadable.append((report.path.name, _local(error, report.path)))
+    for row, label in zip(rows, labels((row["key"], row["kernel"]) for row in rows), strict=True):
+        row["kernel"] = label
     rows.sort(key=lambda row: (_natural(row["kernel"]), row["folder"]))
     others = list(dict.fromkeys(name for row in rows for name in row["others"]))
     bases = list(dict.fromkeys(row["baseline"] for row in rows))
-    return fill("shelf.html", ("tables.js",), rows=rows, table=_table(rows, " or ".join(bases), others) if rows else "",
+    return fill("index.html", ("tables.js",), rows=rows, table=_table(rows, " or ".join(bases), others) if rows else "",
                 unreadable=sorted(unreadable))
 
 
@@ -108,6 +115,7 @@ def _measured(report):
     base, *others = encodings
     page = next((name for name in PAGES if (report.path / name).is_file()), "")
     return {
+        "key": key_of(about["provenance"]) or report.path.name,
         "folder": report.path.name, "link": f"{report.path.name}/{page}", "kernel": about["kernel"],
         "policy": about["policy"], "ok": about["ok"], "recorded": about["recorded"], "program": about["program"],
         "baseline": base["encoding"], "bytes": base["bytes"], "FUNC": base["FUNC"],

@@ -1,0 +1,144 @@
+"""Types of a BTF file as C declarations, one line each."""
+
+from __future__ import annotations
+
+from harness.model import Kind, declared_kind, kind_number
+
+MAX_DEPTH = 64
+"""Prototypes within prototypes, deeper than any C source; what is deeper is a cycle."""
+
+MAX_CHAIN = 512
+"""Pointers and qualifiers in a row, likewise."""
+
+SPECIFIERS = {Kind.STRUCT: "struct", Kind.UNION: "union", Kind.ENUM: "enum", Kind.ENUM64: "enum"}
+QUALIFIERS = {Kind.CONST: "const", Kind.VOLATILE: "volatile", Kind.RESTRICT: "restrict"}
+
+
+def declaration(btf, type_id):
+    """A FUNC as a C prototype on one line, str.
+
+    Names of base types are as the compiler gives them (long unsigned int); a type tag X is written __X, which is what
+    the kernel calls the macro (include/linux/compiler_types.h), and an anonymous struct has its members left out. Like
+    libbpf's btf_dump, an array without a length is [0], and qualifiers of functions are dropped.
+
+    Parameters
+    ----------
+    btf : BtfFile
+    type_id : int
+        A FUNC; or any type, which is then declared without a name.
+
+    Raises
+    ------
+    BtfFormatError
+        A type_id or name_off is out of range, the types form a cycle, or one stands where it cannot.
+    """
+    types = btf.types
+    if 0 < type_id < types.next_id:
+        row = types.row(type_id)
+        if kind_number(row[1]) == Kind.FUNC:
+            return _declare(btf, int(row[2]), name_at(btf, type_id, int(row[0])), 0)
+    return _declare(btf, type_id, "", 0)
+
+
+def _malformed(btf, type_id, message):
+    word = btf.types.row_start(type_id) if type_id in btf.types.ids() else 0  # void and a base's are not in this file
+    return btf.fault(f"[{type_id}]: {message}", btf.word_offset(word))
+
+
+def name_at(btf, type_id, name_off):
+    """The string that a type has at a name_off, str; bytes that are not UTF-8 become surrogates.
+
+    Raises
+    ------
+    BtfFormatError
+        There is no such string; the error's place is the type.
+    """
+    if name_off >= btf.strings.next_off:
+        raise _malformed(btf, type_id, f"expected a name_off below {btf.strings.next_off}, found {name_off}")
+    return btf.strings.get(name_off).decode("utf-8", "surrogateescape")
+
+
+def _declare(btf, type_id, inner, depth):
+    """The type around a declarator: from the name outwards, to the specifier at the left."""
+    base, pending, user = type_id, [], 0
+    for _ in range(MAX_CHAIN):
+        if base == 0:
+            return _join(_words(pending, "void"), inner)
+        if base >= btf.types.next_id:
+            raise _malformed(btf, user, f"expected a type_id of at most {btf.types.next_id - 1}, found {base}")
+        row = btf.types.row(base)
+        name_off, info, target = row[:3].tolist()
+        kind = kind_number(info)
+        user = base
+        if kind in QUALIFIERS:
+            pending.append(QUALIFIERS[kind])
+            base = target
+        elif kind == Kind.TYPE_TAG:
+            tag = name_at(btf, base, name_off)
+            pending.append(f"__{tag}" if tag.isidentifier() else f'__attribute__((btf_type_tag("{tag}")))')
+            base = target
+        elif kind == Kind.PTR:
+            inner = "*" + _join(" ".join(_ordered(pending)), inner)
+            pending, base = [], target
+            if _is_suffixed(btf, target):
+                inner = f"({inner})"
+        elif kind == Kind.ARRAY:
+            # qualifiers of an array are its elements'
+            inner += f"[{int(row[5])}]"
+            base = int(row[3])
+        elif kind == Kind.FUNC_PROTO:
+            if depth >= MAX_DEPTH:
+                raise _malformed(btf, base, f"expected prototypes at most {MAX_DEPTH} deep")
+            params = row[3:].tolist()
+            params = list(zip(params[::2], params[1::2], strict=True))
+            if not params or params == [(0, 0)]:
+                inner += "(void)"
+            else:
+                texts = ["..." if p == (0, 0) and i == len(params) - 1
+                         else _declare(btf, p[1], name_at(btf, base, p[0]), depth + 1) for i, p in enumerate(params)]
+                inner += f"({', '.join(texts)})"
+            pending, base = [], target
+        else:
+            return _join(_words(pending, _specifier(btf, base, kind, name_off, info)), inner)
+    raise _malformed(btf, type_id, f"expected an end after {MAX_CHAIN} pointers and qualifiers, found none")
+
+
+def _join(left, right):
+    return f"{left} {right}" if left and right else left or right
+
+
+def _ordered(pending):
+    """Qualifiers and tags, each once, in the order of QUALIFIERS whatever the compiler's."""
+    words = dict.fromkeys(reversed(pending))
+    return [q for q in QUALIFIERS.values() if q in words] + [w for w in words if w[0] == "_"]
+
+
+def _words(pending, specifier):
+    """Qualifiers before the specifier, type tags behind it, as kernel sources write them."""
+    words = _ordered(pending)
+    return " ".join([*(w for w in words if w[0] != "_"), specifier, *(w for w in words if w[0] == "_")])
+
+
+def _is_suffixed(btf, type_id):
+    """Whether a declarator of this type ends in [] or (), so that a pointer to it needs parentheses."""
+    for _ in range(MAX_CHAIN):
+        if not 0 < type_id < btf.types.next_id:
+            return False
+        row = btf.types.row(type_id)
+        kind = kind_number(row[1])
+        if kind not in QUALIFIERS and kind != Kind.TYPE_TAG:
+            return kind in (Kind.ARRAY, Kind.FUNC_PROTO)
+        type_id = int(row[2])
+    return False
+
+
+def _specifier(btf, type_id, kind, name_off, info):
+    name = name_at(btf, type_id, name_off)
+    if kind in (Kind.INT, Kind.FLOAT, Kind.TYPEDEF):
+        return name
+    if kind == Kind.FWD:
+        return f"{SPECIFIERS[declared_kind(info)]} {name}"
+    if kind in SPECIFIERS:
+        return f"{SPECIFIERS[kind]} {name or '{...}'}"
+    words = Kind(kind).name if kind < len(Kind) else f"kind {kind}"
+    raise _malformed(btf, type_id, f"expected a type that a declaration can have, found {words}")

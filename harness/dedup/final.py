@@ -1,0 +1,26 @@
+"""Gives a walk its final type_ids, after which nothing refers to the types as the units had them."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.dwarf.walk_tables import T_TYPE
+
+
+def with_final_ids(walked, id_map):
+    """The walk with the type_ids of the deduplicated types.
+
+    Parameters
+    ----------
+    walked : harness.dwarf.Walk
+    id_map : uint32 (types + 1,)
+        New type_id of each row of the walk's types, as Dedup has it.
+    """
+    functions, variables, tags = walked.functions, walked.variables, walked.decl_tags
+    target = tags.target.copy()
+    on_type = np.flatnonzero(tags.space == T_TYPE)
+    target[on_type] = id_map[target[on_type]]
+    return walked._replace(
+        functions=functions._replace(type=id_map[functions.type], param_type=id_map[functions.param_type]),
+        variables=variables._replace(type=id_map[variables.type]),
+        decl_tags=tags._replace(target=target))

@@ -1,0 +1,145 @@
+"""Symbol tables as numpy arrays (System V gABI 4.1, chapter 4, "Symbol Table")."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from harness.elf import constants as c
+from harness.errors import ElfError
+
+
+class SymbolTable(NamedTuple):
+    """Defined symbols of .symtab in file order.
+
+    Attributes
+    ----------
+    name : uint32 (symbols,)
+        Offset of the symbol's name in `strtab`.
+    value, size : uint64 (symbols,)
+        st_value (an address, bytes) and st_size (bytes). In a relocatable file, where st_value counts from the start of
+        the symbol's section, the synthetic address of that section is added (harness.elf.places).
+    type, bind : uint8 (symbols,)
+        STT_* and STB_*.
+    shndx : uint32 (symbols,)
+        Index of the section the symbol lies in, also beyond 65,279 (SHN_XINDEX); a number that stands for no section,
+        such as SHN_ABS, has RESERVED added.
+    strtab : uint8 (nbytes,)
+        The string table; ends with NUL.
+    """
+
+    name: np.ndarray
+    value: np.ndarray
+    size: np.ndarray
+    type: np.ndarray
+    bind: np.ndarray
+    shndx: np.ndarray
+    strtab: np.ndarray
+
+
+class Rows(NamedTuple):
+    """All rows of a symbol table, undefined ones too, as relocations count them.
+
+    Attributes
+    ----------
+    rows : structured (symbols,)
+        As in the file, with the fields name, info, other, shndx, value, size.
+    shndx : uint32 (symbols,)
+    value : uint64 (symbols,)
+        Both as in SymbolTable.
+    """
+
+    rows: np.ndarray
+    shndx: np.ndarray
+    value: np.ndarray
+
+
+def read_rows(image, section):
+    """The Rows of a section of symbols.
+
+    Raises
+    ------
+    ElfError
+        The table, or the one of its extended section numbers, reaches past the file; in a relocatable file, a symbol
+        lies in a section that there is not.
+    """
+    end = "<" if image.little_endian else ">"
+    if image.bits == 64:
+        fields = [("name", end + "u4"), ("info", "u1"), ("other", "u1"), ("shndx", end + "u2"), ("value", end + "u8"),
+                  ("size", end + "u8")]
+    else:
+        fields = [("name", end + "u4"), ("value", end + "u4"), ("size", end + "u4"), ("info", "u1"), ("other", "u1"),
+                  ("shndx", end + "u2")]
+    dtype = np.dtype(fields)
+    data = image.read(section)
+    rows = data[: len(data) // dtype.itemsize * dtype.itemsize].view(dtype)
+    shndx = _section_numbers(image, section, rows["shndx"].astype(np.uint32))
+    value = rows["value"].astype(np.uint64)
+    if image.machine == "EM_ARM":
+        # bit 0 says Thumb code and is no part of the address (ELF for the Arm Architecture, section 5.5.3)
+        value &= ~((rows["info"] & np.uint8(15)) == c.STT_FUNC).astype(np.uint64)
+    if image.relocatable:
+        placed = shndx < c.RESERVED
+        if placed.any() and int(shndx[placed].max()) >= len(image.sections):
+            at = int(np.flatnonzero(placed & (shndx >= len(image.sections)))[0])
+            raise ElfError(f"expected st_shndx below {len(image.sections)}, found {int(shndx[at])}", image.path,
+                           section.name, at * dtype.itemsize)
+        base = np.array([s.addr for s in image.sections], np.uint64)
+        value += base[np.where(placed, shndx, 0)]
+    return Rows(rows, shndx, value)
+
+
+def _section_numbers(image, section, shndx):
+    """The numbers in st_shndx with SHN_XINDEX resolved and RESERVED added to what stands for no section."""
+    special = np.flatnonzero(shndx >= c.SHN_LORESERVE)
+    if not len(special):
+        return shndx
+    extended = special[shndx[special] == c.SHN_XINDEX]
+    shndx[special] += np.uint32(c.RESERVED)
+    if len(extended):
+        table = next((s for s in image.sections if s.type == c.SHT_SYMTAB_SHNDX and s.link == section.index), None)
+        if table is None:
+            raise ElfError("expected a section SHT_SYMTAB_SHNDX for st_shndx 0xffff, found none", image.path,
+                           section.name, 0)
+        numbers = image.read(table)
+        numbers = numbers[: len(numbers) // 4 * 4].view("<u4" if image.little_endian else ">u4")
+        if int(extended[-1]) >= len(numbers):
+            raise ElfError(f"expected section numbers for {int(extended[-1]) + 1} symbols, found {len(numbers)}",
+                           image.path, table.name, 4 * len(numbers))
+        numbers = numbers[extended].astype(np.uint32)
+        if int(numbers.max()) >= len(image.sections):
+            at = int(extended[np.argmax(numbers)])
+            raise ElfError(f"expected section numbers below {len(image.sections)}, found {int(numbers.max())}",
+                           image.path, table.name, 4 * at)
+        shndx[extended] = numbers
+    return shndx
+
+
+def read_symbols(image):
+    """The SymbolTable of a file: the defined symbols of its .symtab, none when there is no such table.
+
+    Raises
+    ------
+    ElfError
+        As `read_rows`; or names lie outside the string table.
+    """
+    section = next((s for s in image.sections if s.type == c.SHT_SYMTAB), None)
+    if section is None:
+        u1, u4, u8 = (np.zeros(0, t) for t in (np.uint8, np.uint32, np.uint64))
+        return SymbolTable(u4, u8, u8, u1, u1, u4, np.zeros(1, np.uint8))
+    whole = image.symbol_rows(section)
+    if section.link >= len(image.sections):
+        raise ElfError(f"expected sh_link to name a string table, found section {section.link}", image.path,
+                       section.name)
+    defined = whole.shndx != c.SHN_UNDEF
+    table = whole.rows[defined]
+    strtab = image.read(image.sections[section.link])
+    if len(strtab) == 0 or strtab[-1] != 0:
+        strtab = np.append(strtab, np.uint8(0))
+    if len(table) and int(table["name"].max()) >= len(strtab):
+        raise ElfError(f"expected st_name below {len(strtab)}, found {int(table['name'].max())}", image.path,
+                       section.name)
+    info = table["info"]
+    return SymbolTable(table["name"].astype(np.uint32), whole.value[defined], table["size"].astype(np.uint64),
+                       info & np.uint8(15), info >> np.uint8(4), whole.shndx[defined], strtab)

@@ -1,0 +1,174 @@
+"""What a tracer gets who asks for a function, in words: of the kernel as it is, and of each file's ids.
+
+It follows from the symbols, from the files, and from what the kernel does:
+
+- fentry and fexit by BTF id: the verifier takes the FUNC's name and asks kallsyms_lookup_name for it, which gives the
+  first symbol of exactly that name, or -ENOENT (bpf_check_attach_target, kernel/bpf/verifier.c, v5.5 to v6.17);
+- they, and kprobe.multi, need an ftrace site (see harness.functions.ftrace);
+- kprobe events by a name that several symbols have: -EADDRNOTAVAIL (b022f0c7, "tracing/kprobes: Return EADDRNOTAVAIL
+  when func matches several symbols", v6.6); kprobe events on a function without an ftrace site: -EINVAL without
+  CONFIG_KPROBE_EVENTS_ON_NOTRACE (within_notrace_func, kernel/trace/trace_kprobe.c).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+
+from harness.measure.addresses import identity
+
+AMBIGUOUS_SINCE = "1.31"
+"""pahole's version since which a name with several addresses is left out (09c1e9c)."""
+
+
+def rows_by(frame, *columns):
+    """Rows of a frame as named tuples, grouped by columns in the order of the rows, dict of list."""
+    groups = {}
+    for row in frame.itertuples(index=False):
+        key = tuple(getattr(row, c) for c in columns)
+        groups.setdefault(key if len(key) > 1 else key[0], []).append(row)
+    return groups
+
+
+def verdicts(lookup, of_names):
+    """(name, way, verdict) of each name, the kernel's ways first and then each file's."""
+    shown, ids = rows_by(lookup.instances, "name"), rows_by(lookup.rows, "name", "encoding")
+    symbols = {}
+    for symbol, address, total in zip(of_names.symbol, of_names.address, of_names.symbol_addresses.tolist(),
+                                      strict=True):
+        if symbol:
+            known = symbols.setdefault(symbol, (set(), total))
+            known[0].add(address)
+    for name in sorted({*shown, *(n for n, _ in ids)}):
+        mine = shown.get(name, [])
+        yield from ((name, *v) for v in _kernel_verdicts(lookup, name, mine, symbols))
+        for encoding in lookup.encodings:
+            verdict = _file_verdict(mine, symbols.get(name), ids.get((name, encoding)), encoding)
+            yield name, f"fentry, {encoding}", verdict
+
+
+def counted(n, noun):
+    return f"{n} {noun}" if n == 1 else f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
+
+
+def _which(n, total):
+    """n of total instances in words, as the subject of a sentence."""
+    if total == 1:
+        return "the instance"
+    if n == total == 2:
+        return "both instances"
+    return f"all {total} instances" if n == total else f"{n} of {total} instances"
+
+
+def _kernel_verdicts(lookup, name, shown, symbols):
+    """(way, verdict): what does not depend on the encoding."""
+    if not shown:
+        yield "instances", "DWARF has no code of this name; only the FUNC is known"
+        return
+    total = len(shown)
+    left_out = Counter(row.reason for row in shown if row.reason)
+    n_out = left_out.total()
+    several = max(row.elf_addresses for row in shown)
+    words = f"policy {lookup.policy}"
+    if lookup.policy != "all" and lookup.rules:
+        words += f" with the rules of pahole {lookup.rules}"
+    if n_out:
+        reasons = "; ".join(f"{n} x {r}" if total > 1 else r for r, n in sorted(left_out.items()))
+        yield "pahole", f"{words} leaves out {_which(n_out, total)}: {reasons}"
+    else:
+        yield "pahole", f"{words} keeps {_which(total, total)}"
+    if several > 1 and not (lookup.policy == "current" and n_out):
+        yield "pahole", (f"pahole since {AMBIGUOUS_SINCE} leaves the name out: its symbols, suffixes set aside, have "
+                         f"{several} addresses")
+    for symbol in dict.fromkeys([name, *sorted({row.symbol for row in shown} - {"", name})]):
+        if symbol not in symbols:
+            yield "kprobe", f"{symbol}: no function known here has a symbol of exactly this name (-ENOENT)"
+        elif symbols[symbol][1] > 1:
+            yield "kprobe", (f"{symbol}: {symbols[symbol][1]} addresses, so -EADDRNOTAVAIL since v6.6 "
+                             "(b022f0c7, also in stable trees); before, the first that kallsyms lists")
+        else:
+            yield "kprobe", f"{symbol}: its one address, {min(symbols[symbol][0])}"
+    without = sum(row.ftrace == "0" for row in shown)
+    if without:
+        verb = "has" if without == 1 else "have"
+        yield "ftrace", (f"{_which(without, total)} {verb} no ftrace site (notrace, as every 'inline' of the kernel "
+                         "is, or assembler): fentry and kprobe.multi cannot attach there whatever BTF says, kprobe "
+                         "events only with CONFIG_KPROBE_EVENTS_ON_NOTRACE")
+    unknown = sum(row.ftrace == "" for row in shown)
+    if unknown:
+        yield "ftrace", f"{_which(unknown, total)}: not known whether there is an ftrace site"
+    faults = [row.faults for row in shown if row.faults]
+    if faults:
+        words = ", ".join(sorted({word for text in faults for word in text.split("+")}))
+        yield "arguments", f"{_which(len(faults), total)}: arguments may not be where a prototype says ({words})"
+    gone = [row.section for row in shown if row.section.startswith((".init", ".exit"))]
+    if gone:
+        yield "section", f"{_which(len(gone), total)} in {', '.join(sorted(set(gone)))}: gone after boot"
+
+
+def _file_verdict(shown, exact, rows, encoding):
+    """What fentry by BTF id gets from one file.
+
+    Parameters
+    ----------
+    shown, rows : list of named tuples
+        Of Lookup.instances and Lookup.rows, the latter None if the file has no FUNC of this name.
+    exact : (set of str, int) or None
+        Known addresses of the symbol of exactly this name, and how many it has.
+    """
+    if rows is None:
+        return "no FUNC, so no id to attach by"
+    ids = list(dict.fromkeys(row.type_id for row in rows))
+    given = list(dict.fromkeys(row.address for row in rows if row.address))
+    how_many = "one id" if len(ids) == 1 else f"{len(ids)} ids"
+    at = None
+    if exact is None:
+        resolved = ("the kernel finds no symbol of exactly this name (-ENOENT)" if shown else
+                    "its symbol is not known here")
+    elif exact[1] == 1:
+        at = min(exact[0])
+        resolved = f"the kernel looks the name up and finds its one symbol, {at}"
+    else:
+        resolved = (f"the kernel looks the name up and takes the first of {exact[1]} that kallsyms lists; "
+                    "the id cannot say another")
+    site = {row.address: row.ftrace for row in shown}
+    if not given:
+        text = f"{how_many} without address; {resolved}"
+        if len(ids) > 1 and exact is not None:
+            text += "; it is the same for every id, so all prototypes but one are wrong there"
+        others = len(set(site) - {at})
+        if at is not None and site.get(at) == "0":
+            text += ", where fentry cannot attach"
+        elif at is not None and others:
+            text += f", never the other {counted(others, 'address')} shown"
+        return text
+    sites = [site.get(address, "") for address in given]
+    traceable = ""
+    if len(sites) == 1 and sites[0]:
+        traceable = "; there is an ftrace site" if sites[0] == "1" else "; there is no ftrace site"
+    elif any(sites):
+        traceable = f"; ftrace site at {sites.count('1')} of {counted(len(sites), 'address')}"
+    if identity(encoding) == "address":
+        return _own_addresses(how_many, len(ids)) + traceable
+    return _tagged_addresses(how_many, rows, resolved) + traceable
+
+
+def _own_addresses(how_many, n_ids):
+    """What ids say that stand for one address each."""
+    own = "each with its own address" if n_ids > 1 else "with its address"
+    comma = "," if n_ids > 1 else ""
+    return f"{how_many}{comma} {own}: a kernel that reads them knows the very one"
+
+
+def _tagged_addresses(how_many, rows, resolved):
+    """What ids say that have tags with their addresses."""
+    stand_for = {row.type_id: row.addresses for row in rows}
+    total, n_tags = sum(stand_for.values()), sum(row.address != "" for row in rows)
+    tags = counted(n_tags, "address") if n_tags == total else f"{n_tags} of {counted(total, 'address')}"
+    if total == 1:
+        tagged = "a consumer that reads tags knows the address"
+    elif max(stand_for.values()) == 1:
+        tagged = "a consumer that reads tags knows the one address of each id"
+    else:
+        tagged = "a consumer that reads tags knows every address, yet cannot say one by id"
+    where = "in a tag" if n_tags == 1 else "in tags"
+    return f"{how_many} for {tags}, {where}: by the id alone {resolved}; {tagged}"

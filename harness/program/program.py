@@ -1,0 +1,75 @@
+"""One kernel or module, read and deduplicated: the only thing that policies and encodings see."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from harness.dwarf.walk import DeclTags, Functions
+from harness.functions.join import FunctionTable
+from harness.model import StringTable, TypeTable
+
+
+@dataclass(frozen=True, eq=False)
+class Program:
+    """What was read of a file. All type_ids in it are final: they are those of `types`.
+
+    Attributes
+    ----------
+    kernel : dict
+        What the file is: label, build_id (without one, sha256), machine (as EM_X86_64), bits (32 or 64: the size of an
+        address), byteorder ('little' or 'big'), relocatable (a module or an object, not linked), and provenance.
+    types : TypeTable
+        The deduplicated types.
+    common : TypeTable
+        Those, then VARs and DATASEC, then DECL_TAGs on types and variables: what every file begins with.
+    strings : StringTable
+        The strings that all names are offsets into.
+    dies : Functions
+        The subprogram DIEs.
+    instances : FunctionTable
+        Those that have code, joined with the symbols.
+    tags : DeclTags
+        btf_decl_tag annotations of types, subprogram DIEs and variables.
+    unit_name : uint32 (units,)
+        Path of each compile unit's source file.
+    unit_clang : bool (units,)
+        Whether clang compiled it.
+    kfunc_tags : dict of bytes to list of int
+        Names (offsets in `strings`) of the DECL_TAGs of each function that BPF programs may call.
+    described, inlined : dict of str to array
+        What is known of each instance under any policy, and of names without one, as harness.functions.listing gives
+        it.
+    shipped : bytes or None
+        The file's own .BTF section.
+    skipped_variables : dict of str to int
+        Variables of the per-CPU section that are no VAR, by reason.
+    """
+
+    kernel: dict
+    types: TypeTable
+    common: TypeTable
+    strings: StringTable
+    dies: Functions
+    instances: FunctionTable
+    tags: DeclTags
+    unit_name: np.ndarray
+    unit_clang: np.ndarray
+    kfunc_tags: dict
+    described: dict
+    inlined: dict
+    shipped: bytes | None
+    skipped_variables: dict
+    _made: dict = field(default_factory=dict, repr=False)
+
+    @property
+    def address_nbytes(self):
+        """Size of an address in bytes."""
+        return self.kernel["bits"] // 8
+
+    def once(self, key, make):
+        """What `make` returns, made at the first call with this key: what several policies share."""
+        if key not in self._made:
+            self._made[key] = make()
+        return self._made[key]

@@ -1,0 +1,115 @@
+"""From an ELF file to a Program: walk, dedup, the join with symbols, variables and tags."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+
+from harness import warm
+from harness.dedup import dedup_types, with_final_ids
+from harness.dwarf import walk
+from harness.dwarf.lines import source_files
+from harness.dwarf.walk import read_location_lists
+from harness.elf import ElfImage
+from harness.functions import join
+from harness.functions.ftrace import ftrace_sites
+from harness.functions.kfuncs import kfuncs, tags
+from harness.functions.listing import describe, inlined
+from harness.model import StringTable, concatenate
+from harness.program.program import Program
+from harness.program.tags import kfunc_tag_names, type_tags
+from harness.program.variables import per_cpu_variables
+
+
+class Silent:
+    """Progress that says nothing; see harness.ui for one that does."""
+
+    def stage(self, text):
+        """Begin a stage; returns a callable (done, total)."""
+        return lambda done, total: None
+
+    def done(self):
+        """End the last stage."""
+
+
+def read_program(kernel, threads=2, fallback=True, progress=None):
+    """Read a file's DWARF and symbols, and deduplicate its types.
+
+    Parameters
+    ----------
+    kernel : harness.kernels.Kernel or path-like
+    threads : int
+        The result does not depend on it.
+    fallback : bool
+        Give a function none of whose DIEs has a matched address the address of its only symbol.
+    progress : Silent, optional
+
+    Returns
+    -------
+    Program
+
+    Raises
+    ------
+    HarnessError
+    """
+    progress = progress or Silent()
+    path = getattr(kernel, "path", kernel)
+    if threads > 1:
+        warm.start()
+    with ElfImage(path) as image:
+        walked = walk(image, threads, progress.stage("walk over units"), lists=False)
+        with ThreadPoolExecutor(1) as executor:
+            # dedup needs one core and no Python; the functions are joined on the other meanwhile
+            deduplicated = executor.submit(dedup_types, walked.types, walked.strings, in_place=True, threads=threads,
+                                           progress=progress.stage("dedup"))
+            walked = walked._replace(types=None)
+            read_location_lists(image, walked)
+            symbols = image.symbols()
+            table = join(walked, symbols, image, fallback=fallback)
+            sources = source_files(image, walked.unit_line, walked.functions.unit[table.die],
+                                   walked.functions.file[table.die])
+            described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
+            without = inlined(walked, table)
+            tagged = {k.name: tags(k) for k in kfuncs(image, symbols)}
+            types, id_map = deduplicated.result()
+            del deduplicated
+        progress.stage("functions")(0, 1)
+        walked = with_final_ids(walked, id_map)
+        del id_map
+        variables = per_cpu_variables(walked, image, symbols, types, len(walked.strings.blob))
+        on_types = type_tags(walked.decl_tags, variables.type_id)
+        common = concatenate([types, *([variables.types] if len(variables.types.words) else []),
+                              *([on_types] if on_types is not None else [])])
+        section = image.section(".BTF")
+        shipped = image.read(section).tobytes() if section is not None and section.nbytes else None
+        about = {
+            "label": getattr(kernel, "label", None) or os.path.basename(os.fspath(path)),
+            **_identity(image, path),
+            "machine": image.machine,
+            "bits": image.bits,
+            "byteorder": image.byteorder,
+            "relocatable": image.relocatable,
+            "provenance": _provenance(kernel),
+        }
+    progress.done()
+    tail, tagged = kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
+    strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
+    return Program(about, types, common, strings, walked.functions, table, walked.decl_tags, walked.unit_name,
+                   walked.unit_clang, tagged, described, without, shipped, variables.skipped)
+
+
+def _identity(image, path):
+    """What tells a kernel from all others, dict: its build id, or where it has none the hash of its file."""
+    build_id = image.build_id()
+    if build_id:
+        return {"build_id": build_id}
+    with open(path, "rb") as file:
+        return {"build_id": None, "sha256": hashlib.file_digest(file, "sha256").hexdigest()}
+
+
+def _provenance(kernel):
+    known = getattr(kernel, "provenance", None) or {}
+    return {k: v for k, v in known.items() if isinstance(v, (str, int)) and k != "path"}

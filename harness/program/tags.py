@@ -1,0 +1,47 @@
+"""DECL_TAGs that no encoding changes: annotations of types and variables, and the names of those of kfuncs."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.dwarf import walk_tables as wt
+from harness.model import Kind, TypeTable, info_word
+
+
+def type_tags(tags, var_ids):
+    """DECL_TAG rows for annotations on types and variables, each once; None when there are none.
+
+    Parameters
+    ----------
+    tags : harness.dwarf.walk.DeclTags
+        With final type_ids.
+    var_ids : dict of int to int
+        VAR of each row of the walk's variables that became one.
+    """
+    found = set()
+    for name, space, target, component in zip(*(c.tolist() for c in tags), strict=True):
+        if space == wt.T_TYPE:
+            found.add((target, component, name))
+        elif space == wt.T_VAR and target in var_ids:
+            found.add((var_ids[target], component, name))
+    if not found:
+        return None
+    words = np.array([[name, info_word(Kind.DECL_TAG), target, component & 0xFFFFFFFF]
+                      for target, component, name in sorted(found)], np.uint32)
+    starts = np.concatenate([[0], 4 * np.arange(len(words) + 1, dtype=np.int64)])
+    return TypeTable(words.ravel(), starts)
+
+
+def kfunc_tag_names(tagged, at):
+    """Strings to append to a blob of length `at`, and for each kfunc the offsets of its tags' names.
+
+    Parameters
+    ----------
+    tagged : dict of bytes to tuple of bytes
+        Names of the tags of each kfunc.
+    """
+    where, tail = {}, b""
+    for name in dict.fromkeys(name for names in tagged.values() for name in names):
+        where[name] = at + len(tail)
+        tail += name + b"\0"
+    return np.frombuffer(tail, np.uint8), {func: [where[n] for n in names] for func, names in tagged.items()}

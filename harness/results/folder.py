@@ -1,0 +1,423 @@
+"""A result folder: written in one go, read when asked for."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+
+from harness import __version__
+from harness import encodings as enc
+from harness.errors import MeasureError
+from harness.files import make_folder, remove, write
+from harness.functions.join import Match
+from harness.results import forms as fm
+from harness.results import instances as ins
+from harness.results import manifest as mf
+from harness.results import measurements as ms
+from harness.results import selection as sel
+from harness.results.manifest import SHIPPED
+from harness.results.result import Once, Result
+from harness.results.tables import frame_of
+
+HEADLINE = "consistent"
+"""The policy of the headline figures: that of the 2023 thread."""
+
+IN_REPORT = "btf"
+"""Where in a report's folder its results are."""
+
+SHIPPED_FILE = f"{SHIPPED}.btf"
+
+
+class ResultFolder(Once):
+    """The results of one kernel under one or several policies.
+
+    Attributes
+    ----------
+    path : Path
+        Where manifest.json is.
+    manifest : dict
+        See harness.results.manifest.
+    """
+
+    def __init__(self, path, manifest, made=None):
+        """`made`: tables that were just written and need not be read: dict of str to dict of arrays."""
+        self.path, self.manifest, self._made = Path(path), manifest, made or {}
+        self._results, self._selections = {}, {}
+
+    @property
+    def kernel(self):
+        """Label of the kernel, for people; several kernels may have the same, see `labels`."""
+        return self.manifest["kernel"]["label"]
+
+    @property
+    def key(self):
+        """What makes the kernel itself and no other: its build id, or the hash of its file."""
+        return key_of(self.manifest["kernel"])
+
+    @property
+    def bits(self):
+        """Of the machine's addresses."""
+        return self.manifest["kernel"]["bits"]
+
+    @property
+    def policies(self):
+        """Names of the policies, that of the headline first."""
+        return sorted(self.manifest["policies"], key=_headline_first)
+
+    def __getitem__(self, policy):
+        """The Result of a policy.
+
+        Raises
+        ------
+        MeasureError
+            There is none, a file of it is missing, or is not the one that the manifest was written for.
+        """
+        if policy not in self.manifest["policies"]:
+            raise MeasureError(f"expected a policy of {', '.join(self.policies)}, found {policy!r}", self.path)
+        if policy not in self._results:
+            self._results[policy] = self._checked(policy)
+        return self._results[policy]
+
+    def results(self):
+        """The Results of all policies, that of the headline first; errors as of `[policy]`."""
+        return [self[policy] for policy in self.policies]
+
+    def some(self, policy):
+        """The Result of a policy if it is there, else of the first that is."""
+        return self[policy if policy in self.manifest["policies"] else self.policies[0]]
+
+    def _checked(self, policy):
+        entries = self.manifest["policies"][policy]["encodings"]
+        order = enc.names()
+        names = sorted(entries, key=lambda name: (order.index(name) if name in order else len(order), name))
+        files, digests = {}, {}
+        for name in names:
+            files[name] = self.path / entries[name]["file"]
+            digests[name] = entries[name]["sha256"]
+            if f"{policy}/{name}" not in self._made:
+                check_file(files[name], read_bytes(files[name]), entries[name])
+        if self.manifest["shipped"] is not None:
+            files[SHIPPED] = self.path / self.manifest["shipped"]
+            digests[SHIPPED] = hashlib.sha256(read_bytes(files[SHIPPED])).hexdigest()
+        for name in (ins.INSTANCES, self.manifest["policies"][policy]["selection"]):
+            if not (self.path / name).is_file():
+                raise MeasureError("expected a file, found none", self.path / name)
+        return Result(self, policy, files, digests)
+
+    @cached_property
+    def instances(self):
+        """functions.csv as a DataFrame, INSTANCE_COLUMNS of harness.results.columns.
+
+        Raises
+        ------
+        MeasureError
+            It is malformed, or its rows are not the instances that the manifest counts.
+        """
+        if ins.INSTANCES in self._made:
+            return frame_of(self._made[ins.INSTANCES])
+        path = self.path / ins.INSTANCES
+        table = ins.read_instances(path)
+        for policy, entry in self.manifest["policies"].items():
+            expected = entry["functions"]["instances"]
+            if len(table) != expected:
+                raise MeasureError(f"expected {expected} rows, the manifest's instances under {policy}, found "
+                                   f"{len(table)}", path)
+        return table
+
+    def selection(self, policy):
+        """selection.csv of a policy as a DataFrame, SELECTION_COLUMNS, its rows those of `instances`.
+
+        Raises
+        ------
+        MeasureError
+            It is malformed, or of other instances.
+        """
+        if policy not in self._selections:
+            name = self.manifest["policies"][policy]["selection"]
+            self._selections[policy] = (frame_of(self._made[name]) if name in self._made else
+                                        sel.read_selection(self.path / name, self.instances))
+        return self._selections[policy]
+
+    @cached_property
+    def inlined(self):
+        """inlined.csv as a DataFrame, INLINED_COLUMNS.
+
+        Raises
+        ------
+        MeasureError
+            It is missing or malformed.
+        """
+        if ins.INLINED in self._made:
+            return frame_of(self._made[ins.INLINED])
+        return ins.read_inlined(self.path / ins.INLINED)
+
+    @cached_property
+    def forms(self):
+        """forms.csv as a DataFrame, FORM_COLUMNS, or None where the forms were not made; errors as of `inlined`."""
+        if fm.NAME in self._made:
+            return frame_of(self._made[fm.NAME])
+        return fm.read_forms(self.path / fm.NAME) if (self.path / fm.NAME).is_file() else None
+
+    @property
+    def measurements(self):
+        """measurements.csv as a DataFrame, MEASUREMENT_COLUMNS, or None where nothing was measured yet; errors as of
+        `inlined`."""
+        return ms.read_measurements(self.path / ms.NAME) if (self.path / ms.NAME).is_file() else None
+
+    def keep_measurements(self, table):
+        """Write measurements.csv, a DataFrame as from harness.measure.measurements; returns its Path.
+
+        Raises
+        ------
+        OutputError
+            It cannot be written.
+        """
+        write(self.path / ms.NAME, ms.write_measurements(table))
+        return self.path / ms.NAME
+
+
+def _headline_first(policy):
+    return policy != HEADLINE, policy
+
+
+def key_of(kernel):
+    """What makes a kernel itself and no other, str: its build id, or the hash of its file; None if neither is known.
+
+    Parameters
+    ----------
+    kernel : dict
+        The manifest's, or what a report says of it.
+    """
+    return kernel.get("build_id") or (f"sha256:{kernel['sha256']}" if kernel.get("sha256") else None)
+
+
+def labels(kernels):
+    """A label for each kernel, list of str: its own, with the beginning of its key where another has the same.
+
+    Parameters
+    ----------
+    kernels : iterable of (str, str)
+        Key and label; what has the same key is the same kernel.
+    """
+    kernels = list(kernels)
+    keys = {}
+    for key, label in kernels:
+        keys.setdefault(label, set()).add(key)
+    return [label if len(keys[label]) == 1 else f"{label} ({key.removeprefix('sha256:')[:8]})"
+            for key, label in kernels]
+
+
+def check_file(path, data, entry):
+    """The bytes of a .btf file are those that the manifest's entry was written for.
+
+    Raises
+    ------
+    MeasureError
+    """
+    if len(data) != entry["bytes"]:
+        raise MeasureError(f"expected {entry['bytes']} bytes, as the manifest says, found {len(data)}", path)
+    found = hashlib.sha256(data).hexdigest()
+    if found != entry["sha256"]:
+        raise MeasureError(f"expected sha256 {entry['sha256']}, as the manifest says, found {found}", path)
+
+
+def read_bytes(path):
+    """The bytes of a file.
+
+    Raises
+    ------
+    MeasureError
+        It cannot be read.
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as error:
+        raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
+
+
+def _place(path):
+    """Where in a folder the manifest is, that of results or of a report, or None."""
+    return next((place for place in (Path(path), Path(path) / IN_REPORT) if (place / mf.NAME).is_file()), None)
+
+
+def is_results(path):
+    """Whether a path is the folder of results, or of a report that has them, be it of another version."""
+    return _place(path) is not None or any(Path(path).glob(f"{IN_REPORT}/*/{mf.NAME}"))
+
+
+def load(path):
+    """The ResultFolder at a path.
+
+    Parameters
+    ----------
+    path : path-like
+        A folder of results, or of a report, which has them in btf/.
+
+    Raises
+    ------
+    MeasureError
+        There is none, or its manifest is malformed or of another schema.
+    """
+    place = _place(path)
+    if place is None:
+        if is_results(path):
+            raise MeasureError("expected a report with one manifest.json in btf/, found one of an older version: make "
+                               "the report again", path)
+        raise MeasureError(f"expected a result folder or a report, found neither {mf.NAME} nor {IN_REPORT}/{mf.NAME}",
+                           path)
+    return ResultFolder(place, mf.read_manifest(place / mf.NAME, read_bytes(place / mf.NAME)))
+
+
+def save(path, program, encoded):
+    """Write a folder of one policy, its files beside the manifest; returns the ResultFolder.
+
+    Parameters
+    ----------
+    path : path-like
+        Made if need be. Each file is written under a temporary name first, the manifest last.
+    program : harness.program.Program
+    encoded : harness.run.Encoded
+
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
+    """
+    return _save(path, program, [encoded], lambda policy: "")
+
+
+def save_all(path, program, every, forms=None):
+    """Write a folder of several policies, a folder in it for each; returns the ResultFolder.
+
+    Parameters
+    ----------
+    path : path-like
+        As in `save`.
+    program : harness.program.Program
+    every : iterable of harness.run.Encoded
+        One for each policy; each is written before the next is asked for.
+    forms : list of tuple, optional
+        As from harness.functions.forms.selection_forms.
+
+    Raises
+    ------
+    OutputError
+        A file cannot be written.
+    """
+    return _save(path, program, every, lambda policy: f"{policy}/", forms)
+
+
+def _save(path, program, every, place, forms=None):
+    path, bits = make_folder(path), program.kernel["bits"]
+    _forget(path)
+    tables = {ins.INSTANCES: ins.write_instances(program.described, bits),
+              ins.INLINED: ins.write_inlined(program.inlined)}
+    made = {ins.INSTANCES: program.described, ins.INLINED: program.inlined}
+    for name, data in tables.items():
+        write(path / name, data)
+    if program.shipped is not None:
+        write(path / SHIPPED_FILE, program.shipped)
+    if forms is not None:
+        made[fm.NAME] = fm.forms_table(forms)
+        write(path / fm.NAME, fm.write_forms(made[fm.NAME]))
+    policies = {}
+    for encoded in every:
+        folder, name = place(encoded.policy), place(encoded.policy) + sel.NAME
+        make_folder(path / folder)
+        made[name] = sel.selection_of(program, encoded)
+        data = sel.write_selection(made[name])
+        write(path / name, data)
+        for encoding, file in encoded.files.items():
+            write(path / f"{folder}{encoding}.btf", file)
+            made[f"{encoded.policy}/{encoding}"] = True
+        policies[encoded.policy] = _policy(encoded, name, data, folder)
+    manifest = {
+        "schema": mf.SCHEMA,
+        "harness": __version__,
+        "kernel": program.kernel,
+        "tables": {name: _digest(data) for name, data in tables.items()},
+        "shipped": SHIPPED_FILE if program.shipped is not None else None,
+        "fallback": bool((program.instances.match == Match.FALLBACK).any()),
+        "funnel": program.instances.counts,
+        "variables_skipped": dict(sorted(program.skipped_variables.items())),
+        "policies": dict(sorted(policies.items())),
+    }
+    write(path / mf.NAME, mf.write_manifest(manifest))
+    return ResultFolder(path, manifest, made)
+
+
+def _forget(path):
+    """Remove what an older run may have left of other results, and would be taken for those of the new ones."""
+    for name in (fm.NAME, ms.NAME):
+        remove(path / name)
+
+
+def _digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def _policy(encoded, selection, data, folder):
+    """What the manifest says of a policy, dict."""
+    convention = encoded.faults.convention
+    return {
+        "selection": selection,
+        "sha256": _digest(data),
+        "rules": encoded.rules,
+        "quirks": list(encoded.quirks),
+        "registers": "numbered" if convention.numbered else "counted" if convention.registers else "unsupported",
+        "functions": sel.counts_of(encoded),
+        "encodings": {name: {"file": f"{folder}{name}.btf", "bytes": len(file), "sha256": _digest(file),
+                             "predicted_growth": encoded.predicted[name]} for name, file in encoded.files.items()},
+    }
+
+
+def gather(results, path):
+    """Write Results of one kernel into one folder, as `save_all` would have; returns the ResultFolder.
+
+    Parameters
+    ----------
+    results : list of Result
+        Of different policies, from any folders.
+    path : path-like
+
+    Raises
+    ------
+    MeasureError
+        They are not of the same instances, a policy is there twice, or a file cannot be read or is another.
+    OutputError
+        A file cannot be written.
+    """
+    results = sorted(results, key=lambda result: _headline_first(result.policy))
+    path, first = make_folder(path), results[0].of
+    _forget(path)
+    tables = {name: read_bytes(first.path / name) for name in (ins.INSTANCES, ins.INLINED)}
+    for other in dict.fromkeys(result.of for result in results[1:]):
+        if other is not first and read_bytes(other.path / ins.INSTANCES) != tables[ins.INSTANCES]:
+            raise MeasureError(f"expected the functions of {first.path / ins.INSTANCES}, found others",
+                               other.path / ins.INSTANCES)
+    forms = next((result.of.path / fm.NAME for result in results if (result.of.path / fm.NAME).is_file()), None)
+    if forms is not None:
+        tables[fm.NAME] = read_bytes(forms)
+    if first.manifest["shipped"] is not None:
+        tables[SHIPPED_FILE] = read_bytes(first.path / first.manifest["shipped"])
+    for name, data in tables.items():
+        write(path / name, data)
+    policies = {}
+    for result in results:
+        entry = result.of.manifest["policies"][result.policy]
+        if result.policy in policies:
+            raise MeasureError(f"expected results of different policies, found {result.policy} twice", result.folder)
+        make_folder(path / result.policy)
+        moved = {**entry, "selection": f"{result.policy}/{sel.NAME}", "encodings": {}}
+        write(path / moved["selection"], read_bytes(result.folder / entry["selection"]))
+        for name, about in entry["encodings"].items():
+            data = read_bytes(result.folder / about["file"])
+            check_file(result.folder / about["file"], data, about)
+            moved["encodings"][name] = {**about, "file": f"{result.policy}/{name}.btf"}
+            write(path / moved["encodings"][name]["file"], data)
+        policies[result.policy] = moved
+    manifest = {**first.manifest, "policies": dict(sorted(policies.items())),
+                "shipped": SHIPPED_FILE if first.manifest["shipped"] is not None else None}
+    write(path / mf.NAME, mf.write_manifest(manifest))
+    return load(path)

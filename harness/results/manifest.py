@@ -1,0 +1,137 @@
+"""manifest.json: what a result folder holds, and what it was made from.
+
+==================  ================================================================================================
+schema              3
+harness             version of btf-harness that wrote it
+kernel              label, build_id (or null, and then sha256 of the ELF file), machine, bits, byteorder, relocatable,
+                    provenance
+tables              by name of the kernel's tables, functions.csv and inlined.csv: sha256
+shipped             name of the file with the kernel's own .BTF section, or null
+fallback            whether an instance has the address of its name's only symbol
+funnel              what was counted on the way from DIEs and symbols to instances
+variables_skipped   per-CPU variables that became no VAR, by reason
+policies            by name, sorted:
+- selection         name of its selection.csv
+- sha256            of that file
+- rules, quirks     version of pahole whose rules it follows, and the faults of pahole that it repeats
+- registers         numbered, counted or unsupported: what the rules know of the machine's registers
+- functions         instances, encoded, skipped (by reason), names, funcs, pairs, addresses
+- encodings         by name: file, bytes, sha256, predicted_growth (by the encoding's formula, over the baseline)
+==================  ================================================================================================
+
+Names of files are relative to the folder and stay in it. A folder of one policy has its files beside the manifest, one
+of several a folder for each; who reads goes by the names.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import PurePosixPath
+
+from harness import encodings as enc
+from harness.errors import MeasureError
+
+NAME = "manifest.json"
+
+SCHEMA = 3
+"""Version of the manifest and of the files that it names.
+
+History: 1, first; 2, rules and quirks, columns of functions.csv; 3, one instances table for all policies, each with a
+selection of its own, in one manifest.
+"""
+
+SHIPPED = "shipped"
+"""The kernel's own .BTF section, where an encoding's name is expected."""
+
+BASELINE = enc.names()[0]
+"""The encoding that the others are measured against: the first of the registry."""
+
+
+def write_manifest(manifest):
+    """A manifest, dict, as the bytes of the file."""
+    return (json.dumps(manifest, indent=1) + "\n").encode()
+
+
+def read_manifest(path, data):
+    """The manifest in the bytes of a file, dict.
+
+    Parameters
+    ----------
+    path : Path
+        For errors.
+    data : bytes
+
+    Raises
+    ------
+    MeasureError
+        It is malformed, of another schema, or names files outside its folder.
+    """
+    try:
+        manifest = json.loads(data)
+    except ValueError as error:
+        raise MeasureError(f"expected JSON, found: {error}", path) from error
+    if not isinstance(manifest, dict):
+        raise MeasureError("expected a JSON object", path)
+    if manifest.get("schema") != SCHEMA:
+        raise MeasureError(f"expected a manifest of schema {SCHEMA}, found {manifest.get('schema')!r}: encode the "
+                           "kernel again with this version of btf-harness", path)
+    _shape(path, manifest, {"harness": str, "kernel": dict, "tables": dict, "funnel": dict, "policies": dict})
+    kernel = manifest["kernel"]
+    _shape(path, kernel, {"label": str, "machine": str, "bits": int}, "kernel.")
+    if kernel["bits"] not in (32, 64):
+        raise MeasureError(f"expected kernel.bits to be 32 or 64, found {kernel['bits']}", path)
+    if not isinstance(kernel.get("build_id") or kernel.get("sha256"), str):
+        raise MeasureError("expected kernel.build_id or kernel.sha256 of type str, found neither", path)
+    if not isinstance(kernel.setdefault("provenance", {}), dict):
+        raise MeasureError("expected kernel.provenance to be an object", path)
+    if not isinstance(manifest.setdefault("shipped", None), str | None):
+        raise MeasureError("expected shipped to be a file's name or null", path)
+    _inside(path, *filter(None, [manifest["shipped"]]), *manifest["tables"])
+    if not manifest["policies"]:
+        raise MeasureError("expected policies, found none", path)
+    for name, entry in manifest["policies"].items():
+        _policy(path, name, entry)
+    return manifest
+
+
+def _policy(path, name, entry):
+    where = f"policies.{name}."
+    _word(path, name)
+    if not isinstance(entry, dict):
+        raise MeasureError(f"expected {where[:-1]} to be an object", path)
+    _shape(path, entry, {"selection": str, "rules": str, "quirks": list, "registers": str, "functions": dict,
+                         "encodings": dict}, where)
+    _shape(path, entry["functions"], {"instances": int, "encoded": int, "skipped": dict, "funcs": int},
+           f"{where}functions.")
+    _inside(path, entry["selection"])
+    encodings = entry["encodings"]
+    if BASELINE not in encodings:
+        raise MeasureError(f"expected the encoding {BASELINE}, the baseline, found {', '.join(encodings)}", path)
+    if SHIPPED in encodings:
+        raise MeasureError(f"expected no encoding of the name {SHIPPED}", path)
+    for encoding, about in encodings.items():
+        at = f"{where}encodings.{encoding}."
+        _word(path, encoding)
+        if not isinstance(about, dict):
+            raise MeasureError(f"expected {at[:-1]} to be an object", path)
+        _shape(path, about, {"file": str, "bytes": int, "sha256": str, "predicted_growth": int}, at)
+        _inside(path, about["file"])
+
+
+def _shape(path, mapping, fields, where=""):
+    for key, kind in fields.items():
+        if not isinstance(mapping.get(key), kind) or isinstance(mapping.get(key), bool):
+            raise MeasureError(f"expected {where}{key} of type {kind.__name__}, found {mapping.get(key)!r}", path)
+
+
+def _word(path, name):
+    """What names a policy or an encoding may become the name of a file."""
+    if not name or name != PurePosixPath(name).name or "\0" in name:
+        raise MeasureError(f"expected names of policies and encodings, found {name!r}", path)
+
+
+def _inside(path, *names):
+    for name in names:
+        parts = PurePosixPath(name)
+        if parts.is_absolute() or ".." in parts.parts or "\0" in name or not parts.name:
+            raise MeasureError(f"expected names of files in this folder, found {name!r}", path)

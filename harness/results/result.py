@@ -1,0 +1,149 @@
+"""What one policy made of a kernel: its .btf files and functions, read when asked for."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import numpy as np
+
+from harness import btf, encodings
+from harness.results.columns import SELECTION_COLUMNS
+from harness.results.manifest import SHIPPED
+
+
+class Texts(dict):
+    """The strings of a BtfFile by their offset, as str: all of them decoded at once, which is faster than one by one.
+
+    An offset inside a string, which is allowed, is looked up when it is asked for.
+
+    Raises
+    ------
+    BtfFormatError
+        An offset beyond the section.
+    """
+
+    def __init__(self, file):
+        self.file = file
+        self.data = file.strings.blob.tobytes()
+        texts = self.data.decode("utf-8", "surrogateescape").split("\0")
+        start = np.flatnonzero(file.strings.blob == 0) + 1
+        super().__init__(zip([0, *start[:-1].tolist()], texts[:-1], strict=True))
+
+    def __missing__(self, offset):
+        if offset >= len(self.data):
+            raise self.file.fault(f"expected a name_off below {len(self.data)}, found {offset}",
+                                  self.file.strings_start + len(self.data))
+        text = self.data[offset : self.data.index(b"\0", offset)].decode("utf-8", "surrogateescape")
+        self[offset] = text
+        return text
+
+    def of(self, offsets):
+        """The strings at some offsets, list of str."""
+        return [self[offset] for offset in offsets.tolist()]
+
+
+class Once:
+    """What is made of an object when it is first asked for, and kept."""
+
+    @cached_property
+    def _known(self):
+        return {}
+
+    def once(self, function, *arguments):
+        """``function(self, *arguments)``, kept for whoever asks next: what several frames are made from."""
+        asked = (function, *arguments)
+        if asked not in self._known:
+            self._known[asked] = function(self, *arguments)
+        return self._known[asked]
+
+
+class Result(Once):
+    """One policy of a ResultFolder, its files checked.
+
+    Attributes
+    ----------
+    of : ResultFolder
+    policy : str
+    files : dict of str to Path
+        By encoding, the baseline first, and last the shipped file if there is one.
+    sha256 : dict of str to str
+        Of those files when they were loaded.
+    """
+
+    def __init__(self, of, policy, files, sha256):
+        self.of, self.policy, self.files, self.sha256 = of, policy, files, sha256
+        self._parsed = {}
+
+    @property
+    def folder(self):
+        """Path of the folder, which may hold other policies, too."""
+        return self.of.path
+
+    @cached_property
+    def manifest(self):
+        """What manifest.json says of the kernel and of this policy, one dict; see harness.results.manifest."""
+        kernel = {key: value for key, value in self.of.manifest.items() if key != "policies"}
+        return {**kernel, "policy": self.policy, **self.of.manifest["policies"][self.policy]}
+
+    @property
+    def kernel(self):
+        """Label of the kernel, for people."""
+        return self.of.kernel
+
+    @property
+    def key(self):
+        """What makes the kernel itself and no other: its build id, or the hash of its file."""
+        return self.of.key
+
+    @property
+    def bits(self):
+        """Of the machine's addresses."""
+        return self.of.bits
+
+    @property
+    def encodings(self):
+        """Names of the encodings, the baseline first."""
+        return [name for name in self.files if name != SHIPPED]
+
+    def btf(self, name):
+        """The BtfFile of an encoding or of SHIPPED, read once."""
+        if name not in self._parsed:
+            read_once = self.of.once if name == SHIPPED else self.once  # that file is of all policies
+            self._parsed[name] = read_once(_read, self.files[name])
+        return self._parsed[name]
+
+    def texts(self, name):
+        """The Texts of an encoding or of SHIPPED, decoded once."""
+        return self.once(_texts, name)
+
+    @cached_property
+    def accounts(self):
+        """The Account of each file, dict."""
+        return {name: btf.stat(self.btf(name)) for name in self.files}
+
+    @cached_property
+    def functions(self):
+        """Every function instance, DataFrame: FUNCTION_COLUMNS of harness.results.columns, in the order of the file.
+
+        Raises
+        ------
+        MeasureError
+            A table is malformed, or they do not belong together.
+        """
+        import pandas as pd
+
+        selection = self.of.selection(self.policy)
+        return pd.concat([self.of.instances, selection[list(SELECTION_COLUMNS[1:])]], axis=1)
+
+    @property
+    def inlined(self):
+        """Names without an instance, see ResultFolder.inlined."""
+        return self.of.inlined
+
+
+def _read(owner, path):
+    return encodings.read(path)
+
+
+def _texts(result, name):
+    return Texts(result.btf(name))

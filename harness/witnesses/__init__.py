@@ -1,0 +1,126 @@
+"""What other programs say of the files of a result: a registry of witnesses, one file each, found by being there.
+
+==========================  ========================================================================================
+``ask(result)``             Answers of every witness: one frame of who takes which file, and the frames of comparisons
+``ask_readers(result)``     who takes which file: bpftool, the running kernel
+==========================  ========================================================================================
+
+To add a witness, add a file with a `WITNESS` or several (`WITNESSES`), see harness.witnesses.witness; nothing else
+names them. Each question is asked in a process of its own, with limits. A witness that is not here says so, and one
+that crashes or hangs is a row of the frame, never the end of the run.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from typing import NamedTuple
+
+from harness.measure.columns import frame
+from harness.witnesses.asking import Silence, ask_each
+from harness.witnesses.witness import (
+    ALL_FILES,
+    FAILED,
+    NOT_ASKED,
+    READER_COLUMNS,
+    VERDICTS,
+    Comparison,
+    Found,
+    Reader,
+)
+
+__all__ = ["Answers", "Comparison", "Found", "Reader", "ask", "ask_readers", "comparisons"]
+
+HELPERS = ("asking", "program", "witness")
+"""Modules of this folder that are no witness."""
+
+
+def found_here():
+    """The witnesses of this folder by name, in the order of their rank."""
+    found = []
+    for module in pkgutil.iter_modules(__path__):
+        if module.name not in HELPERS:
+            content = importlib.import_module(f"{__name__}.{module.name}")
+            found += getattr(content, "WITNESSES", None) or [content.WITNESS]
+    return {w.name: w for w in sorted(found, key=lambda w: (w.rank, w.name))}
+
+
+REGISTRY = found_here()
+
+
+class Answers(NamedTuple):
+    """What the witnesses say of the files of one result.
+
+    Attributes
+    ----------
+    readers : DataFrame
+        READER_COLUMNS: a row per Reader and file; one for a Reader that is not here, and one for each witness that
+        gave no answer.
+    frames : dict of str to dict of str to DataFrame
+        By Comparison, what it gave.
+    silent : dict of str to str
+        Why a Comparison gave nothing, by name: it is not here, or it failed.
+    """
+
+    readers: object
+    frames: dict
+    silent: dict
+
+
+def comparisons():
+    """Every Comparison, list."""
+    return [w for w in REGISTRY.values() if isinstance(w, Comparison)]
+
+
+def ask_readers(result):
+    """What every Reader says to each file of a Result: DataFrame READER_COLUMNS."""
+    return _ask([w for w in REGISTRY.values() if isinstance(w, Reader)], result).readers
+
+
+def ask(result, outside=True):
+    """The Answers of all witnesses about a Result.
+
+    Parameters
+    ----------
+    result : harness.measure.Result
+    outside : bool
+        Also those that are other programs.
+    """
+    return _ask([w for w in REGISTRY.values() if outside or not w.outside], result)
+
+
+def _ask(witnesses, result):
+    found = ask_each([(w.find,) for w in witnesses])
+    asked = [w.questions(result, here.how) if isinstance(here, Found) and not here.missing else []
+             for w, here in zip(witnesses, found, strict=True)]
+    answers = iter(ask_each([question for questions in asked for question in questions]))
+    rows, frames, silent = [], {}, {}
+    for witness, here, questions in zip(witnesses, found, asked, strict=True):
+        mine = [next(answers) for _ in questions]
+        absent = None if mine else (NOT_ASKED, here.missing) if isinstance(here, Found) else (FAILED, here.words)
+        if isinstance(witness, Reader):
+            label = here.label if isinstance(here, Found) else witness.name
+            rows += [(label, encoding, *_verdict(answer)) for encoding, answer in zip(result.files, mine, strict=False)]
+            rows += [(label, ALL_FILES, *absent)] if absent else []
+            continue
+        if not absent and not isinstance(mine[0], dict):
+            absent = FAILED, _words(mine[0], "frames by name")
+        if absent:
+            silent[witness.name] = absent[1]
+            rows += [(witness.title, ALL_FILES, *absent)] if absent[0] == FAILED else []
+        else:
+            frames[witness.name] = mine[0]
+    return Answers(frame(rows, READER_COLUMNS), frames, silent)
+
+
+def _verdict(answer):
+    """(verdict, words) of a Reader's answer."""
+    match answer:
+        case (str(verdict), str(words)) if verdict in VERDICTS:
+            return verdict, words
+    return FAILED, _words(answer, "a verdict and words")
+
+
+def _words(answer, expected):
+    """What is wrong with an answer."""
+    return answer.words if isinstance(answer, Silence) else f"expected {expected}, found {answer!r}"

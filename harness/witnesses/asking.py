@@ -1,0 +1,148 @@
+"""Questions asked in processes of their own: one that crashes, hangs or eats memory ends there.
+
+The processes are forked: they have what the asker has read, and a question needs no name that another interpreter could
+import. They run one function and end, so that locks which other threads held do not matter to them.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import multiprocessing
+import os
+import resource
+import signal
+import time
+import warnings
+from collections import deque
+from contextlib import suppress
+from multiprocessing import connection
+from typing import NamedTuple
+
+TIMEOUT_S = 130
+"""For one question; a little more than a program gets, which then has words for it, see harness.witnesses.program."""
+
+MEMORY_NBYTES = 4 << 30
+"""What a question may take beyond what the asker has; bpftool takes 0.1 GB for a kernel."""
+
+GRACE_S = 1
+"""For a process to end after its answer."""
+
+AT_ONCE = 2
+"""Questions at a time; each keeps a core busy."""
+
+
+PR_SET_PDEATHSIG = 1
+"""Of prctl(2): the signal that a process gets when its parent ends (include/uapi/linux/prctl.h)."""
+
+
+class Silence(NamedTuple):
+    """No answer, and why."""
+
+    words: str
+
+
+class _Asked(NamedTuple):
+    number: int
+    process: multiprocessing.Process
+    deadline: float
+
+
+def ask_each(questions):
+    """The answers to some questions, in their order.
+
+    Parameters
+    ----------
+    questions : list of (function, *arguments)
+
+    Returns
+    -------
+    list
+        What each function returned, or a Silence.
+    """
+    answers, waiting, running = [None] * len(questions), deque(enumerate(questions)), {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < AT_ONCE:
+                number, question = waiting.popleft()
+                pipe, process = _start(question)
+                running[pipe] = _Asked(number, process, time.monotonic() + TIMEOUT_S)
+            patience = min(asked.deadline for asked in running.values()) - time.monotonic()
+            ready = connection.wait(running, max(0, patience))
+            for pipe in ready:
+                asked = running.pop(pipe)
+                answers[asked.number] = _answer_of(pipe, asked.process)
+            if not ready:
+                pipe = min(running, key=lambda pipe: running[pipe].deadline)
+                asked = running.pop(pipe)
+                answers[asked.number] = Silence(f"no end within {TIMEOUT_S} s")
+                _end(pipe, asked.process)
+    finally:
+        for pipe, asked in running.items():
+            _end(pipe, asked.process)
+    return answers
+
+
+def _start(question):
+    """Start to ask: the pipe that the answer comes by, and the process."""
+    ours, theirs = multiprocessing.Pipe(duplex=False)
+    process = multiprocessing.get_context("fork").Process(target=_answer, args=(theirs, *question))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads, since Python 3.12
+        process.start()
+    theirs.close()
+    return ours, process
+
+
+def _answer(pipe, function, *arguments):
+    """In the other process: answer one question."""
+    try:
+        _end_with_asker()
+        _limit()
+        answer = function(*arguments)
+    except Exception as error:
+        answer = Silence(f"{type(error).__name__}: {error}".removesuffix(": "))
+    pipe.send(answer)
+
+
+def _end_with_asker():
+    """End this process and the programs that it starts when the asker ends them, or ends itself, even if killed."""
+    os.setpgid(0, 0)
+    signal.signal(signal.SIGTERM, lambda *_: os.killpg(0, signal.SIGKILL))
+    ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+def _limit():
+    """Limit what this process and those that it starts may take."""
+    with open("/proc/self/statm") as file:
+        taken = int(file.read().split()[0]) * resource.getpagesize()
+    for limit, most in ((resource.RLIMIT_AS, taken + MEMORY_NBYTES), (resource.RLIMIT_CPU, int(TIMEOUT_S) + 1),
+                        (resource.RLIMIT_CORE, 0)):
+        hard = resource.getrlimit(limit)[1]
+        resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
+
+
+def _answer_of(pipe, process):
+    """What a process says that has something to say, or has ended."""
+    try:
+        return pipe.recv()
+    except (EOFError, OSError):
+        process.join(GRACE_S)
+        if process.exitcode is not None and process.exitcode < 0:
+            return Silence(f"killed by {signal.Signals(-process.exitcode).name}")
+        return Silence(f"ended without an answer, exit status {process.exitcode}")
+    finally:
+        process.join(GRACE_S)
+        _end(pipe, process)
+
+
+def _end(pipe, process):
+    pipe.close()
+    _kill(process)
+    process.join()
+    process.close()
+
+
+def _kill(process):
+    for kill in (os.killpg, os.kill):  # the group does not exist yet if it has only just started
+        with suppress(ProcessLookupError):
+            kill(process.pid, signal.SIGKILL)

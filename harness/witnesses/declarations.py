@@ -1,0 +1,159 @@
+"""The C declarations that bpftool makes of our baseline and of the kernel's own .BTF, compared as sets."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+from harness.errors import MeasureError
+from harness.measure.columns import frame
+from harness.measure.result import BASELINE, SHIPPED
+from harness.witnesses import bpftool
+from harness.witnesses.program import run
+from harness.witnesses.shipped import OURS, differences
+from harness.witnesses.witness import Comparison
+
+DECLARATIONS_COLUMNS = ("verdict", "words", "reason")
+
+FORWARD = re.compile(r"(struct|union) \w+;")
+"""A declaration without a body."""
+
+
+class Declarations(NamedTuple):
+    """The C declarations of two files, compared as sets.
+
+    Attributes
+    ----------
+    verdict : str
+        'equal', 'equal but for the numbers of name clashes', 'equal but for forward declarations', 'differ', or
+        'not compared'.
+    words : str
+        The figures, or why they were not compared.
+    differences : DataFrame or None
+        only in, declaration (on one line); clash numbers and needless forward declarations removed.
+    reason : str
+        Where differences come from, computed; empty without any.
+    """
+
+    verdict: str
+    words: str
+    differences: object
+    reason: str
+
+
+NUMBERED = re.compile(r"___[0-9]+\b")
+"""How bpftool tells apart types that have one name, by the order in which it meets them."""
+
+
+def declarations(program, result):
+    """The Declarations that bpftool makes of our baseline and of the shipped section, compared.
+
+    A declaration is one top-level struct, union, enum or typedef with all it contains. Where names clash bpftool
+    numbers them (``foo___2``) in the order of type_ids, and it declares a struct forward (``struct foo;``) where that
+    order has a pointer to it before its definition. Files with the same types may differ in the order, so the sets are
+    compared as they are, again without these numbers, and again without forward declarations of what the same header
+    defines.
+    """
+    def ask(name):
+        return run(program, "btf", "dump", "file", result.files[name], "format", "c")
+
+    texts = []
+    with ThreadPoolExecutor(2) as pool:
+        answers = list(pool.map(ask, (BASELINE, SHIPPED)))
+    for name, (status, out, err) in zip((BASELINE, SHIPPED), answers, strict=True):
+        if status != 0:
+            last = err.strip().splitlines()[-1:] or [""]
+            words = f"bpftool on {result.files[name].name}: {status} {last[0].replace(str(result.files[name]), '')}"
+            return Declarations("not compared", words.strip(), None, "")
+        texts.append(out)
+    return as_sets(split(texts[0]), split(texts[1]), bpftool.version(program))
+
+
+def as_sets(ours, shipped, program="bpftool"):
+    """Declarations of two lists of declarations."""
+    exact = set(ours) ^ set(shipped)
+    plain = [Counter(NUMBERED.sub("", d) if "___" in d else d for d in file) for file in (ours, shipped)]
+    n_plain = len(set(plain[0]) ^ set(plain[1]))
+    plain = [_without_forwards(file) for file in plain]
+    rows = [(where, " ".join(d.split())) for where, d, _ in differences(*plain)]
+    words = (f"{program}: {len(set(ours)):,} declarations in ours, {len(set(shipped)):,} in the shipped file; as "
+             f"written {len(exact):,} are in one only, without clash numbers {n_plain:,}, also without forward "
+             f"declarations of what is defined {len(rows):,}")
+    table = frame(rows, ("only in", "declaration"))
+    if not exact:
+        return Declarations("equal", words, table, "")
+    if n_plain and not rows:
+        return Declarations("equal but for forward declarations", words, table,
+                            "bpftool declares a struct forward where a pointer to it comes before it in the order of "
+                            "type_ids, which differs, and numbers clashing names in that order")
+    if not rows:
+        return Declarations("equal but for the numbers of name clashes", words, table,
+                            "bpftool numbers clashing names in the order of type_ids, which differs")
+    return Declarations("differ", words, table, _why(plain))
+
+
+def _without_forwards(declarations):
+    """A Counter without ``struct foo;`` and ``union foo;`` where foo is defined in it."""
+    forwards = [d for d in declarations if "{" not in d and FORWARD.fullmatch(d)]
+    defined = {_head(d) for d in declarations if "{" in d} if forwards else ()
+    out = Counter(declarations)
+    for declaration in forwards:
+        if _head(declaration) in defined:
+            del out[declaration]
+    return out
+
+
+def _why(plain):
+    """Where differences come from: the heads that both have with another body, and those that one of them lacks."""
+    heads = [{_head(d) for d in file} for file in plain]
+    only = [{_head(d) for d in file - other} for file, other in (plain, plain[::-1])]
+    changed = sorted(only[0] & only[1])
+    absent = [sorted(only[0] - heads[1]), sorted(only[1] - heads[0])]
+    parts = []
+    if changed:
+        parts.append(f"{len(changed)} with one head and another body: {', '.join(changed[:5])}")
+    for where, names in zip((OURS, SHIPPED), absent, strict=True):
+        if names:
+            parts.append(f"{len(names)} only in {where}: {', '.join(names[:5])}")
+    return "; ".join(parts) or "the same declarations, some of them another number of times"
+
+
+def _head(declaration):
+    return declaration.split("{")[0].split(";")[0].strip() or "(anonymous)"
+
+
+def split(text):
+    """The top-level declarations of a C header as bpftool writes it, list of str.
+
+    Bodies are indented, so a declaration ends with a line that begins in the first column and ends in a semicolon.
+
+    Raises
+    ------
+    MeasureError
+        The text ends within a declaration.
+    """
+    found, block = [], []
+    for line in text.splitlines():
+        if not block and (not line.strip() or line.startswith(("#", "//", "/*"))):
+            continue
+        block.append(line)
+        if line[:1] not in ("", "\t", " ") and line.endswith(";"):
+            found.append("\n".join(block))
+            block = []
+    if block:
+        raise MeasureError(f"expected the end of a C declaration, found the end of the header after {block[0]!r}")
+    return found
+
+
+def compare(program, result):
+    """The frames declarations_compared, of one row, and declarations; none if the kernel ships no .BTF."""
+    if SHIPPED not in result.files:
+        return {}
+    found = declarations(program, result)
+    frames = {"declarations_compared": frame([(found.verdict, found.words, found.reason)], DECLARATIONS_COLUMNS)}
+    return frames if found.differences is None else frames | {"declarations": found.differences}
+
+
+WITNESS = Comparison(name="declarations", title="C declarations", compare=compare, find=bpftool.find, rank=20)

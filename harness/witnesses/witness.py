@@ -1,0 +1,101 @@
+"""What a witness is: a program or a file that has something to say of the .btf files of a result.
+
+There are two sorts. A Reader is asked about every file: does it take it? A Comparison is asked once: how do our files
+and what it knows differ? Neither needs to guard itself: harness.witnesses.asking gives each question a process of its
+own, with limits of time and memory, so that a crash, a hang or an exception costs that one answer and no other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+READER_COLUMNS = ("witness", "encoding", "verdict", "words")
+
+LOADED, REFUSED, NOT_PERMITTED, NOT_ASKED, FAILED = "loaded", "refused", "not permitted", "not asked", "failed"
+
+VERDICTS = (LOADED, REFUSED, NOT_PERMITTED, NOT_ASKED, FAILED)
+"""What can come of a question to a Reader; failed: the witness crashed, did not end or answered something else."""
+
+ALL_FILES = "-"
+"""In the column `encoding`: of no file in particular."""
+
+
+class Found(NamedTuple):
+    """How a witness is found on this machine.
+
+    Attributes
+    ----------
+    label : str
+        How it names itself, with its version where it has one.
+    how : object
+        What asking needs, such as the path of a program.
+    missing : str
+        Why it cannot be asked here, '' if it can; of a program that is not installed, with its package.
+    """
+
+    label: str
+    how: object = None
+    missing: str = ""
+
+
+def always():
+    """The `find` of a witness that needs nothing but the files."""
+    return Found("")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reader:
+    """A witness that takes a .btf file or refuses it: a row per file in the frame of READER_COLUMNS.
+
+    Attributes
+    ----------
+    name : str
+        Unique among the witnesses.
+    find : callable
+        () -> Found.
+    ask : callable
+        (how, path) -> (verdict, words): one of VERDICTS, and what the witness said, on one line.
+    rank : int
+        Place among the others, the lowest first.
+    """
+
+    name: str
+    find: Callable
+    ask: Callable
+    rank: int = 50
+    outside = True
+
+    def questions(self, result, how):
+        """(function, *arguments) for each question."""
+        return [(self.ask, how, path) for path in result.files.values()]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Comparison:
+    """A witness that knows something of the same kernel.
+
+    Attributes
+    ----------
+    name, find, rank
+        As of a Reader; its label is not shown.
+    title : str
+        Heading of its section in a report.
+    compare : callable
+        (how, result) -> dict of str to DataFrame: by name of the table, whose CSV is called so too; empty if there is
+        nothing to compare.
+    outside : bool
+        Whether other programs are run for it, which a report can be told not to do.
+    """
+
+    name: str
+    title: str
+    compare: Callable
+    find: Callable = always
+    rank: int = 50
+    outside: bool = True
+
+    def questions(self, result, how):
+        """(function, *arguments) for each question."""
+        return [(self.compare, how, result)]

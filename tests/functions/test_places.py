@@ -1,0 +1,103 @@
+"""Where functions are: in relocatable files, whose sections all begin at 0, and in files that are linked at 0."""
+
+import subprocess
+from collections import Counter
+
+import numpy as np
+import pytest
+from elftools.elf.elffile import ELFFile
+
+from harness import btf, encodings, run
+from harness.functions import Match
+from harness.model import NOWHERE, Kind
+from tests.fixtures.build import find, program
+from tests.fixtures.handmade import Function, Param, prepare
+
+
+@pytest.fixture(scope="module")
+def module(tmp_path_factory):
+    """Two objects as one relocatable file, as the kernel links its modules."""
+    path = tmp_path_factory.mktemp("places") / "places.ko"
+    subprocess.run([find("ld"), "-r", *program("places", link="rel").objects, "-o", path], check=True)
+    return path
+
+
+@pytest.fixture(scope="module")
+def linked_at_0(tmp_path_factory):
+    path = tmp_path_factory.mktemp("places") / "places.elf"
+    subprocess.run([find("ld"), "-Ttext=0", "-e", "0", *program("places", link="rel").objects, "-o", path], check=True)
+    return path
+
+
+def symbols(path):
+    """(name, section, st_value) of the function symbols as pyelftools reads them."""
+    with open(path, "rb") as file:
+        elf = ELFFile(file)
+        return Counter((s.name, elf.get_section(s["st_shndx"]).name, s["st_value"])
+                       for s in elf.get_section_by_name(".symtab").iter_symbols() if s["st_info"]["type"] == "STT_FUNC")
+
+
+def instances(path):
+    """The same of the function instances that are encoded, each matched with a symbol of its very name."""
+    prepared = run.prepare(path, threads=1)
+    table = prepared.instances
+    assert {Match(m) for m in table.match} == {Match.EXACT}
+    assert (run.encode(prepared, "all", ["plain"]).selection.reason == 0).all()
+    with open(path, "rb") as file:
+        sections = [s.name for s in ELFFile(file).iter_sections()]
+    return Counter((prepared.strings.get(int(name)).decode(), sections[section], address)
+                   for name, section, address in zip(table.name, table.place.section, table.address.tolist(),
+                                                     strict=True))
+
+
+@pytest.mark.parametrize("extra", [(), ("-ffunction-sections",), ("-gdwarf-4",), ("-gz",)])
+def test_places__every_function_of_an_object_is_found_in_its_section(extra):
+    for path in program("places", link="rel", extra=extra).objects:
+        assert instances(path) == symbols(path)
+
+
+def test_places__every_function_of_a_module_is_found_in_its_section(module):
+    found = instances(module)
+    assert found == symbols(module)
+    assert sum(address == 0 for _, _, address in found) == 4  # .text, .init.text, .exit.text, .text.setup
+    setups = {place for place in found if place[0] == "setup"}
+    assert setups == {("setup", ".init.text", 0), ("setup", ".text.setup", 0)}
+
+
+def test_places__address_0_of_a_linked_file_is_one_like_any_other(linked_at_0):
+    found = instances(linked_at_0)
+    assert found == symbols(linked_at_0)
+    assert any(address == 0 for _, _, address in found)
+
+
+def test_places__equal_offsets_in_two_sections_are_two_addresses(module):
+    encoded = run.encode(run.prepare(module, threads=1), "all", encodings.names())
+    base = len(encoded.files["plain"])
+    counts = {}
+    for name, data in encoded.files.items():
+        file = encodings.parse(data)
+        btf.check(file)
+        kinds = file.types.kind()
+        mine = [i for i in (np.flatnonzero(kinds == Kind.FUNC) + 1).tolist() if file.name(i) == b"setup"]
+        tags = [i for i in (np.flatnonzero(kinds == Kind.DECL_TAG) + 1).tolist() if int(file.types.row(i)[2]) in mine]
+        counts[name] = len(mine), len(tags)
+        assert len(data) - base == encoded.predicted[name], name
+    assert counts == {"plain": (1, 0), "decl_tag": (1, 2), "decl_tag_short": (1, 2), "btf_func": (2, 0)}
+
+
+def test_places__current_leaves_out_a_name_with_equal_offsets_in_two_sections(module):
+    prepared = run.prepare(module, threads=1)
+    left_out = run.encode(prepared, "current", ["plain"]).selection.reason != 0
+    names = {prepared.strings.get(int(n)) for n in prepared.instances.name[left_out]}
+    assert names == {b"setup"}
+
+
+def test_places__without_fallback_a_function_is_nowhere_and_not_at_0(tmp_path):
+    function = Function("f", [Param("a", place=5)], lead=8, address=0x10000)
+    assert prepare(tmp_path, function).instances.address.tolist() == [0x10008, 0x10000]
+    prepared = prepare(tmp_path, function, fallback=False)
+    assert [Match(m).name for m in prepared.instances.match] == ["OVERRIDDEN", "FALLBACK"]
+    assert (prepared.instances.place.section == NOWHERE).tolist() == [False, True]
+    encoded = run.encode(prepared, "all")
+    assert encoded.pairs.known.tolist() == [False]
+    assert len({len(data) for data in encoded.files.values()}) == 1  # one FUNC in each, and no address in any

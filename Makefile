@@ -1,21 +1,23 @@
-# Two commands do everything: `make report` and `make test`. Each makes what it lacks and says what it is doing.
+# Two commands do everything: `make report` and `make test`. Each sets up what is missing and says what it is doing.
 
 KERNEL ?= debian-6.12-cloud-amd64
 PYTHON ?= python3
 REPORT ?= reports/$(notdir $(KERNEL))
 BIN := .venv/bin
 
-.PHONY: help setup report notebooks test lint bench sample recorded kernels clean
+.PHONY: help setup report notebooks test test-nojit test-bounds lint bench sample recorded kernels clean
 help:
-	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure and render into reports/"
+	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure, and write a report into reports/"
 	@echo "make notebooks [KERNEL=...]                     run the notebooks into reports/notebooks/"
-	@echo "make test                                       the tests (three to four minutes on two cores, no network)"
+	@echo "make test                                       the tests (two minutes on two cores, no network)"
+	@echo "make test-nojit                                 the kernels' tests uncompiled, with their coverage"
+	@echo "make test-bounds                                the kernels' tests compiled with bounds checks"
 	@echo "make setup | lint | bench | kernels | sample | recorded | clean"
 
 setup: .venv/done
 
 .venv/done: pyproject.toml
-	@echo "setup: making .venv with the package and its tools (some minutes on a first run)"
+	@echo "setup: creating .venv with the package and its tools (a few minutes the first time)"
 	@test -x $(BIN)/python || $(PYTHON) -m venv .venv
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check -e '.[dev]'
 	@touch $@
@@ -23,12 +25,24 @@ setup: .venv/done
 report: setup
 	@$(BIN)/btf-harness report "$(KERNEL)" -o "$(REPORT)" --index --command 'make report KERNEL=$(KERNEL)'
 
-# the notebooks, run, as .ipynb and HTML in reports/notebooks/; on recorded figures where the kernel is not here
+# runs the notebooks into reports/notebooks/ as .ipynb and HTML; with recorded figures if the kernel is not here
 notebooks: setup
 	@KERNEL="$(KERNEL)" $(BIN)/python notebooks/execute.py
 
+# a file's tests share what they build, so they stay together; the long files come first (tests/conftest.py)
+PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+
 test: setup
-	@$(BIN)/python -m pytest -n auto --dist loadfile
+	@$(PYTEST)
+
+# kernels as Python, where each line can be counted and no integer wraps unnoticed
+test-nojit: setup
+	@NUMBA_DISABLE_JIT=1 $(PYTEST) -m 'kernels and not large' --cov --cov-report=
+	@$(BIN)/python -m coverage report --include='harness/*/*_kernels.py'
+
+# compiled code in which an index outside its array is an error; cached apart from the other
+test-bounds: setup
+	@NUMBA_BOUNDSCHECK=1 $(PYTEST) -m kernels
 
 lint: setup
 	@$(BIN)/ruff check harness tests notebooks
@@ -38,7 +52,7 @@ lint: setup
 kernels: setup
 	@BTF_HARNESS_KERNELS=all $(BIN)/python -m pytest tests/acceptance
 
-# warm `encode` of three encodings against one plain `pahole -J -j2`, in turn, in one run
+# a warm `encode` of three encodings against one plain `pahole -J -j2`, in turn, in one run
 bench: setup
 	@$(BIN)/python -m tests.acceptance.bench "$(KERNEL)"
 
@@ -48,7 +62,7 @@ sample: report
 	@cp $(REPORT)/report.md $(REPORT)/*.csv $(REPORT)/*.png reports/sample/
 	@$(BIN)/btf-harness mail $(REPORT) > reports/sample/mail.txt
 
-# data/recorded anew: what the notebooks show where no kernel is
+# makes data/recorded again: what the notebooks show where there is no kernel
 recorded: setup
 	@for k in debian-6.12-cloud-amd64 debian-6.1-cloud-amd64; do $(MAKE) -s report KERNEL=$$k && \
 	  $(BIN)/python -c "from harness.notebook import study; study.record('reports/$$k', 'data/recorded/$$k')" || exit 1; \

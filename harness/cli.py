@@ -26,8 +26,8 @@ SILENT, SILENT_IF_QUIET = ("check",), ("encode", "measure")
 
 EXAMPLES = """\
 examples:
-  btf-harness kernels                                   what can be fetched, and what is cached
-  btf-harness encode debian-6.12-cloud-amd64 -o out     fetch, encode three ways
+  btf-harness kernels                                   what can be fetched and what is cached
+  btf-harness encode debian-6.12-cloud-amd64 -o out     fetch it and encode it three ways
   btf-harness encode ./vmlinux -o out --policy all --encoding plain --encoding btf_func
   btf-harness measure out                               out/measurements.csv
   btf-harness report ./vmlinux -o reports/mine          everything, under all three policies
@@ -70,84 +70,87 @@ def parser():
 
     def selection(p):
         p.add_argument("--rules", metavar="VERSION",
-                       help="follow the selection rules of pahole 1.24, 1.25, 1.31 or 2026-07 (default, 1436daf)")
+                       help="select functions as pahole 1.24, 1.25, 1.31 or 2026-07 (1436daf, the default) does")
         p.add_argument("--quirk", action="append", default=[], metavar="NAME",
-                       help="repeat a fault of pahole: part-flags, no-ranges, patchable-entry or unnumbered-clang; "
-                            "may be repeated")
+                       help="reproduce a pahole bug: part-flags, no-ranges, patchable-entry or unnumbered-clang; may "
+                            "be given several times")
 
     kernel = dict(metavar="KERNEL", help="path of an ELF file with DWARF, a catalogue name, or a package name")
-    verb("kernels", "list the catalogue and what is cached", run_kernels)
+    verb("kernels", "list the kernels in the catalogue and in the cache", run_kernels)
     p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
              "example:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg")
     p.add_argument("name", metavar="NAME", help="a catalogue name or an exact package name")
-    p.add_argument("--refresh", action="store_true", help="ask apt again even if one is cached")
+    p.add_argument("--refresh", action="store_true", help="ask apt for a newer version even if one is cached")
 
     p = verb("encode", "encode a kernel: one .btf per encoding, functions.csv, manifest.json", run_encode,
              "example:\n  btf-harness encode debian-6.12-cloud-amd64 -o out --encoding plain --encoding decl_tag")
     p.add_argument("kernel", **kernel)
-    p.add_argument("-o", "--output", required=True, metavar="DIR", help="folder of results, made if need be")
+    p.add_argument("-o", "--output", required=True, metavar="DIR", help="output directory, created if missing")
     p.add_argument("--encoding", action="append", metavar="NAME",
-                   help="an encoding, may be repeated; default: plain, decl_tag and btf_func; also decl_tag_short")
+                   help="plain, decl_tag, btf_func (these three by default) or decl_tag_short; may be given several "
+                        "times")
     p.add_argument("--policy", default="consistent", metavar="POLICY",
-                   help="which functions: all, consistent (default) or current")
+                   help="which functions to describe: all, consistent (default) or current")
     p.add_argument("--no-fallback", action="store_true",
-                   help="leave functions whose DIEs have no matched address without one")
+                   help="give no address to a function none of whose DIEs has a matched one")
     selection(p)
     p.add_argument("--no-kfunc-tags", action="store_true", help="leave out the bpf_kfunc DECL_TAGs")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N",
-                   help="threads for the walk; the result does not depend on it")
+                   help="number of threads; the result does not depend on it")
 
-    p = verb("measure", "measure results: DIR/measurements.csv, of a report DIR/btf/measurements.csv", run_measure,
+    p = verb("measure", "measure results, into measurements.csv beside manifest.json", run_measure,
              "columns: kernel,policy,encoding,part,kind,count,bytes")
     p.add_argument("folder", metavar="DIR", help="what encode wrote, or a report")
     p.add_argument("--no-compression", action="store_true", help="leave out the zstd -19 and xz -9 sizes")
 
-    p = verb("report", "render a report: a page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
+    p = verb("report", "write a report: a page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
              "examples:\n  btf-harness report debian-6.1-cloud-amd64 -o reports/6.1\n"
              "  btf-harness report out -o reports/out")
     p.add_argument("source", metavar="KERNEL|DIR",
-                   help="a kernel (all policies are made), what encode wrote, or another report")
+                   help="a kernel (encoded under every policy), what encode wrote, or another report")
     p.add_argument("-o", "--output", required=True, metavar="DIR",
-                   help="folder of the report; an older report there is replaced when the new one is whole")
-    p.add_argument("--index", action="store_true", help="also write DIR/../index.html, the list of the reports there")
-    p.add_argument("--command", metavar="TEXT", help="what the report says it was made with; default: this command")
+                   help="output directory, created if missing; a report there is replaced once the new one is complete")
+    p.add_argument("--index", action="store_true", help="also write DIR/../index.html, a list of the reports there")
+    p.add_argument("--command", metavar="TEXT", help="the command that the report names as its own; default: this one")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
-    p = verb("index", "write DIR/index.html, the list of the reports in DIR", run_index,
+    p = verb("index", "write DIR/index.html, a list of the reports in DIR", run_index,
              "example:\n  btf-harness index reports")
-    p.add_argument("folder", metavar="DIR", help="folder whose folders are reports")
+    p.add_argument("folder", metavar="DIR", help="a directory that holds reports")
 
-    p = verb("mail", "print a report as the body of a cover letter, or put it and plots into a patch mail", run_mail,
+    p = verb("mail", "print a report as the body of a cover letter, or put it into a patch mail, with plots", run_mail,
              "examples:\n  btf-harness mail reports/debian-6.12-cloud-amd64\n"
              "  btf-harness mail reports/debian-6.12-cloud-amd64 --patch 0000-cover-letter.patch -o 0000.eml")
-    p.add_argument("folder", metavar="DIR", help="a report's folder")
-    p.add_argument("--no-charts", action="store_true", help="without bar charts in text")
-    p.add_argument("--patch", type=Path, metavar="FILE", help="what git format-patch wrote: a cover letter or a patch")
-    p.add_argument("-o", "--output", type=Path, metavar="OUT.eml", help="with --patch: the message")
+    p.add_argument("folder", metavar="DIR", help="a report")
+    p.add_argument("--no-charts", action="store_true", help="leave out the bar charts")
+    p.add_argument("--patch", type=Path, metavar="FILE", help="a cover letter or a patch that git format-patch wrote")
+    p.add_argument("-o", "--output", type=Path, metavar="OUT.eml", help="with --patch: the file to write")
     p.add_argument("--attach", action="append", metavar="PLOT",
-                   help="with --patch: a plot to attach, may be repeated: bytes, kinds, names, funnel, compressed, "
-                        "tradeoff or treemap")
-    p.add_argument("--no-attach", action="store_true", help="with --patch: no plots")
-    p.add_argument("--subject", metavar="TEXT", help="with --patch: instead of *** SUBJECT HERE ***")
+                   help="with --patch: attach a plot: bytes, kinds, names, funnel, compressed, tradeoff or treemap; "
+                        "may be given several times")
+    p.add_argument("--no-attach", action="store_true", help="with --patch: attach no plot")
+    p.add_argument("--subject", metavar="TEXT", help="with --patch: the subject, in place of *** SUBJECT HERE ***")
 
-    p = verb("functions", "list function instances, or the names behind a figure of the funnel", run_functions,
+    p = verb("functions", "list function instances, or the names behind a number in the funnel", run_functions,
              "examples:\n  btf-harness functions debian-6.1-cloud-amd64 --name 'cpumask_w*'\n"
              "  btf-harness functions out --reason optimized --csv\n"
              "  btf-harness functions ./vmlinux --step elf_no_die")
     p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, what encode wrote, or a report")
     p.add_argument("--policy", default=None, metavar="POLICY",
-                   help="whose reasons to give: all, consistent (default) or current")
+                   help="the policy that gives the reasons: all, consistent (default) or current")
     selection(p)
-    p.add_argument("--name", metavar="GLOB", help="functions of this name; * and ? stand for anything")
-    p.add_argument("--reason", metavar="TEXT", help="left out for a reason with this text; '-' is the encoded ones")
+    p.add_argument("--name", metavar="GLOB", help="functions whose name matches; * and ? are wildcards")
+    p.add_argument("--reason", metavar="TEXT",
+                   help="functions left out for a reason that contains TEXT; '-': those encoded")
     p.add_argument("--match", metavar="MATCH", help="exact, suffix, part, fallback, alias, overridden or none")
     p.add_argument("--fault", metavar="FAULT", help="unexpected, optimized, reordered or uncertain")
-    p.add_argument("--class", dest="klass", metavar="CLASS", help="names of an ambiguity class, see the README")
-    p.add_argument("--step", metavar="STEP", help="of a kernel: what a figure of the funnel counts, as dies_declared")
+    p.add_argument("--class", dest="klass", metavar="CLASS", help="ambiguous names of this class, see the README")
+    p.add_argument("--step", metavar="STEP",
+                   help="of a kernel: what a number in the funnel counts, such as dies_declared")
     p.add_argument("--csv", action="store_true", help="all columns as CSV")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
-    p = verb("lookup", "say what a tracer gets for a function or an address, under each encoding", run_lookup,
+    p = verb("lookup", "show what a tracer gets for a function or an address under each encoding", run_lookup,
              "examples:\n  btf-harness lookup cpumask_weight debian-6.1-cloud-amd64\n"
              "  btf-harness lookup 0xffffffff8103b530 out")
     p.add_argument("query", metavar="NAME|ADDRESS", help="a function, a pattern with * or ?, or an address (0x...)")
@@ -161,17 +164,17 @@ def parser():
     p.add_argument("b", metavar="B")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
-    p = verb("claims", "hold the thread's estimates against every kernel measured", run_claims,
+    p = verb("claims", "compare the thread's estimates with every kernel measured", run_claims,
              "example:\n  btf-harness claims reports/*/")
     p.add_argument("folders", nargs="+", metavar="DIR", help="reports, or what encode wrote")
     p.add_argument("--csv", action="store_true", help="as CSV")
 
-    p = verb("dump", "print a .btf file as bpftool btf dump does, for every form we write", run_dump)
+    p = verb("dump", "print a .btf file as bpftool btf dump does, in any encoding", run_dump)
     p.add_argument("file", metavar="FILE.btf")
     p.add_argument("--format", choices=("raw", "json"), default="raw")
-    p = verb("check", "check the structure of a .btf file; one line says what is wrong where", run_check)
+    p = verb("check", "check the structure of a .btf file; print one line on the first error", run_check)
     p.add_argument("file", metavar="FILE.btf")
-    p.add_argument("--strict", action="store_true", help="refuse what today's kernels refuse, such as btf_func")
+    p.add_argument("--strict", action="store_true", help="also reject what today's kernels reject, such as btf_func")
     return top
 
 
@@ -355,7 +358,7 @@ def run_report(args):
     else:
         summary.show(made, args.output, listed)
     if not made.ok:
-        print("btf-harness: an invariant does not hold: see the report", file=sys.stderr)
+        print("btf-harness: an invariant does not hold; see the report", file=sys.stderr)
         return EXIT_FAULT
     return EXIT_OK
 

@@ -73,7 +73,7 @@ def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(
     rules : str
         Version of pahole whose selection rules to follow, one of harness.functions.RULES.
     quirks : iterable of str
-        Faults of pahole to repeat, of harness.functions.QUIRKS.
+        pahole bugs to reproduce, of harness.functions.QUIRKS.
     kfunc_tags : bool
         Write a bpf_kfunc DECL_TAG for each kfunc (pahole's decl_tag_kfuncs).
 
@@ -96,7 +96,7 @@ def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(
     rank = strings.rank(table.name[kept])
     kept = kept[np.lexsort((table.place.section[kept], table.address[kept], rank))]
     prototypes = prototypes_of(program, rules)
-    new, proto_of_kept = prototypes.rows_of(kept, program.common.n_types + 1)
+    new, proto_of_kept = prototypes.rows_of(kept, program.common.next_id)
     common = concatenate([program.common, new])
     tags = _tags_of(program, kept, strings, kfunc_tags)
     pairs, pair_of = enc.make_pairs(table.name[kept], proto_of_kept, table.address[kept], table.place.section[kept],

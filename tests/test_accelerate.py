@@ -32,13 +32,22 @@ def test_kernel_digest__is_another_under_a_switch_that_changes_the_code(monkeypa
     assert kernel_digest() != normal
 
 
-def uncompiled(code):
-    """What Python code prints with kernels that are not compiled."""
-    env = {**os.environ, "NUMBA_DISABLE_JIT": "1", "PYTHONPATH": str(PACKAGE.parent)}
-    env.pop("NUMBA_CACHE_DIR", None)
-    return subprocess.run([sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True).stdout
+def run(code, folder, **switches):
+    """Python code as a process that has a cache of its own in `folder`, and no switch of numba but these."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith("NUMBA_")}
+    env |= {"PYTHONPATH": str(PACKAGE.parent), "XDG_CACHE_HOME": str(folder)} | switches
+    return subprocess.run([sys.executable, *code], env=env, capture_output=True, text=True)
 
 
-def test_uncompiled__there_is_no_first_run_to_wait_for():
+def test_cache__of_code_without_bounds_checks_is_not_that_of_code_with_them(tmp_path):
+    (tmp_path / "peek.py").write_text("import numpy as np\nfrom harness.accelerate import njit\n"
+                                      "@njit\ndef peek(array, i):\n    return array[i]\n"
+                                      "peek(np.zeros(3, np.uint8), 1000)\n")
+    for switches, error in (({}, ""), ({"NUMBA_BOUNDSCHECK": "1"}, "IndexError"), ({}, "")):
+        done = run([tmp_path / "peek.py"], tmp_path, **switches)
+        assert bool(done.returncode) == bool(error) and error in done.stderr, done.stderr
+
+
+def test_uncompiled__there_is_no_first_run_to_wait_for(tmp_path):
     code = "from harness import accelerate, warm; print(accelerate.compiles(), accelerate.first_run(), warm.start())"
-    assert uncompiled(code) == "False False None\n"
+    assert run(["-c", code], tmp_path, NUMBA_DISABLE_JIT="1").stdout == "False False None\n"

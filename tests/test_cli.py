@@ -111,6 +111,26 @@ def test_cli__measure_and_report_go_on_from_encode(folder, tmp_path):
     (folder / "measurements.csv").unlink()
 
 
+def test_cli__a_report_of_encoded_results_serves_every_verb_as_they_do(folder, tmp_path):
+    place = tmp_path / "reports" / "mine"
+    assert cli("report", folder, "-q", "-o", place).returncode == 0
+    for verb, *arguments in (("claims", "{}"), ("claims", "{}", "--csv"), ("lookup", "reset", "{}"),
+                             ("lookup", "reset", "{}", "--csv"), ("functions", "{}", "--csv"), ("compare", "{}", "{}"),
+                             ("functions", "{}", "--name", "r*", "--policy", "consistent")):
+        said = [cli(verb, *(str(a).format(where) for a in arguments)) for where in (folder, place)]
+        assert said[0].returncode == said[1].returncode == 0, said[1].stderr
+        assert said[0].stdout == said[1].stdout and said[0].stdout, verb
+    measured = (place / "btf" / "measurements.csv").read_bytes()
+    assert cli("measure", place).stdout == f"{place / 'btf' / 'measurements.csv'}\n"
+    assert (place / "btf" / "measurements.csv").read_bytes() == measured
+    assert "several_units" in cli("mail", place).stdout
+    assert cli("index", place.parent).returncode == 0 and "several_units" in (place.parent / "index.html").read_text()
+    again = tmp_path / "again"
+    assert cli("report", place, "-q", "-o", again).returncode == 0
+    assert (again / "btf" / "manifest.json").read_bytes() == (place / "btf" / "manifest.json").read_bytes()
+    assert_refused(cli("functions", place, "--policy", "all"), "expected a policy of consistent, found 'all'")
+
+
 def test_cli__functions_lists_filters_and_counts(folder):
     done = cli("functions", folder, "--name", "reset")
     assert done.returncode == 0, done.stderr

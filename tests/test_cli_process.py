@@ -196,6 +196,7 @@ def test_cli__leaves_nothing_behind_when_it_is_told_to_end(tmp_path, wait, end, 
     script.write_text(WORKING.replace("{wait}", WAITS[wait]))
     place = tmp_path / "out" / "report"
     with subprocess.Popen([sys.executable, script, place], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
                           env={**os.environ, "PYTHONPATH": str(ROOT)}) as running:
         others = [int(pid) for pid in running.stdout.readline().split()]
         assert len(others) == 2

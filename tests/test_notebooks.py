@@ -9,7 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import nbformat
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -26,8 +25,17 @@ LOGIC = (ast.FunctionDef, ast.AsyncFunctionDef, ast.ClassDef, ast.Lambda, ast.Fo
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=[path.name for path in NOTEBOOKS])
 
 
+def read(path):
+    """A notebook; nbformat takes two seconds to import, which collecting the tests must not cost."""
+    import nbformat
+
+    book = nbformat.read(path, as_version=4)
+    nbformat.validate(book)
+    return book
+
+
 def cells(path, kind):
-    return [cell for cell in nbformat.read(path, as_version=4).cells if cell.cell_type == kind]
+    return [cell for cell in read(path).cells if cell.cell_type == kind]
 
 
 # As they are kept
@@ -39,8 +47,9 @@ def test_notebooks__are_the_four():
 
 @each
 def test_notebook__is_kept_without_outputs_and_with_ids_that_stay(path):
-    book = nbformat.read(path, as_version=4)
-    nbformat.validate(book)
+    import nbformat
+
+    book = read(path)
     assert book.metadata.kernelspec.name == "python3" and book.nbformat == 4
     for cell in book.cells:
         assert not cell.metadata and re.fullmatch("[a-z][a-z-]+", cell.id), cell.id
@@ -67,7 +76,7 @@ def test_notebook__has_no_figure_in_its_prose(path):
 
 @each
 def test_notebook__begins_with_a_title_and_explains_before_it_calls(path):
-    book = nbformat.read(path, as_version=4)
+    book = read(path)
     assert book.cells[0].cell_type == "markdown" and book.cells[0].source.startswith(f"# {path.stem[:2]}. ")
 
 
@@ -150,6 +159,8 @@ def test_executed__the_same_notebook_gives_the_same_bytes(executed):
 
 
 def test_execute__a_notebook_that_fails_or_hangs_ends_with_its_traceback_and_is_not_written(tmp_path):
+    import nbformat
+
     (tmp_path / "notebooks").mkdir()
     shutil.copy(ROOT / "notebooks" / "execute.py", tmp_path / "notebooks")
     shutil.copytree(ROOT / "data", tmp_path / "data")

@@ -2,8 +2,8 @@
 
 ====================================  ==============================================================================
 ``dedup_types(types, strings)``       Dedup: the canonical rows, and what each row became
-``with_final_ids(walk, id_map)``      the walk with the type_ids that dedup gave
 ``freeze(types, strings)``            FrozenBase: what ``dedup_types(..., base=...)`` merges with and leaves alone
+``with_final_ids(walk, id_map)``      a walk's functions, variables and tags with the ids of the canonical rows
 ====================================  ==============================================================================
 """
 

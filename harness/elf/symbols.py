@@ -133,13 +133,12 @@ def read_symbols(image):
         raise ElfError(f"expected sh_link to name a string table, found section {section.link}", image.path,
                        section.name)
     defined = whole.shndx != c.SHN_UNDEF
-    table = whole.rows[defined]
+    # column by column: copying rows costs forty times as much
+    name, size, info = (np.ascontiguousarray(whole.rows[field])[defined] for field in ("name", "size", "info"))
     strtab = image.read(image.sections[section.link])
     if len(strtab) == 0 or strtab[-1] != 0:
         strtab = np.append(strtab, np.uint8(0))
-    if len(table) and int(table["name"].max()) >= len(strtab):
-        raise ElfError(f"expected st_name below {len(strtab)}, found {int(table['name'].max())}", image.path,
-                       section.name)
-    info = table["info"]
-    return SymbolTable(table["name"].astype(np.uint32), whole.value[defined], table["size"].astype(np.uint64),
-                       info & np.uint8(15), info >> np.uint8(4), whole.shndx[defined], strtab)
+    if len(name) and int(name.max()) >= len(strtab):
+        raise ElfError(f"expected st_name below {len(strtab)}, found {int(name.max())}", image.path, section.name)
+    return SymbolTable(name.astype(np.uint32), whole.value[defined], size.astype(np.uint64), info & np.uint8(15),
+                       info >> np.uint8(4), whole.shndx[defined], strtab)

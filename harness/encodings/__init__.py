@@ -12,6 +12,7 @@ from os import PathLike
 
 from harness import btf
 from harness.encodings.encoding import Encoding, FunctionRows, Pairs, make_pairs
+from harness.errors import UsageError
 from harness.model import STANDARD, Layout
 
 __all__ = ["Encoding", "FunctionRows", "Pairs", "default_names", "encoding", "layouts", "make_pairs", "names", "parse",
@@ -48,8 +49,6 @@ def encoding(name: str) -> Encoding:
     harness.errors.UsageError
         There is none.
     """
-    from harness.errors import UsageError
-
     try:
         return REGISTRY[name]
     except KeyError:

@@ -1,4 +1,4 @@
-"""pahole's selection rules as they were in its versions, and the two places where it is wrong, as data.
+"""pahole's selection rules, version by version, and its bugs, as data.
 
 What a policy calls a fault has changed: pahole 1.24 looked at names only, 1.25 compared prototypes and registers, 1.31
 began to drop names with several addresses, and the state of July 2026 counts registers as the ABI does. Sources, all of
@@ -74,12 +74,12 @@ RULES = {rules.version: rules for rules in (
 DEFAULT = list(RULES)[-1]
 
 QUIRKS = {
-    "part-flags": "let the DIEs of .part bodies, which carry their parent's name, spoil that name",
-    "no-ranges": "see no address in a DIE that has DW_AT_ranges and no DW_AT_low_pc",
-    "patchable-entry": "match no address of a function whose symbol stands before the entry that DWARF gives (arm64)",
-    "unnumbered-clang": "take every register for a wrong one in clang's code where the registers' numbers are unknown",
+    "part-flags": "let the faults of .part bodies, whose DIEs have their parent's name, count against the parent",
+    "no-ranges": "give no address to a DIE that has DW_AT_ranges but no DW_AT_low_pc",
+    "patchable-entry": "match no address of a function whose symbol is before the entry that DWARF gives (arm64)",
+    "unnumbered-clang": "treat every register as wrong in clang's code where the numbers of the registers are unknown",
 }
-"""Where pahole is wrong and we are not unless asked."""
+"""pahole bugs, reproduced only on request."""
 
 
 def rules_of(version):

@@ -39,7 +39,7 @@ def _understand(name):
     package = names.split_package(name)
     if package is None:
         known = [entry.name for entry in names.catalogue()]
-        raise KernelError(f"{name!r} is neither a file, nor a kernel's name, nor a package; {names.near(name, known)}")
+        raise KernelError(f"{name!r} is not a file, a catalogue name or a package; {names.near(name, known)}")
     return _Wanted(name, re.escape(package[0]), package[1], False)
 
 

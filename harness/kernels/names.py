@@ -173,7 +173,7 @@ def split_package(text: str) -> tuple[str, str] | None:
         flavoured = package.removesuffix("-dbg")
         architecture = next((found for ending, found in FLAVOUR_ENDINGS if flavoured.endswith(ending)), None)
     if architecture is None:
-        raise KernelError(f"the name does not tell the architecture; write {package}:<architecture>, as dpkg spells it")
+        raise KernelError(f"the name does not say the architecture; write {package}:<architecture>, as dpkg spells it")
     return package, architecture
 
 
@@ -207,7 +207,7 @@ def near(text: str, names: Sequence[str]) -> str:
     """A clause that lists the names closest to `text`, or all of them when none is close and they are few."""
     close = difflib.get_close_matches(text, names, n=4, cutoff=0.5)
     if close:
-        return f"near names: {', '.join(close)}"
+        return f"similar names: {', '.join(close)}"
     if names and len(names) <= 20:
         return f"known names: {', '.join(names)}"
-    return "no name is near"
+    return "no name is similar"

@@ -22,6 +22,11 @@ from harness.kernels.progress import mebibytes, step
 
 CHUNK_NBYTES = 1 << 20
 
+MEMORY_NBYTES = 1 << 28
+"""What an xz or zstd stream may ask for in its header: four times what the highest levels of either need."""
+LONGEST_NAME_NBYTES = 1 << 20
+"""Longest header that says more of a tar member, such as a long name: tarfile reads one into memory."""
+
 # Debian puts it under boot/; a symlink in lib/modules/<release>/ points there. Other builders of -dbg packages
 # keep the file itself in lib/modules.
 VMLINUX = re.compile(r"(\./)?usr/lib/debug/(boot/vmlinux-[^/]+|(usr/)?lib/modules/[^/]+/vmlinux)")
@@ -62,7 +67,7 @@ def unpack_vmlinux(deb, target, progress=True):
     Reads the package only up to the end of the member. Source: deb(5); Debian's linux packages since 3.2.
     """
     try:
-        with _data_tar(deb) as stream, tarfile.open(fileobj=stream, mode="r|") as tar:
+        with _data_tar(deb) as stream, tarfile.open(fileobj=stream, mode="r|", tarinfo=_Member) as tar:
             for member in tar:
                 if member.isreg() and VMLINUX.fullmatch(member.name):
                     return _copy(tar.extractfile(member), member, deb, target, progress)
@@ -71,6 +76,17 @@ def unpack_vmlinux(deb, target, progress=True):
     except OSError as error:
         raise KernelError(f"the package cannot be unpacked: {error.strerror or error}", path=deb) from error
     raise KernelError("the package holds no usr/lib/debug/boot/vmlinux-*", path=deb)
+
+
+class _Member(tarfile.TarInfo):
+    """A member of an archive whose headers do not grow without end."""
+
+    @classmethod
+    def frombuf(cls, buf, encoding, errors):
+        member = super().frombuf(buf, encoding, errors)
+        if member.type not in (*tarfile.REGULAR_TYPES, tarfile.GNUTYPE_SPARSE) and member.size > LONGEST_NAME_NBYTES:
+            raise tarfile.ReadError(f"a header of {member.size} bytes")
+        return member
 
 
 def _copy(source, member, deb, target, progress):
@@ -144,6 +160,33 @@ class _Part(io.RawIOBase):
         return count
 
 
+class _Lzma(io.RawIOBase):
+    """The contents of an .xz or .lzma file, in bounded memory: lzma.open believes any size of dictionary."""
+
+    def __init__(self, file):
+        self.file = file
+        self.stream = lzma.LZMADecompressor(memlimit=MEMORY_NBYTES)
+
+    def readable(self):
+        return True
+
+    def readinto(self, buffer):
+        while True:
+            data = self.stream.unused_data if self.stream.eof else b""
+            if not data and (self.stream.eof or self.stream.needs_input):
+                data = self.file.read(CHUNK_NBYTES)
+                if not data:
+                    if self.stream.eof:
+                        return 0
+                    raise EOFError("the compressed data ends too early")
+            if self.stream.eof:
+                self.stream = lzma.LZMADecompressor(memlimit=MEMORY_NBYTES)
+            out = self.stream.decompress(data, len(buffer))
+            if out:
+                buffer[: len(out)] = out
+                return len(out)
+
+
 @contextmanager
 def _data_tar_of_archive(deb):
     """The member data.tar.* of the ar archive, decompressed. Source: deb(5), ar(5)."""
@@ -156,9 +199,10 @@ def _data_tar_of_archive(deb):
             "data.tar": lambda: part,
             "data.tar.gz": lambda: gzip.open(part),
             "data.tar.bz2": lambda: bz2.open(part),
-            "data.tar.xz": lambda: lzma.open(part),
-            "data.tar.lzma": lambda: lzma.open(part),
-            "data.tar.zst": lambda: zstandard.ZstdDecompressor().stream_reader(part, read_across_frames=True),
+            "data.tar.xz": lambda: io.BufferedReader(_Lzma(part), CHUNK_NBYTES),
+            "data.tar.lzma": lambda: io.BufferedReader(_Lzma(part), CHUNK_NBYTES),
+            "data.tar.zst": lambda: zstandard.ZstdDecompressor(max_window_size=MEMORY_NBYTES).stream_reader(
+                part, read_across_frames=True),
         }
         if name not in openers:
             raise KernelError(f"{name} is compressed in an unknown way", path=deb)

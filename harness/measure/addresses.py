@@ -22,8 +22,8 @@ DIGIT[np.frombuffer(b"0123456789abcdef", np.uint8)] = np.arange(16, dtype=np.uin
 def func_addresses(file):
     """The addresses that a BtfFile gives its FUNCs: (func, address), int64 and uint64 (pairs,), sorted, each once.
 
-    One for each DECL_TAG 'address=0x...' or 'addr=0x...' on a FUNC as a whole, and one for each FUNC to which kind_flag
-    adds it.
+    One for each DECL_TAG 'address=0x...' or 'addr=0x...' on a FUNC as a whole, and one for each FUNC that kind_flag
+    adds it to.
     """
     types = file.types
     kind, start = types.kind(), types.row_starts()

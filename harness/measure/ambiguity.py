@@ -45,11 +45,11 @@ CAUSES = (
                             "several times"),
     Cause("inline_out_of_line", "one definition that is in a header or declared inline has several addresses: each "
                                 "unit emitted its own"),
-    Cause("clone_twins", "separate definitions, and the symbol of one has a suffix at least"),
+    Cause("clone_twins", "separate definitions, at least one of whose symbols has a suffix"),
     Cause("same_prototype", "separate definitions with one prototype"),
     Cause("different_prototype", "separate definitions with several prototypes"),
-    Cause("weak_strong", "one address, and a weak definition that lost"),
-    Cause("alias", "one address, and other names have it too"),
+    Cause("weak_strong", "one address, and a weak definition that was overridden"),
+    Cause("alias", "one address that has other names, too"),
 )
 """Classes by precedence: the first that applies is a name's class, so that each name has exactly one.
 

@@ -214,7 +214,7 @@ class _Addresses(NamedTuple):
     kept : bool (rows,)
         The policy lets a FUNC describe it.
     exact : bool (rows,)
-        Its symbol has the very name.
+        Its symbol has exactly this name.
     single : bool (rows,)
         Symbols of that symbol's name are at one address only.
     """

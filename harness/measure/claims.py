@@ -40,7 +40,7 @@ def note_on_addresses(result, name):
     most = f"; the most repeated name here is {names.name[0]} with {names.addresses[0]:,}" if len(names) else ""
     if len(rows):
         exact = int((rows.match == "exact").sum())
-        parts = [f"{exact:,} with a symbol of the very name"] if exact else []
+        parts = [f"{exact:,} with a symbol of exactly this name"] if exact else []
         clones = rows[rows.match == "suffix"].symbol.str.replace(r"\.\d+$", "", regex=True).str.removeprefix(name)
         parts += [f"{n:,} {suffix} clones" for suffix, n in clones.value_counts().items()]
         places = rows.groupby(["file", "line"]).size()

@@ -21,7 +21,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "stage": Column("str", "", "stage of the funnel from DIEs to functions"),
     "functions": Column("int64", "functions", "subprogram DIEs, functions or symbols, by the row's words"),
     "addresses": Column("int64", "addresses", "distinct entry addresses"),
-    "exact": Column("int64", "addresses", "addresses whose symbol has the very name"),
+    "exact": Column("int64", "addresses", "addresses whose symbol has exactly this name"),
     "suffix": Column("int64", "addresses", "addresses whose symbol has the name and a suffix such as .isra.0"),
     "reasons": Column("str", "", "reasons for which instances of a name are left out"),
     "id": Column("str", "", "short name of a claim"),

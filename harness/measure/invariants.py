@@ -95,7 +95,7 @@ def formula(result, table):
 
 
 def neutrality(result, table):
-    """4: encodings differ only in functions and what hangs on them."""
+    """4: encodings differ only in functions and what refers to them."""
     types = table[(table.part == "types") & (table.encoding != SHIPPED) & ~table.kind.isin(OF_FUNCTIONS)]
     base = types[types.encoding == BASELINE].set_index("kind")["count"].to_dict()
     for name in result.encodings[1:]:

@@ -196,8 +196,7 @@ def _funcs(btf, names, glob=None):
         address.
     """
     types, blob = btf.types, btf.strings.blob
-    name_offs = types.name_off()
-    kinds = types.kind()
+    kinds, name_offs = types.kind(), types.name_off()
     ids = np.flatnonzero(kinds == Kind.FUNC)
     for rows in (ids, np.flatnonzero(kinds == Kind.DECL_TAG)):
         wrong = rows[name_offs[rows] >= len(blob)]

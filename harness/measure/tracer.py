@@ -156,7 +156,7 @@ def _own_addresses(how_many, n_ids):
     """What ids say that stand for one address each."""
     own = "each with its own address" if n_ids > 1 else "with its address"
     comma = "," if n_ids > 1 else ""
-    return f"{how_many}{comma} {own}: a kernel that reads them knows the very one"
+    return f"{how_many}{comma} {own}: a kernel that reads them gets exactly that one"
 
 
 def _tagged_addresses(how_many, rows, resolved):

@@ -161,8 +161,8 @@ def _growth(frames, about, known):
     base, *others = frames["encodings"].to_dict("records")
     grown = "; ".join(f"{row['encoding']} takes {_more(row['delta'], 'byte')} ({_percent(row['percent'])}) and has "
                       f"{_extra(row['extra FUNC'], 'FUNC')}" for row in others)
-    return grown and (f"Under policy {about['policy']}, over the {_count(base['bytes'], 'byte')} and "
-                      f"{_count(base['FUNC'], 'FUNC')} of {base['encoding']}: {grown}.")
+    return grown and (f"Under policy {about['policy']}, {base['encoding']} takes {_count(base['bytes'], 'byte')} and "
+                      f"has {_count(base['FUNC'], 'FUNC')}; {grown}.")
 
 
 def _compressed(frames, about, known):
@@ -171,7 +171,7 @@ def _compressed(frames, about, known):
     if part is None or not others:
         return None
     grown = [f"{base['encoding']} takes {_count(base[part], 'byte')}"]
-    grown += [f"{row['encoding']} {_more(row[f'{part} delta'])} ({_percent(row[f'{part} percent'])}, uncompressed "
+    grown += [f"{row['encoding']} {_more(row[f'{part} delta'])} ({_percent(row[f'{part} percent'])}; uncompressed "
               f"{_percent(row['percent'])})" for row in others]
     return f"Compressed with {part.replace('-', ' -')}, {listed(grown)}."
 
@@ -180,13 +180,13 @@ def _policy(frames, about, known):
     table = _encoded(frames)
     if table.policy.nunique() < 2:
         return None
-    said = []
+    said, spread = [], 0.0
     for encoding, rows in table.groupby("encoding", sort=False):
-        low, high = rows.loc[rows.delta.idxmin()], rows.loc[rows.delta.idxmax()]
-        ends = [f"{_count(row.delta, 'byte')} ({row.policy}, {_percent(row.percent)})" for row in (low, high)]
-        said.append(f"{encoding} takes " + (" to ".join(ends) if low.delta < high.delta else
-                                            f"{_count(low.delta, 'byte')} under each"))
-    return f"The policy moves the growth over {BASELINE} of the same policy: {'; '.join(said)}."
+        low, high = rows.percent.min(), rows.percent.max()
+        ends = list(dict.fromkeys(f"{end:.1f}" for end in (low, high)))
+        said.append(f"{encoding} adds {' to '.join(ends)} %{' under each' * (len(ends) == 1)}")
+        spread = max(spread, (high - low) / max(abs(high), abs(low), 0.1))
+    return f"The choice of functions {'hardly matters' if spread < HARDLY else 'matters'}: {', '.join(said)}."
 
 
 def _policy_funcs(frames, about, known):
@@ -203,6 +203,10 @@ def _policy_funcs(frames, about, known):
     return f"{'; '.join(said)}."
 
 
+HARDLY = 0.1
+"""Growth that differs between policies by less, relative to the largest, hardly does."""
+
+
 def _encoded(frames):
     """Rows of policies.csv but the baseline's."""
     return frames["policies"][frames["policies"].encoding != BASELINE]
@@ -210,14 +214,16 @@ def _encoded(frames):
 
 def _ambiguous(frames, about, known):
     names, n = frames["names"], known[MATCHED_SEVERAL]
-    of = f" of {known[MATCHED]:,}" if MATCHED in known else ""
+    of = f" of {known[MATCHED]:,} names" if MATCHED in known else ""
     if not n:
-        return f"None of {known[MATCHED]:,} matched names has several addresses." if of else \
-            "No matched name has several addresses."
+        return f"None{of} has several addresses." if of else "No name has several addresses."
+    whose = f"{n:,}{of or ' name' + 's' * (n > 1)}"
     most = names[names.addresses == names.addresses.max()]
-    whose = most.name.iloc[0] if len(most) == 1 else listed(most.name) if len(most) <= 3 else "several names"
-    return (f"{n:,}{of} matched names {_verb(n, 'has', 'have')} several addresses, {known[MATCHED_ADDRESSES]:,} "
-            f"together, most of all {whose} with {most.addresses.iloc[0]:,}{' each' * (len(most) > 1)}.")
+    if n == 1:
+        return f"{whose} has several addresses: {most.name.iloc[0]}, {most.addresses.iloc[0]:,}."
+    first = most.name.iloc[0] if len(most) == 1 else listed(most.name) if len(most) <= 3 else "several"
+    return (f"{whose} share {known[MATCHED_ADDRESSES]:,} addresses; {first} {_verb(len(most), 'has', 'have')} most, "
+            f"{most.addresses.iloc[0]:,}{' each' * (len(most) > 1)}.")
 
 
 def _separated(frames, about, known):
@@ -225,20 +231,20 @@ def _separated(frames, about, known):
     if not n:
         return None
     unit, line, file = (_of_all(known[fact], n) for fact in (BY_UNIT, BY_LINE, BY_FILE))
-    return (f"Of the {_count(n, 'name')} with several addresses, the compile unit tells the instances of {unit} apart, "
-            f"file and line of the definition those of {line}, its file alone those of {file}; "
+    return (f"Of the {_count(n, 'name')} with several addresses, the compile unit tells the instances apart for "
+            f"{unit}, the file and line of the definition for {line}, the file alone for {file}; "
             f"{_of_all(known[ONE_PROTOTYPE], n)} {_verb(known[ONE_PROTOTYPE], 'has', 'have')} one prototype.")
 
 
 def _sites(frames, about, known):
     n = known[ADDRESSES]
     if n and not known[SITES] and _no_table(frames):
-        return (f"Of the {n:,} addresses of names with several, {_of_all(known[BOOT], n)} "
-                f"{_verb(known[BOOT], 'is', 'are')} in .init or .exit text, gone after boot; the kernel has no "
-                "table of ftrace call sites.")
-    return n and (f"Of the {n:,} addresses of names with several, {_of_all(known[SITES], n)} "
-                  f"{_verb(known[SITES], 'has', 'have')} an ftrace call site, and {_of_all(known[BOOT], n)} "
-                  f"{_verb(known[BOOT], 'is', 'are')} in .init or .exit text, gone after boot.")
+        return (f"Of the {n:,} addresses that share a name, {_of_all(known[BOOT], n)} "
+                f"{_verb(known[BOOT], 'is', 'are')} in .init or .exit text, which is freed after boot; the kernel has "
+                "no table of ftrace call sites.")
+    return n and (f"Of the {n:,} addresses that share a name, {_of_all(known[SITES], n)} "
+                  f"{_verb(known[SITES], 'has', 'have')} an ftrace call site and {_of_all(known[BOOT], n)} "
+                  f"{_verb(known[BOOT], 'is', 'are')} in .init or .exit text, which is freed after boot.")
 
 
 def _no_table(frames):
@@ -254,16 +260,15 @@ def _attachable(frames, about, known):
     if not len(base):
         return None
     base = base.iloc[0]
-    said = (f"Under policy {about['policy']}, fentry can be attached to {base.attachable:,} of {base.addresses:,} "
-            f"addresses by a BTF id of {BASELINE}")
+    said = (f"Under policy {about['policy']}, fentry can attach to {base.attachable:,} of {base.addresses:,} "
+            f"addresses through a BTF id of {BASELINE}")
     if "bytes_per_attachable" not in frames:
         return f"{said}."
     prices = frames["bytes_per_attachable"]
     prices = prices[(prices.policy == about["policy"]) & (prices.over == SAME_POLICY)]
     more = []
     for row in prices.itertuples():
-        cost = f" at {plain('bytes', row.bytes_per_gained)} bytes{' each' * (row.gained > 1)}" \
-            if row.gained else ""
+        cost = f" at about {about_bytes(row.bytes_per_gained)}{' each' * (row.gained > 1)}" if row.gained else ""
         lost = f" and take {row.forgone:,} away" if row.forgone else ""
         more.append(f"{row.encoding} would add {_amount(row.gained, 'none')}{cost}{lost}")
     return f"{said}; if the kernel read addresses, {listed(more)}." if more else f"{said}."
@@ -279,7 +284,7 @@ def _estimates(frames, about, known):
                  " not measured"}.get(verdict, verdict.replace("holds", _verb(n, "holds", "hold"), 1)
                                                    .replace("under", "under policy"))
         said.append(f"{n:,} {words} ({'; '.join(claims)})")
-    return (f"Of the thread's {_count(known[ESTIMATES], 'estimate')}, read with the tolerances of data/claims.toml, "
+    return (f"Of the thread's {_count(known[ESTIMATES], 'estimate')}, judged by the tolerances in data/claims.toml, "
             f"{listed(said)}.")
 
 
@@ -325,20 +330,20 @@ def _kinds(frames, about, known):
         shipped = "kinds" in frames and SHIPPED in frames["kinds"]
         return None if shipped or "kinds" not in frames else "The kernel has no .BTF section to compare with."
     n = known[FIXED]
-    same = f"of type that {_verb(n, 'does', 'do')} not depend on which functions and variables are kept"
+    same = f"of type that {_verb(n, 'does', 'do')} not depend on the choice of functions and variables"
     alike = f"{_verb(known[FIXED_EQUAL], 'has', 'have')} as many types as in the kernel's own .BTF"
     if n == known[FIXED_EQUAL]:
         return n and f"{'All' if n > 1 else 'The'} {_count(n, 'kind')} {same} {alike}."
     table = _fixed(frames["shipped_kinds"])
     wrong = table[table.difference != 0]
     differ = listed(f"{row.kind} ({plain('difference', row.difference)})" for row in wrong.itertuples())
-    return f"{_amount(known[FIXED_EQUAL], 'None')} of {_count(n, 'kind')} {same} {alike}; not so: {differ}."
+    return f"{_amount(known[FIXED_EQUAL], 'None')} of {_count(n, 'kind')} {same} {alike}; these differ: {differ}."
 
 
 def _declarations(frames, about, known):
     n = known[DECLARATIONS]
-    said = f"The C declarations that bpftool writes of {BASELINE} and of the kernel's own .BTF are the same"
-    return f"{said} but for {n:,} in one of them only." if n else f"{said}."
+    said = f"bpftool writes the same C declarations for {BASELINE} and for the kernel's own .BTF"
+    return f"{said}, except for {n:,} that only one of them has." if n else f"{said}."
 
 
 def _invariants(frames, about, known):
@@ -394,7 +399,12 @@ def _of_all(n, total):
 
 
 def _percent(value):
-    return plain("percent", value)
+    return f"{value:+.1f} %"
+
+
+def about_bytes(n):
+    """A number of bytes that was divided, rounded to what it means: '708 bytes', '9.2 kB'."""
+    return f"{n:,.0f} byte{'s' * (round(n) != 1)}" if n < 1000 else f"{n / 1000:,.1f} kB"
 
 
 def _verb(n, one, many):

@@ -203,7 +203,7 @@ def replacing(path):
         held = os.open(fresh, os.O_RDONLY)
         fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except OSError as error:
-        raise MeasureError(f"the folder cannot be made: {error.strerror}", path) from error
+        raise MeasureError(f"the directory cannot be created: {error.strerror}", path) from error
     try:
         yield fresh
         os.chmod(fresh, 0o777 & ~_umask())
@@ -213,7 +213,7 @@ def replacing(path):
                 os.link(path / name, fresh / name, follow_symlinks=False)
         _exchange(fresh, path)
     except OSError as error:
-        raise MeasureError(f"the folder cannot be written: {error.strerror}", path) from error
+        raise MeasureError(f"the directory cannot be written: {error.strerror}", path) from error
     finally:
         os.close(held)
         shutil.rmtree(fresh, ignore_errors=True)  # what was there before, or what was not finished
@@ -229,13 +229,13 @@ def _not_ours(path):
     if not path.exists():
         return []
     if not path.is_dir():
-        raise MeasureError("the folder cannot be made: a file of that name is there", path)
+        raise MeasureError("the directory cannot be created: there is a file of that name", path)
     found = sorted(p.relative_to(path).as_posix() for p in path.rglob("*") if not p.is_dir() or p.is_symlink())
     if not found:
         return []
     if not (path / ABOUT).is_file():
-        raise MeasureError(f"expected a report, an empty folder or none, found a folder without {ABOUT}: choose "
-                           "another, or remove it", path)
+        raise MeasureError(f"expected a report or an empty or missing directory, found one without {ABOUT}: "
+                           "choose another, or remove it", path)
     return sorted(set(found) - {*read(path).about["files"], ABOUT})
 
 

@@ -127,16 +127,16 @@ def message(folder, patch, attach=DEFAULT_ATTACH, charts=True, subject=None, pat
         notes.append(f"the subject is still {patches.SUBJECT.decode()}: git send-email refuses it; --subject sets it")
     attached = [_attachment(folder, name) for name in dict.fromkeys(attach)]
     if attached and not mail.is_cover and not mail.author_in_text:
-        notes.append("sent by another than its author the patch would lose the author, whom git send-email then writes "
-                     "above all parts, where git am does not look; git format-patch --from writes the author into the "
+        notes.append("if someone other than its author sends the patch, the author is lost: git send-email writes the "
+                     "From: line above all parts, where git am does not look; git format-patch --from puts it into the "
                      "text")
     mail = mail.with_words(body(folder, charts, attached))
     data = mail.message(attached)
     if _sent(data) >= LIMIT:
         raise MeasureError(_too_large(mail, attached), path)
     if _sent(data) >= NEAR * LIMIT:
-        notes.append(f"with {_sent(data):,} bytes the message is close to the {LIMIT:,} that lists take, and servers "
-                     "add headers on the way")
+        notes.append(f"with {_sent(data):,} bytes the message is close to the limit of lists, {LIMIT:,}, and "
+                     "servers add headers on the way")
     if not attached and any(len(line) > patches.MAX_LINE_NBYTES for line in mail.text.split(b"\n")):
         notes.append(f"a line of the patch is longer than {patches.MAX_LINE_NBYTES} bytes: git send-email will encode "
                      "it")
@@ -188,7 +188,7 @@ def _alarms(folder, invariants):
         yield _filled(invariants if invariants.startswith("FAILED") else
                       "FAILED: an invariant does not hold, so no figure can be trusted.")
     if folder.recorded:
-        yield _filled("Recorded: measured before, elsewhere, and kept; not made on the machine that wrote this mail.")
+        yield _filled("Recorded: these figures were measured earlier on another machine.")
 
 
 def _origin(folder):
@@ -255,14 +255,14 @@ def _attachable(folder, charts):
         prices[["policy", "encoding", *columns]], how="left", on=["policy", "encoding"])
     frame = frame.astype({c: "Int64" for c in columns if c != "bytes_per_gained"})
     yield _table("attachability", frame.rename(columns={"bytes_per_gained": "bytes each"}),
-                 "Addresses that fentry can be attached to by a BTF id, if the kernel read addresses in BTF; gained, "
-                 f"growth and bytes each are over {BASELINE} of the same policy:")
+                 "Addresses that fentry could attach to through a BTF id if the kernel read addresses in BTF; "
+                 f"gained, growth and bytes each are over {BASELINE} of the same policy:")
     priced = prices[prices.gained > 0]
     if charts and len(priced):
         room = max(map(len, priced.policy))
         rows = [(f"{row.policy:<{room}}  {row.encoding}", row.bytes_per_gained, plain("bytes", row.bytes_per_gained))
                 for row in priced.itertuples()]
-        yield "Bytes of growth for each address gained:\n\n" + _indented(bar_chart(rows, WIDTH - len(INDENT)))
+        yield "Bytes per address gained:\n\n" + _indented(bar_chart(rows, WIDTH - len(INDENT)))
 
 
 def _estimates(folder):
@@ -271,8 +271,8 @@ def _estimates(folder):
         frame = folder["claims"]
         mails = dict.fromkeys(c["message_id"] for c in read_claims() if c["id"] in set(frame.id))
         yield _table("claims", frame[["claim", "measured", "verdict"]],
-                     "Estimates of the thread, read with the tolerances of data/claims.toml:")
-        yield "They were made in:\n\n" + "\n".join(f"{INDENT}<{ascii_text(mail)}>" for mail in mails) if mails else ""
+                     "The thread's estimates, judged by the tolerances in data/claims.toml:")
+        yield "They are from:\n\n" + "\n".join(f"{INDENT}<{ascii_text(mail)}>" for mail in mails) if mails else ""
 
 
 def _table(name, frame, caption):
@@ -284,7 +284,7 @@ def _indented(text):
 
 
 def _filled(text):
-    return textwrap.fill(ascii_text(" ".join(text.split())), WIDTH, break_on_hyphens=False)
+    return "\n".join(words.wrapped(ascii_text(" ".join(text.split())), WIDTH))
 
 
 def _list(head, sentences):
@@ -293,8 +293,7 @@ def _list(head, sentences):
 
 def _wrapped(text, begin, indent):
     """Text behind a begin, further lines indented."""
-    return textwrap.fill(begin + ascii_text(" ".join(str(text).split())), WIDTH, subsequent_indent=" " * indent,
-                         break_on_hyphens=False)
+    return "\n".join(words.wrapped(ascii_text(" ".join(str(text).split())), WIDTH, begin, indent))
 
 
 def _command(command):

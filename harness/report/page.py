@@ -124,9 +124,13 @@ def heading(level, text, anchor):
     return f'<h{level} id="{anchor}"><a href="#{anchor}">{escape(text)}</a></h{level}>'
 
 
+NO_BREAK = "\N{NO-BREAK SPACE}"
+"""Before a percent sign, so that no line begins with it."""
+
+
 def words(markdown):
     """CommonMark as HTML; HTML in it is text."""
-    return f'<div class="words">{_markdown().render(markdown)}</div>'
+    return f'<div class="words">{_markdown().render(markdown.replace(" %", NO_BREAK + "%"))}</div>'
 
 
 def table(block, names=frozenset()):

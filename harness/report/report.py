@@ -109,14 +109,15 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.words(f"From DIEs to FUNCs, policy `{results[0].policy}`.")
     page.table("funnel", measure.funnel(results[0]), caption=f"From DIEs to FUNCs, policy {results[0].policy}.")
     page.plot("funnel", fr.funnel_plot(results[0], page.sizes))
-    page.words("Function instances by reason for which they are left out; a name can be in several rows, and is in the "
-               "total once:")
-    page.table("skipped", fr.skipped_frame(results), caption="Function instances by policy and reason for which they "
-               "are left out; a name can be in several rows.")
+    page.words("Function instances by the reason why they are left out. A name can be in several rows; the total "
+               "counts it once:")
+    page.table("skipped", fr.skipped_frame(results), caption="Function instances by policy and by the reason why "
+               "they are left out; a name can be in several rows.")
     several = names[names.addresses > 1]
-    page.words(f"{len(several):,} of {len(names):,} matched names have more than one address, "
-               f"{int(several.addresses.sum()):,} addresses together. All instances count here that a symbol matches, "
-               "whatever the policy; `exact` symbols have the very name, `suffix` ones .isra, .constprop or the like.")
+    page.words(f"{len(several):,} of {len(names):,} matched names have several addresses, "
+               f"{int(several.addresses.sum()):,} in all. Every instance that a symbol matches counts here, "
+               "whatever the policy; `exact` symbols have exactly the name, `suffix` ones add .isra, .constprop or "
+               "the like.")
     page.table("names", several, SHOWN, caption="Names with several addresses.")
     page.plot("names", fr.names_plot(names))
 
@@ -126,14 +127,14 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.plot("tradeoff", fr.tradeoff_plot(policies, attach))
 
     page.heading(2, "The thread's estimates")
-    page.words("Words, authors and rules are in `data/claims.toml`.")
+    page.words("Quotes, authors and rules are in `data/claims.toml`.")
     page.words("\n".join(f"- `{c['id']}`: \"{escaped(c['quote'])}\" ({c['author']}, {c['date']}, {c['message_id']})"
                          for c in measure.read_claims()))
-    page.table("claims", measure.judge_claims(results), caption="Estimates of the thread, and what was measured.")
+    page.table("claims", measure.judge_claims(results), caption="The thread's estimates and what was measured.")
 
     page.heading(2, "Invariants")
     page.words("All hold." if ok else "**FAILED.**")
-    page.table("invariants", checks, caption="What must hold, and whether it does.")
+    page.table("invariants", checks, caption="Invariants and whether they hold.")
 
     _witnesses(page, answers.result(), witnesses)
     page.heading(2, "Limits")
@@ -218,19 +219,19 @@ def _forms(page, results):
     """What the register rules and their historic forms make of the functions."""
     manifest = results[0].manifest
     registers = {
-        "numbered": "the registers' numbers are known, as pahole knows them",
-        "counted": "pahole knows only how many registers there are, so a wrong one is not noticed",
-        "unsupported": "pahole has no register rules for this machine, so parameters are not judged by them",
+        "numbered": "the numbers of the parameter registers are known, as in pahole",
+        "counted": "pahole knows only how many parameter registers there are, so a wrong one goes unnoticed",
+        "unsupported": "pahole has no register rules for this machine, so parameters are not checked",
     }
     page.heading(2, "Forms of the rules")
     page.words(f"The policies follow pahole's rules of {escaped(manifest.get('rules', '?'))}"
-             + (f" with its faults {escaped(', '.join(manifest['quirks']))}" if manifest.get("quirks") else "")
+             + (f" with its bugs {escaped(', '.join(manifest['quirks']))}" if manifest.get("quirks") else "")
              + f"; {escaped(manifest['kernel'].get('machine', '?'))}: {registers.get(manifest.get('registers'), '?')}.")
     forms = next((r.of.forms for r in results if r.of.forms is not None), None)
     if forms is None:
-        page.words("Only this form was made; a report made from a kernel compares all of them.")
+        page.words("Only this form was computed; a report made from a kernel compares all of them.")
         return
-    page.words("What each version of pahole would keep, and what its faults change, quirks here:")
+    page.words("What each version of pahole would keep, and what its bugs (here called quirks) change:")
     page.words("\n".join(f"- `{name}`: {escaped(meaning)}." for name, meaning in QUIRKS.items()))
     page.table("forms", forms, caption="Functions kept by each form of the rules.")
 
@@ -239,38 +240,40 @@ def _ambiguity(page, result):
     """Which names are ambiguous, why, and what would tell their instances apart."""
     names, summary = measure.ambiguous_names(result), measure.ambiguity_summary(result)
     page.heading(2, "Why names are ambiguous")
-    page.words("Each name is in the first class that applies. No policy changes it.")
+    page.words("Each name is in the first class that applies, under every policy.")
     page.words("\n".join(f"- `{cause.name}`: {cause.meaning}." for cause in measure.CAUSES))
     page.table("ambiguity", summary, caption="Ambiguous names by class.")
     page.blocks.append(_Findings(("separated", "sites")))
     page.table("ambiguous_names", names, SHOWN, SHOWN_OF_NAMES, caption="Ambiguous names.")
     page.frames["aliases"] = measure.aliases(result)
-    page.words(f"{len(page.frames['aliases']):,} addresses have several names with a DIE (aliases.csv).")
+    page.words(f"{len(page.frames['aliases']):,} addresses have several names that have a DIE (aliases.csv).")
     return names
 
 
 def _attachability(page, results):
     """What fentry could be attached to, and what that costs."""
+    from harness.report.findings import about_bytes
+
     attach, prices = measure.attach_frames(results)
     first = attach.iloc[0]
-    page.heading(2, "Who can be attached to")
-    page.words(f"{first.addresses:,} addresses of functions are known, whatever the policy. "
-             "`unique_id`: one BTF id stands for the address alone; `ambiguous_id`: it is described, but the id stands "
-             "for several addresses, or several ids for its name; `unreachable`: it is described by a name that no "
-             "symbol has exactly, so the kernel's lookup by name fails; `no_func`: described by none. Attachable are "
-             "those of a unique id whose prototype fentry takes, with an ftrace call site, outside .init and .exit.")
-    page.table("attachability", attach, caption="Addresses of functions by what a BTF id says of them.")
+    page.heading(2, "What fentry can attach to")
+    page.words(f"{first.addresses:,} function addresses are known, whatever the policy. `unique_id`: a BTF id stands "
+             "for this address alone. `ambiguous_id`: the id stands for several addresses or the name has several ids. "
+             "`unreachable`: no symbol has exactly the name of the FUNC, so the kernel's lookup by name fails. "
+             "`no_func`: no FUNC describes it. An address is attachable if its id is unique, fentry accepts the "
+             "prototype, ftrace has a call site in it, and it is not in .init or .exit.")
+    page.table("attachability", attach, caption="Function addresses by what their BTF id stands for.")
     page.words("What a newly attachable function costs, over `plain` of the same policy and over what pahole writes "
              f"today (`plain` under `{TODAY}`):")
-    page.table("bytes_per_attachable", prices, caption="Bytes for each newly attachable function.")
+    page.table("bytes_per_attachable", prices, caption="Bytes per newly attachable function.")
     best = prices[(prices.policy == results[0].policy) & (prices.gained > 0)]
     for row in best.sort_values("bytes_per_gained", kind="stable").itertuples():
         page.words(f"- `{row.encoding}` over {row.over}: {row.growth:,} bytes for {row.gained:,} more functions, "
-                 f"{row.bytes_per_gained:,.2f} bytes each.")
+                 f"about {about_bytes(row.bytes_per_gained)} each.")
     page.words("Why fentry refuses FUNCs of `plain`, by prototype:")
     refused = measure.refusals(results)
     page.table("refusals", refused[refused.functions > 0],
-               caption=f"FUNCs of {BASELINE} that fentry takes or refuses, by prototype.")
+               caption=f"FUNCs of {BASELINE} that fentry accepts or refuses, by prototype.")
     return attach
 
 
@@ -311,7 +314,8 @@ def _provenance(page, results):
     import pandas as pd
 
     page.heading(2, "Kernel")
-    page.table("kernel", pd.DataFrame(rows, columns=["what", "value"]).astype("str"), caption="The kernel measured.")
+    page.table("kernel", pd.DataFrame(rows, columns=["what", "value"]).astype("str"),
+               caption="The kernel that was measured.")
 
 
 def _ask(folder, policy, outside):
@@ -324,7 +328,7 @@ def _witnesses(page, answers, asked):
     page.heading(2, "Witnesses")
     page.heading(3, "Consumers")
     if asked:
-        page.table("consumers", answers.readers, caption="Who loads which file.")
+        page.table("consumers", answers.readers, caption="Which consumer loads which file.")
     else:
         page.words("Not asked.")
     for comparison in wit.comparisons():
@@ -353,7 +357,7 @@ def _shipped(page, comparison, frames):
     kinds, names = frames["shipped_kinds"], frames["shipped_names"]
     wrong = kinds[kinds.verdict == "UNEXPLAINED"]
     page.words(f"Types by kind in `{BASELINE}` and in the shipped section. " + (
-        f"**{len(wrong)} kinds differ that must not: {', '.join(wrong.kind)}.**" if len(wrong) else
+        f"**{len(wrong)} kinds differ but must not: {', '.join(wrong.kind)}.**" if len(wrong) else
         "All kinds that do not depend on the choice of functions and variables have equal counts."))
     page.table("shipped_kinds", kinds, caption=f"Types by kind in {BASELINE} and in the shipped .BTF.")
     if len(names):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import sys
-import textwrap
 from pathlib import Path
 
 from harness.measure import COMPRESSORS
 from harness.report.tables import Table, cell
+from harness.report.words import wrapped
 
 COLUMNS = ("encoding", "bytes", "delta", "percent", "extra FUNC", f"{COMPRESSORS[0]} delta", "attachable")
 """Of encodings.csv, and attachable of attachability.csv."""
@@ -25,8 +25,8 @@ def summary_table(report):
     mine = attach[attach.policy == report.about["policy"]].set_index("encoding").attachable
     frame = frame.assign(attachable=[int(mine[e]) for e in frame.encoding])
     caption = f"{report.about['kernel']}, policy {report.about['policy']}; delta and percent are over " \
-              f"{report.about['encodings'][0]}; attachable: what fentry could reach by a BTF id if the kernel read " \
-              "addresses."
+              f"{report.about['encodings'][0]}; attachable: functions that fentry could attach to through a BTF id " \
+              "if the kernel read addresses."
     return Table("summary", frame, columns=tuple(c for c in COLUMNS if c in frame), caption=caption)
 
 
@@ -47,18 +47,18 @@ def show(report, folder, index=None, stream=None):
     table = summary_table(report)
     said = report.about["finding"]
     if not report.ok:
-        said = "FAILED: an invariant does not hold, see the report. " + said
+        said = "FAILED: an invariant does not hold; see the report. " + said
     folder = Path(folder)
     files = ((folder / "index.html", "the page"), (folder / "report.md", "the same as Markdown"),
              (folder, "all tables as CSV, text and LaTeX, plots as PNG and SVG"),
-             *([(index, "all kernels measured")] if index else []))
+             *([(index, "the list of all kernels measured")] if index else []))
     from rich.console import Console
 
     console = Console(file=stream, highlight=False)
     if not stream.isatty() or console.width < WIDTH:  # rich would cut numbers short; text is put into blocks
         width = max(NARROWEST, console.width) if stream.isatty() else WIDTH
         where = "\n".join(f"{path}: {what}" for path, what in files)
-        print(table.text(width), textwrap.fill(said, width), where, sep="\n\n", file=stream)
+        print(table.text(width), "\n".join(wrapped(said, width)), where, sep="\n\n", file=stream)
         return
     from rich.table import Table as Grid
     from rich.text import Text
@@ -71,6 +71,6 @@ def show(report, folder, index=None, stream=None):
         grid.add_row(*(Text(v if isinstance(v, str) else cell(c, v))
                        for c, v in zip(table.columns, row, strict=True)))
     console.print(grid)
-    console.print(Text(said, style="bold" if report.ok else "bold red"))
+    console.print(Text(said.replace(" %", "\N{NO-BREAK SPACE}%"), style="bold" if report.ok else "bold red"))
     for path, what in files:
         console.print(Text.assemble(str(path), (f": {what}", "dim")), soft_wrap=True)

@@ -9,6 +9,8 @@ import re
 import textwrap
 from typing import NamedTuple
 
+from harness.report.words import wrapped
+
 WIDTH = 72
 """Columns of plain text, so that it can be quoted in mail."""
 
@@ -78,13 +80,13 @@ class Table(NamedTuple):
         split into blocks of columns, one under the other, each of which begins with the columns that name the row. The
         caption is above, rows that were cut are announced below.
         """
-        parts = ["\n".join(textwrap.wrap(ascii_text(self.caption), width))] if self.caption else []
+        parts = ["\n".join(wrapped(ascii_text(self.caption), width))] if self.caption else []
         if not len(self.frame):
             return "\n".join([*parts, "(none)"])
         columns = self._columns()
         parts += ["\n".join(_text_block(block, _fitted(block, width))) for block in _blocks(columns, width)]
         if self._rest():
-            parts.append("\n".join(textwrap.wrap(self._rest(), width)))
+            parts.append("\n".join(wrapped(self._rest(), width)))
         return "\n\n".join(parts)
 
     def latex(self, width=WIDTH):
@@ -145,7 +147,7 @@ def plain(column, value):
     if column.endswith("percent"):
         return f"{value:+.2f} %"
     if isinstance(value, float):
-        return f"{value:,.2f}"
+        return f"{value:,.0f}" if column.startswith("bytes") else f"{value:,.2f}"
     if column.endswith(("delta", "difference", "extra FUNC")):
         return f"{value:+,}" if value else "0"
     return f"{value:,}"

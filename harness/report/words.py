@@ -1,31 +1,52 @@
-"""What every form of a report says in the same words: the question, the policies, the limits; words in a row. ASCII."""
+"""What every form of a report says in the same words: the question, the policies, the limits; lists and lines of words.
+
+All of it is ASCII.
+"""
+
+from __future__ import annotations
+
+import textwrap
 
 QUESTION = """\
-A function that appears at several addresses, such as a static inline emitted in many compile units, becomes one FUNC
-per prototype in BTF, which cannot say which address a tracer means; pahole since 1.31 leaves such names out. What
-does it cost to give every function its address, in types and in bytes, and who can still read the file?"""
+A function with several addresses, such as a static inline emitted in many compile units, becomes one FUNC per prototype
+in BTF, so a tracer cannot say which address it means; pahole since 1.31 leaves such names out. What does it cost, in
+types and in bytes, to give every function its address, and who can still read the file?"""
 
 POLICIES = {
     "all": "every instance with code, a prototype and an ELF symbol at its address",
-    "consistent": "without names whose instances disagree on types or have a parameter where it is not expected, and "
+    "consistent": "without names whose instances disagree on types or have a parameter in an unexpected place, and "
                   "without clones that lack parameters; names with several addresses stay",
-    "current": "also without names that have more than one address, as pahole does since 1.31",
+    "current": "like consistent, but also without names that have several addresses, as in pahole since 1.31",
 }
 
 LIMITS = (
-    "What fentry takes is judged by the rules of the newest kernel that was read, not by those of the kernel measured; "
-    "whether the machine has BPF trampolines at all is not judged.",
+    "What fentry accepts is judged by the rules of the newest kernel whose source was read, not by those of the kernel "
+    "measured. Whether the machine has BPF trampolines is not checked.",
     "plain under current is what pahole of July 2026 writes; the .BTF that a distribution ships may follow older "
     "rules.",
-    "Attachable addresses of decl_tag and btf_func are those that a kernel could reach which reads them; none does "
-    "today.",
-    "Addresses are those of the ELF file. A kernel that randomizes its base needs them relocated; what that would cost "
-    "is not counted.",
-    "The encodings are those of the thread of 2023; the location kinds that bpf-next took in 2026 could carry the "
-    "address of a body too and are not measured.",
-    "One kernel, one compiler, one configuration.",
-    "The words of consumers are those of the versions named, on the machine where the report was made.",
+    "Addresses count as attachable under decl_tag and btf_func if a kernel that reads addresses in BTF could reach "
+    "them; no kernel does so today.",
+    "Addresses are those of the ELF file. A kernel that randomizes its base has to relocate them; that cost is not "
+    "counted.",
+    "The encodings are those of the thread of 2023. The location kinds that bpf-next took in 2026 could also carry the "
+    "address of a body; they are not measured.",
+    "This is one kernel, one compiler and one configuration.",
+    "Consumers are quoted in the versions named, on the machine where the report was made.",
 )
+
+
+UNBROKEN = "\x01"
+"""Stands for a space at which a line must not be broken, while it is wrapped."""
+
+
+def wrapped(text, width, begin="", indent=0):
+    """Text as lines of at most `width` characters, the first after `begin`, the others indented; list of str.
+
+    A percent sign stays with its number.
+    """
+    text = begin + " ".join(text.split()).replace(" %", UNBROKEN + "%")
+    lines = textwrap.wrap(text, width, subsequent_indent=" " * indent, break_on_hyphens=False)
+    return [line.replace(UNBROKEN, " ") for line in lines]
 
 
 def listed(words):

@@ -1,6 +1,5 @@
 """The results of a kernel on disk: one schema, each file's writer and reader side by side.
 
-================================  ==================================================================================
 ``save(path, program, encoded)``   write a folder of one policy: ResultFolder
 ``save_all(path, program, every, forms)``  write one of several policies
 ``load(path)``                    the ResultFolder of results, or of a report that has them
@@ -9,6 +8,17 @@
 ``is_results(path)``              whether there are any
 ``labels(kernels)``               names of kernels for people, all different
 ================================  ==================================================================================
+=======
+===========================================  =======================================================================
+``save(path, program, encoded)``             write a folder of one policy: ResultFolder
+``save_all(path, program, every, forms)``    write one of several policies
+``load(path)``                               the ResultFolder of results, or of a report that has them
+``folder[policy]``, ``folder.results()``     Result of a policy, its files checked; those of all
+``folder.some(policy)``                      that policy's if it is there, else another's
+``gather(results, path)``                    Results from any folders of a kernel, as one folder
+``is_results(path)``                         whether there are any
+``key_of(kernel)``, ``labels(kernels)``      what makes a kernel itself; names for people, all different
+===========================================  =======================================================================
 
 =====================  ===============  =============================================================================
 file                   module           holds

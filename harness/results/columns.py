@@ -69,7 +69,7 @@ COLUMNS = {
     "declared_inline": Column("bool", "", "one of them was declared inline", BITS),
     # forms.csv
     "rules": Column("str", "", "version of pahole whose selection rules were followed"),
-    "quirks": Column("str", "", "faults of pahole that were repeated"),
+    "quirks": Column("str", "", "pahole bugs that were reproduced"),
     "policy": Column("str", "", "which functions were kept: all, consistent or current"),
     "instances": Column("int64", "functions", "function instances: DIEs with code and those found by fallback"),
     "names": Column("int64", "names", "distinct function names"),

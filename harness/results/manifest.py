@@ -13,7 +13,7 @@ variables_skipped   per-CPU variables that became no VAR, by reason
 policies            by name, sorted:
 - selection         name of its selection.csv
 - sha256            of that file
-- rules, quirks     version of pahole whose rules it follows, and the faults of pahole that it repeats
+- rules, quirks     version of pahole whose rules it follows, and the pahole bugs that it reproduces
 - registers         numbered, counted or unsupported: what the rules know of the machine's registers
 - functions         instances, encoded, skipped (by reason), names, funcs, pairs, addresses
 - encodings         by name: file, bytes, sha256, predicted_growth (by the encoding's formula, over the baseline)
@@ -68,7 +68,7 @@ def read_manifest(path, data):
     """
     try:
         manifest = json.loads(data)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise MeasureError(f"expected JSON, found: {error}", path) from error
     if not isinstance(manifest, dict):
         raise MeasureError("expected a JSON object", path)
@@ -84,6 +84,7 @@ def read_manifest(path, data):
         raise MeasureError("expected kernel.build_id or kernel.sha256 of type str, found neither", path)
     if not isinstance(kernel.setdefault("provenance", {}), dict):
         raise MeasureError("expected kernel.provenance to be an object", path)
+    _counts(path, "funnel", {key: n for key, n in manifest["funnel"].items() if not isinstance(n, dict)})
     if not isinstance(manifest.setdefault("shipped", None), str | None):
         raise MeasureError("expected shipped to be a file's name or null", path)
     _inside(path, *filter(None, [manifest["shipped"]]), *manifest["tables"])
@@ -103,6 +104,9 @@ def _policy(path, name, entry):
                          "encodings": dict}, where)
     _shape(path, entry["functions"], {"instances": int, "encoded": int, "skipped": dict, "funcs": int},
            f"{where}functions.")
+    _counts(path, f"{where}functions.skipped", entry["functions"]["skipped"])
+    if not all(isinstance(quirk, str) for quirk in entry["quirks"]):
+        raise MeasureError(f"expected {where}quirks to be names, found {entry['quirks']!r}", path)
     _inside(path, entry["selection"])
     encodings = entry["encodings"]
     if BASELINE not in encodings:
@@ -122,6 +126,12 @@ def _shape(path, mapping, fields, where=""):
     for key, kind in fields.items():
         if not isinstance(mapping.get(key), kind) or isinstance(mapping.get(key), bool):
             raise MeasureError(f"expected {where}{key} of type {kind.__name__}, found {mapping.get(key)!r}", path)
+
+
+def _counts(path, where, numbers):
+    for key, n in numbers.items():
+        if type(n) is not int:
+            raise MeasureError(f"expected {where}.{key} of type int, found {n!r}", path)
 
 
 def _word(path, name):

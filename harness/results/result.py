@@ -6,7 +6,8 @@ from functools import cached_property
 
 import numpy as np
 
-from harness import btf, encodings
+from harness import btf
+from harness import encodings as enc
 from harness.results.columns import SELECTION_COLUMNS
 from harness.results.manifest import SHIPPED
 
@@ -142,7 +143,7 @@ class Result(Once):
 
 
 def _read(owner, path):
-    return encodings.read(path)
+    return enc.read(path)
 
 
 def _texts(result, name):

@@ -6,15 +6,15 @@ needs no pandas, whose import takes longer than that; a table that was read is a
 
 from __future__ import annotations
 
-import re
 import warnings
+from itertools import repeat
 
 import numpy as np
 
 from harness.errors import MeasureError
 from harness.results.columns import BITS, COLUMNS, HEX
 
-UNSAFE = re.compile(r'[,"\r\n]').search
+UNSAFE = ',"\r\n'
 
 ENCODING = {"encoding": "utf-8", "errors": "surrogateescape"}
 
@@ -23,9 +23,10 @@ TRUE, FALSE = "1", "0"
 
 def fields(texts):
     """Texts as CSV fields (RFC 4180), list of str."""
-    if not UNSAFE("".join(texts)):
+    together = "".join(texts)
+    if not any(sign in together for sign in UNSAFE):
         return list(texts)
-    return ['"' + s.replace('"', '""') + '"' if UNSAFE(s) else s for s in texts]
+    return ['"' + s.replace('"', '""') + '"' if any(sign in s for sign in UNSAFE) else s for s in texts]
 
 
 def to_csv(columns, bits=64):
@@ -96,16 +97,16 @@ def from_csv(path, names):
     """
     import pandas as pd
 
-    dtypes = {name: "category" if COLUMNS[name].dtype == "category" else str for name in names}
-    dtypes |= {name: "int64" for name in names if COLUMNS[name].dtype in ("int64", "uint32")}
+    dtypes = {name: "int64" for name in names if COLUMNS[name].dtype in ("int64", "uint32")}
     try:
         head = pd.read_csv(path, nrows=0, dtype=str, encoding_errors="surrogateescape")
         if tuple(head.columns[: len(names)]) != tuple(names):
             raise MeasureError(f"expected the columns {','.join(names)}, found {','.join(head.columns)}", path)
         with warnings.catch_warnings():
             warnings.simplefilter("error", pd.errors.ParserWarning)  # rows longer than the head
+            # whole, for parts in threads cost more than they save in tables of this size
             table = pd.read_csv(path, dtype={name: dtypes.get(name, str) for name in head.columns}, index_col=False,
-                                keep_default_na=False, encoding_errors="surrogateescape")
+                                keep_default_na=False, encoding_errors="surrogateescape", low_memory=False)
         for name in names:
             table[name] = typed(table[name], name)
     except OSError as error:
@@ -128,11 +129,10 @@ def typed(column, name):
         return _from_hex(column)
     if known.text == BITS:
         return _from_bits(column, known.dtype)
-    if known.values:
-        wrong = ~column.isin(known.values)
-        if wrong.any():
-            raise ValueError(f"column {name}: expected one of {', '.join(filter(None, known.values))}, found "
-                             f"{column[wrong].iloc[0]!r}")
+    if known.dtype == "category":
+        column = column.astype("category")
+        _one_of(column, known.values or column.cat.categories)
+        return column
     if known.dtype in ("int64", "uint32"):
         numbers = column.astype("int64")
         wrong = (numbers < 0) | (numbers > np.iinfo(known.dtype).max)
@@ -147,8 +147,8 @@ def _from_hex(column):
     import pandas as pd
 
     try:
-        return pd.Series(np.fromiter((int(text, 16) for text in column), np.uint64, len(column)), name=column.name,
-                         index=column.index)
+        numbers = list(map(int, column.to_numpy(object).tolist(), repeat(16)))
+        return pd.Series(np.array(numbers, np.uint64), name=column.name, index=column.index)
     except (ValueError, OverflowError) as error:
         raise ValueError(f"column {column.name}: expected numbers of 64 bits in hex, found: {error}") from error
 
@@ -156,12 +156,17 @@ def _from_hex(column):
 def _from_bits(column, dtype):
     import pandas as pd
 
-    words = (TRUE, FALSE, "") if dtype == "boolean" else (TRUE, FALSE)
-    wrong = ~column.isin(words)
-    if wrong.any():
-        raise ValueError(f"column {column.name}: expected 1 or 0, found {column[wrong].iloc[0]!r}")
-    out = (column == TRUE).astype(dtype)
-    return out.where(column != "", pd.NA) if dtype == "boolean" else out
+    words = column.astype("category")
+    _one_of(words, (TRUE, FALSE, "") if dtype == "boolean" else (TRUE, FALSE))
+    out = (words == TRUE).astype(dtype)
+    return out.where(words != "", pd.NA) if dtype == "boolean" else out
+
+
+def _one_of(column, values):
+    strange = [word for word in column.cat.categories if word not in values]
+    if strange:
+        raise ValueError(f"column {column.name}: expected one of {', '.join(filter(None, values))}, found "
+                         f"{strange[0]!r}")
 
 
 def as_text(table, bits=64):

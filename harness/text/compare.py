@@ -138,7 +138,9 @@ def _headed(text, line="-"):
 
 
 def _wrapped(text):
-    return textwrap.wrap(_ascii(text), WIDTH - 4, break_on_hyphens=False)
+    glue = "\x01%"  # a percent sign stays with its number
+    lines = textwrap.wrap(_ascii(text).replace(" %", glue), WIDTH - 4, break_on_hyphens=False)
+    return [line.replace(glue, " %") for line in lines]
 
 
 def _ascii(text):

@@ -386,6 +386,7 @@ def chain(n, wrap, end):
     return [end] + [wrap(i) for i in range(1, n + 1)]
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("wrap", [ptr, const, lambda to: typedef(f"t{to}", to), lambda to: array(to, 1, 1)])
 def test_dedup__follows_ten_thousand_links(wrap):
     one = chain(10_000, wrap, INT)
@@ -395,6 +396,7 @@ def test_dedup__follows_ten_thousand_links(wrap):
     assert id_map == [0, *range(1, len(one) + 1), *range(1, len(one) + 1)]
 
 
+@pytest.mark.large
 def test_dedup__tells_links_of_one_name_apart():
     """Each typedef is a candidate for every other, and only the far end of the chain tells them apart."""
     one = chain(200, lambda to: typedef("t", to), INT)
@@ -402,6 +404,7 @@ def test_dedup__tells_links_of_one_name_apart():
     assert ours(one + two)[0] == one
 
 
+@pytest.mark.large
 def test_dedup__follows_ten_thousand_links_from_a_struct():
     """Here the links are walked by the equivalence check, not by the pass over references."""
     one = [*chain(10_000, ptr, INT), struct_("s", ("p", 10_001))]
@@ -409,6 +412,7 @@ def test_dedup__follows_ten_thousand_links_from_a_struct():
     assert ours(one + two)[0] == one
 
 
+@pytest.mark.large
 def test_dedup__follows_ten_thousand_structs():
     """A list of structs, each pointing at the next, in two units and opposite orders."""
     n = 5_000
@@ -419,6 +423,7 @@ def test_dedup__follows_ten_thousand_structs():
     assert id_map[1:] == [*range(1, 2 * n + 1), *range(2 * n, 0, -1)]
 
 
+@pytest.mark.large
 def test_dedup__takes_a_struct_of_sixty_thousand_members():
     wide = struct_("wide", *((f"m{i}", 1, i) for i in range(60_000)))
     other = wide._replace(body=(*wide.body[:-1], ("m59999", 5, 59_999)))
@@ -432,6 +437,7 @@ def test_dedup__takes_an_enum_of_sixty_thousand_values():
     assert ours([wide, enum("wide"), wide])[0] == [wide]
 
 
+@pytest.mark.large
 def test_dedup__takes_three_thousand_conflicting_structs_of_one_name():
     """Every one is a candidate for every other; the forward fits all and resolves to none."""
     n = 300 if numba.config.DISABLE_JIT else 3_000  # four and a half million comparisons

@@ -175,11 +175,13 @@ def test_hostile__abbreviation_tables(tmp_path, extra, match):
     refused(one(base(), extra_abbrevs=extra), tmp_path, match, section=".debug_abbrev")
 
 
+@pytest.mark.large
 def test_hostile__too_many_attributes(tmp_path):
     extra = uleb(50) + b"\x24\0" + b"\x03\x19" * ((1 << 20) + 8) + b"\0\0"
     refused(one(base(), extra_abbrevs=extra), tmp_path, "at most 1048576 attributes", section=".debug_abbrev")
 
 
+@pytest.mark.large
 def test_hostile__abbreviations_of_a_million_attributes_without_bytes(tmp_path):
     # each DIE is one byte long and has a million attributes
     extra = uleb(50) + b"\x24\0" + b"\x3f\x19" * 1_000_000 + b"\0\0"
@@ -188,6 +190,7 @@ def test_hostile__abbreviations_of_a_million_attributes_without_bytes(tmp_path):
     refused(dwarf, tmp_path, "over and over")
 
 
+@pytest.mark.large
 def test_hostile__thousands_of_units_that_share_large_tables(tmp_path):
     table = b"".join(uleb(code) + b"\x24\0\x03\x08\0\0" for code in range(100, 20_000))
     sections = one(base(), extra_abbrevs=table).debug_sections()
@@ -364,6 +367,7 @@ def test_hostile__references_of_every_form_and_any_value(tmp_path, referrer, for
             assert error.section in (".debug_info", ".debug_abbrev")
 
 
+@pytest.mark.large
 def test_hostile__references_into_the_middle_of_every_die(tmp_path):
     dwarf = trees.kitchen_sink()
     main = dwarf.units[0]
@@ -470,6 +474,7 @@ def test_hostile__annotations_whose_text_is_a_number_have_none(tmp_path, value):
     assert rows.tags(found) == [(wt.T_TYPE, 5, -1, "")]
 
 
+@pytest.mark.large
 def test_hostile__more_annotations_than_bytes(tmp_path):
     chain = None
     tags = []
@@ -494,6 +499,7 @@ def test_hostile__nesting_100_000_deep(tmp_path, tag):
     refused(dwarf, tmp_path, "nested at most 4096 deep")
 
 
+@pytest.mark.large
 def test_hostile__deep_nesting_where_each_level_must_look_behind_the_next(tmp_path):
     # 4000 structs within one another around a million DIEs, each struct with its own member at its end
     struct = DIE("structure_type", has_children=True, terminated=False)
@@ -537,6 +543,7 @@ def test_hostile__siblings_that_point_backward_forward_or_past_the_end(tmp_path,
         assert [len(row.members) for row in by_size] == [1, 1]
 
 
+@pytest.mark.large
 def test_hostile__too_many_members_become_a_forward_declaration(tmp_path):
     int_ = base()
     member = DIE("member", name="m", type=int_)
@@ -604,6 +611,7 @@ def test_hostile__variables_located_by_any_form(tmp_path, form):
 # Explosions
 
 
+@pytest.mark.large
 def test_hostile__strings_that_share_their_ends(tmp_path):
     # 20,000 names, each of them a tail of one string of a megabyte
     names = [DIE("base_type", Attr("name", "strp", 7 * n), byte_size=4, encoding=5) for n in range(20_000)]
@@ -612,12 +620,14 @@ def test_hostile__strings_that_share_their_ends(tmp_path):
     refused(dwarf, tmp_path, "overlap", section=".debug_str")
 
 
+@pytest.mark.large
 def test_hostile__long_inline_names_at_the_end_of_many_references(tmp_path):
     origin = DIE("subprogram", Attr("name", "string", "x" * 500_000))
     users = [DIE("subprogram", abstract_origin=origin) for _ in range(20_000)]
     refused(one(origin, *users), tmp_path, "over and over")
 
 
+@pytest.mark.large
 def test_hostile__range_lists_that_never_begin(tmp_path):
     empty = Ranges([(0x1000, 0x1000)] * 100_000)
     users = [DIE("subprogram", name="f", ranges=empty) for _ in range(3_000)]
@@ -627,6 +637,7 @@ def test_hostile__range_lists_that_never_begin(tmp_path):
 # Damage
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("path", [GCC, CLANG], ids=["gcc", "clang"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_hostile__mutations_give_a_walk_or_one_error(path, seed):
@@ -634,6 +645,7 @@ def test_hostile__mutations_give_a_walk_or_one_error(path, seed):
     assert seen["walked"] > 100 and len(seen) > 15, "the damage must reach every depth"
 
 
+@pytest.mark.large
 @pytest.mark.parametrize("byteorder", ["little", "big"])
 @pytest.mark.parametrize("bits", [32, 64])
 def test_hostile__mutations_of_rare_constructs(tmp_path, byteorder, bits):
@@ -642,13 +654,15 @@ def test_hostile__mutations_of_rare_constructs(tmp_path, byteorder, bits):
     assert seen["walked"] > 40 and len(seen) > 15
 
 
+@pytest.mark.large
 def test_hostile__mutations_stay_within_every_array(tmp_path):
     """NUMBA_BOUNDSCHECK=1 makes an access out of bounds an IndexError, which is no HarnessError."""
     if not SLOW:
-        pytest.skip("BTF_HARNESS_SLOW=1 runs the damaged files under NUMBA_BOUNDSCHECK=1: a minute of compilation")
+        pytest.skip("BTF_HARNESS_SLOW=1 damages files 12,000 times under NUMBA_BOUNDSCHECK=1; make test-bounds does "
+                    "4,400 times")
     here = Path(__file__).resolve()
-    cache = os.environ.get("BTF_HARNESS_BOUNDSCHECK_CACHE", str(tmp_path / "cache"))
-    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "NUMBA_CACHE_DIR": cache, "PYTHONPATH": str(here.parents[2])}
+    env = {**os.environ, "NUMBA_BOUNDSCHECK": "1", "PYTHONPATH": str(here.parents[2])}
+    env.pop("NUMBA_CACHE_DIR", None)  # set by harness.accelerate for this process, without the switch
     sink = trees.kitchen_sink().write(tmp_path / "sink")
     for path in (sink, GCC, CLANG):
         command = [sys.executable, str(here.with_name("elf_mutations.py")), str(path), "4000", "11"]

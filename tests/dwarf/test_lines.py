@@ -291,6 +291,7 @@ def test_lines__units_may_share_a_program(tmp_path):
 NAMES = st.text(st.sampled_from("ab./\u00e9"), min_size=1, max_size=6)
 
 
+@pytest.mark.large
 @settings(max_examples=60, deadline=None, derandomize=True)
 @given(st.data())
 def test_lines__many_programs_and_queries_in_any_order(tmp_path_factory, data):
@@ -449,6 +450,7 @@ def test_lines__sections_that_cannot_be_read_are_said_so(tmp_path):
         asked(tmp_path / "a.elf", offsets, [(0, 0)])
 
 
+@pytest.mark.large
 def test_lines__strings_shared_without_end_are_refused_in_time(tmp_path):
     line = Line(dirs=["", "d" * 60000], files=[(f"{n}", 1) for n in range(20000)])
     line.dir_format, line.file_format = ((PATH, "string"),), ((PATH, "string"), (DIRECTORY, "udata"))
@@ -457,6 +459,7 @@ def test_lines__strings_shared_without_end_are_refused_in_time(tmp_path):
     assert time.process_time() - started < 4
 
 
+@pytest.mark.large
 def test_lines__damage_gives_paths_or_one_error(tmp_path):
     rng = random.Random(7)
     seen = {"paths": 0, "error": 0}

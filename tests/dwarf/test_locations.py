@@ -511,6 +511,7 @@ def test_malformed__bases_past_the_section(tmp_path, base):
     assert caught.value.section == ".debug_loclists"
 
 
+@pytest.mark.large
 @versions
 def test_malformed__lists_that_overlap_over_and_over(tmp_path, version):
     entry = b"\5\0" if version == 5 else b"\1" * 16 + b"\0\0"

@@ -18,8 +18,7 @@ LINKED = [("several_units", "exec"), ("several_units", "dyn"), ("scalars", "exec
 def agree(path):
     """Compare every column of the walk of `path` with the twin's."""
     found = rows.walked(path, threads=2)
-    path = placed(path)
-    units = twin.types_by_unit(path)
+    units, subprograms, tags = twin.everything(placed(path))
     expected = [row for unit in units for row in unit]
     got, first = rows.own_rows(found)
     ids = {row.offset: first + i for i, row in enumerate(expected)}
@@ -42,22 +41,22 @@ def agree(path):
             tuple((n, v if r.kind == "ENUM64" else (v + 2**31) % 2**32 - 2**31) for n, v in r.enumerators)
             for r in unit], number  # fmt: skip
 
-    theirs = [f for f in twin.functions(path) if not f.declaration]
+    theirs = [f for f in subprograms if not f.declaration]
     assert found.functions.off.tolist() == [f.offset for f in theirs]
     assert rows.funcs(found) == [
         rows.Func(f.name or "", f.address, f.external, tuple((n, ids[ref]) for n, ref in f.params), ids[f.returns])
         for f in theirs
     ]
     assert found.counts["type_dies"] == len(expected)
-    assert found.counts["subprogram_dies"] == len(twin.functions(path))
-    agree_on_tags(found, path, ids, [f.offset for f in theirs])
+    assert found.counts["subprogram_dies"] == len(subprograms)
+    agree_on_tags(found, tags, ids, [f.offset for f in theirs])
 
 
-def agree_on_tags(found, path, ids, function_offsets):
+def agree_on_tags(found, tags, ids, function_offsets):
     """Compare the declaration tags; of those on variables only the text, because the walk keeps no offset."""
     row_of = {offset: row for row, offset in enumerate(function_offsets)}
     expected = []
-    for unit in twin.decl_tags(path):
+    for unit in tags:
         for target, component, text in unit:
             if target in ids:
                 expected.append((wt.T_TYPE, ids[target], component, text))

@@ -1,8 +1,12 @@
 """Lying ELF files: one ElfError with path and place, in no time."""
 
+import os
 import random
 import struct
+import subprocess
+import sys
 import time
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +16,7 @@ from tests.fixtures.build import OBJECTS
 from tests.writers.elf import SHT_NOBITS, SHT_SYMTAB, Elf, Section, Symbol
 
 GCC = OBJECTS / "sample-x86_64-gcc-dwarf5.elf"
+ROOT = Path(__file__).parents[2]
 LIMIT_SECONDS = 4  # of processor time
 
 
@@ -203,3 +208,19 @@ def test_hostile__damaged_headers_give_a_file_or_one_error(tmp_path):
             assert error.path == str(tmp_path / "a")
             outcomes[1] += 1
     assert min(outcomes) > 100
+
+
+def test_hostile__every_field_of_every_section_header(tmp_path):
+    """In a process of its own, to which memory for a size that lies is refused."""
+    files = [OBJECTS / "relocatable" / f"{name}.o" for name in ("x86_64-gcc", "i686-gcc", "s390x-gcc")]
+    files += [OBJECTS / f"sample-{name}-gcc-dwarf5.elf" for name in ("x86_64", "armhf")]
+    with ElfImage(files[0]) as image:
+        sections = [Section(s.name, image.read(s).tobytes(), compress="zlib" if i % 2 else "zstd")
+                    for i, s in enumerate(image.sections) if s.name.startswith(".debug_")]  # fmt: skip
+    files.append(Elf([Section.text(), *sections], [Symbol("f")]).write(tmp_path / "compressed"))
+    walk_every = 0 if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0" else 5
+    run = subprocess.run([sys.executable, "tests/elf/header_mutations.py", "1", str(walk_every), *files], cwd=ROOT,
+                         env=os.environ | {"PYTHONPATH": "."}, capture_output=True, text=True)  # fmt: skip
+    assert run.returncode == 0, run.stderr
+    read, refusals = (int(line.split()[1]) for line in run.stdout.splitlines())
+    assert min(read, refusals) > 400, run.stdout

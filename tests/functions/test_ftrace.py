@@ -8,19 +8,23 @@ import pytest
 from harness.elf import ElfImage
 from harness.errors import ElfError
 from harness.functions.ftrace import RELATIVE, ftrace_sites, has_site
+from tests.fixtures.build import program
 from tests.writers.elf import (
     EM_386,
     EM_AARCH64,
     EM_RISCV,
     EM_S390,
     EM_X86_64,
+    ET_REL,
     SHF_ALLOC,
     SHF_WRITE,
     SHT_NOBITS,
     SHT_RELA,
+    STT_FUNC,
     STT_NOTYPE,
     STT_OBJECT,
     Elf,
+    Relocation,
     Section,
     Symbol,
 )
@@ -189,3 +193,74 @@ def test_has_site__of_high_addresses_and_of_none():
     assert not has([], 0x1000, 16)
     nothing = np.zeros(0, np.uint64)
     assert has_site(np.array([1], np.uint64), nothing, nothing).tolist() == []
+
+
+# Modules
+
+
+def module(folder, tables, e_machine=EM_X86_64, bits=64, byteorder="little", symbols=()):
+    """Offsets in .text, or in .init.text from 0x10000 on, of the sites of a relocatable file; None without a table."""
+    text = [Section.text(address=0, size=0x100), Section.text(".init.text", 0, 0x100)]
+    elf = Elf([*text, *tables], [Symbol("f", 0), Symbol("g", 0, section=".init.text"), *symbols], e_type=ET_REL,
+              e_machine=e_machine, bits=bits, byteorder=byteorder)  # fmt: skip
+    with ElfImage(elf.write(folder / "a.ko")) as image:
+        found = ftrace_sites(image, image.symbols())
+        if found is None:
+            return None
+        section, offset = image.place(found)
+        return [(image.sections[s].name, o) for s, o in zip(section.tolist(), offset.tolist(), strict=True)]
+
+
+def module_table(*sites, name="__mcount_loc", kind=1, **how):
+    """A table of (symbol, addend)."""
+    relocations = [Relocation(8 * i, symbol, kind, addend) for i, (symbol, addend) in enumerate(sites)]
+    return Section(name, bytes(8 * len(sites)), flags=SHF_ALLOC, relocations=relocations, **how)
+
+
+def test_modules__sites_at_the_start_of_each_section_count(tmp_path):
+    found = module(tmp_path, [module_table(("f", 0), ("f", 0x40), ("g", 0))])
+    assert found == [(".text", 0), (".text", 0x40), (".init.text", 0)]
+
+
+def test_modules__have_one_table_for_each_section_of_code(tmp_path):
+    found = module(tmp_path, [module_table(("g", 4)), module_table(("f", 4))])
+    assert found == [(".text", 4), (".init.text", 4)]
+
+
+def test_modules__tables_of_calls_come_before_those_of_padding(tmp_path):
+    padding = module_table(("f", 0x80), name="__patchable_function_entries")
+    assert module(tmp_path, [padding, module_table(("f", 4))]) == [(".text", 4)]
+    assert module(tmp_path, [padding]) == [(".text", 0x80)]
+
+
+def test_modules__without_a_table_have_none(tmp_path):
+    assert module(tmp_path, []) is None
+    assert module(tmp_path, [Section("__mcount_loc", type=SHT_NOBITS, flags=SHF_ALLOC, size=8)]) is None
+    ends = [Symbol("__start_mcount_loc", 0), Symbol("__stop_mcount_loc", 8)]
+    assert module(tmp_path, [], symbols=ends) is None
+
+
+def test_modules__sites_before_the_entries_are_moved_to_them_on_arm64(tmp_path):
+    symbols = [Symbol("h", 0x48), Symbol("i", 0x88)]
+    tables = [module_table(("f", 0x40), ("f", 0x80), name="__patchable_function_entries", kind=257)]
+    assert module(tmp_path, tables, EM_AARCH64, symbols=symbols) == [(".text", 0x48), (".text", 0x88)]
+
+
+def test_modules__whose_table_is_no_list_of_addresses_are_refused(tmp_path):
+    with pytest.raises(ElfError, match="addresses of 8 bytes, found 12 bytes in all") as caught:
+        module(tmp_path, [Section("__mcount_loc", bytes(12), flags=SHF_ALLOC)])
+    assert (caught.value.section, caught.value.offset) == ("__mcount_loc", 8)
+    with pytest.raises(ElfError, match="types known for EM_X86_64, found type 9") as caught:
+        module(tmp_path, [module_table(("f", 0), kind=9)])
+    assert (caught.value.section, caught.value.offset) == ("__mcount_loc", 0)
+
+
+@pytest.mark.parametrize("options", [("-pg", "-mfentry", "-mrecord-mcount"), ("-fpatchable-function-entry=5",)],
+                         ids=["mcount", "patchable"])  # fmt: skip
+def test_modules__every_function_of_a_compiled_object_has_a_site(options):
+    path = program("functions", link="rel", extra=("-ffunction-sections", *options)).objects[0]
+    with ElfImage(path) as image:
+        symbols = image.symbols()
+        functions = symbols.type == STT_FUNC
+        assert functions.sum() > 3
+        assert has_site(ftrace_sites(image, symbols), symbols.value[functions], symbols.size[functions]).all()

@@ -63,7 +63,8 @@ def make_tar(files):
 
 def make_deb(path, files, compression="xz"):
     """A .deb with the given files."""
-    pack = {"xz": lambda data: lzma.compress(data, preset=0), "zst": zstandard.ZstdCompressor().compress}[compression]
+    pack = {"xz": lambda data: lzma.compress(data, preset=0), "zst": zstandard.ZstdCompressor().compress,
+            "lzma": lambda data: lzma.compress(data, lzma.FORMAT_ALONE, preset=0)}[compression]  # fmt: skip
     control = make_tar({"./control": b"Package: x\nVersion: 1\nArchitecture: amd64\nMaintainer: x\nDescription: x\n"})
     members = {"debian-binary": b"2.0\n", "control.tar.xz": lzma.compress(control)}
     members[f"data.tar.{compression}"] = pack(make_tar(files))

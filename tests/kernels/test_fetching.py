@@ -129,7 +129,7 @@ def test_fetch__without_debian_sources_says_to_pass_a_path(fake_apt):
 def test_fetch__a_package_that_apt_does_not_offer(fake_apt):
     offer(fake_apt)
     (fake_apt / "offline").touch()
-    with pytest.raises(KernelError, match=rf"no package for .*no network.*near names: {PACKAGE};"):
+    with pytest.raises(KernelError, match=rf"no package for .*no network.*similar names: {PACKAGE};"):
         harness.kernels.fetch("linux-image-6.1.0-8-cloud-amd64-dbg", progress=False)
 
 
@@ -261,8 +261,8 @@ def test_resolve__a_path(tmp_path):
         ("/nowhere/vmlinux", "/nowhere/vmlinux: there is no such file"),
         ("/dev", "/dev: expected a file"),
         ("x" * 5000, "cannot be looked up"),
-        ("debian-6.12-cloud-amd46", "near names: debian-6.12-cloud-amd64"),
-        ("debian-6.12-cloud-amd64\0", "neither a file"),
+        ("debian-6.12-cloud-amd46", "similar names: debian-6.12-cloud-amd64"),
+        ("debian-6.12-cloud-amd64\0", "not a file"),
     ],
 )
 def test_resolve__names_what_is_wrong(text, message):

@@ -146,4 +146,4 @@ def test_near__lists_close_names_else_all():
     known = [entry.name for entry in names.catalogue()]
     assert "debian-6.12-cloud-amd64" in names.near("debian-6.12-cloud-amd46", known)
     assert re.match("known names: debian-6.12-cloud-amd64, ", names.near("zzz", known))
-    assert names.near("zzz", []) == "no name is near"
+    assert names.near("zzz", []) == "no name is similar"

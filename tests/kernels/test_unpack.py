@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tarfile
 
 import pytest
 from debian_packages import MEMBER, make_deb, make_elf
@@ -25,7 +26,7 @@ def reader(request, monkeypatch):
     return request.param
 
 
-@pytest.mark.parametrize("compression", ["xz", "zst"])
+@pytest.mark.parametrize("compression", ["xz", "zst", "lzma"])
 def test_unpack__writes_the_vmlinux_only(tmp_path, reader, compression):
     files = {"./usr/share/doc/x": b"x", "./usr/lib/debug/lib/modules/6.1/vmlinux": None, MEMBER: ELF}
     files |= {"./usr/lib/debug/lib/modules/6.1/kernel/x.ko": os.urandom(1 << 20)}
@@ -91,3 +92,27 @@ def test_unpack__plain_lines_when_not_on_a_terminal(tmp_path, capsys):
     out, err = capsys.readouterr()
     assert out == ""
     assert [line.split()[:2] for line in err.splitlines()] == [["unpacking", "x.deb"], ["unpacked", "x.deb"]]
+
+
+def test_unpack__a_dictionary_of_gigabytes_is_an_error(tmp_path, monkeypatch):
+    monkeypatch.setattr(unpack.shutil, "which", lambda tool: None)
+    deb = make_deb(tmp_path / "x.deb", {MEMBER: ELF}, "lzma")
+    content = bytearray(deb.read_bytes())
+    at = content.index(b"data.tar.lzma") + 60  # properties, then the dictionary's size in four bytes
+    content[at + 1 : at + 5] = b"\xff\xff\xff\xff"
+    deb.write_bytes(content)
+    with pytest.raises(KernelError, match="the package is damaged: Memory usage limit"):
+        unpack.unpack_vmlinux(deb, tmp_path / "out", progress=False)
+
+
+@pytest.mark.parametrize("kind", [b"x", b"g", b"L", b"K"])
+def test_unpack__a_header_of_gigabytes_is_an_error(tmp_path, reader, monkeypatch, kind):
+    import debian_packages
+
+    whole = debian_packages.make_tar({MEMBER: ELF})
+    header = tarfile.TarInfo("header")
+    header.type, header.size = kind, 5 << 30
+    monkeypatch.setattr(debian_packages, "make_tar", lambda files: header.tobuf() + whole)
+    deb = make_deb(tmp_path / "x.deb", {MEMBER: ELF})
+    with pytest.raises(KernelError, match="the package is damaged: a header of 5368709120 bytes"):
+        unpack.unpack_vmlinux(deb, tmp_path / "out", progress=False)

@@ -72,8 +72,8 @@ def test_claims__measure_a_real_folder(tmp_path):
 
 
 @pytest.mark.parametrize(("name", "words"), [
-    ("twice", "3 addresses, as expected: 2 with a symbol of the very name and 1 .isra clones, of a function with one "
-              "definition, a.c:1, in 1 units"),
+    ("twice", "3 addresses, as expected: 2 with a symbol of exactly this name and 1 .isra clones, of a function with "
+              "one definition, a.c:1, in 1 units"),
     ("gone", "0 addresses, 3 expected: 12 DIEs of the name in 3 units, and none has code: inlined wherever it is "
              "called"),
 ])

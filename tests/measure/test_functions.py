@@ -103,7 +103,7 @@ def test_ambiguous_names__kept_ones_cannot_be_changed_by_who_asked(tmp_path):
     ("a.c,a.c,1,0,", "a.c,a.c,one,0,", "expected a table, found: invalid literal"),
     ("a.c,a.c,1,0,", f"a.c,a.c,{1 << 70},0,", "expected a table, found"),
     ("a.c,a.c,1,0,", "a.c,a.c,-1,0,", "column line: expected numbers of int64 from 0 on, found -1"),
-    ("a.c,a.c,1,0,", "a.c,a.c,1,2,", "column inline: expected 1 or 0, found '2'"),
+    ("a.c,a.c,1,0,", "a.c,a.c,1,2,", "column inline: expected one of 1, 0, found '2'"),
     (",exact,", ",somehow,", "column match: expected one of none, exact, suffix, part, .*, found 'somehow'"),
     (",local,", ",near,", "column binding: expected one of local, global, weak, found 'near'"),
     ("a.c,a.c,1,0,0x10", "a.c,a.c,1,0", "column die: expected numbers of 64 bits in hex, found: invalid literal"),

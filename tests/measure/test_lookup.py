@@ -140,7 +140,7 @@ def test_verdicts__say_what_the_kernel_does_with_a_name(tmp_path):
     assert verdicts(one, "kprobe") == ["one: its one address, " + PREFIX + "00"]
     assert "finds its one symbol, " + PREFIX + "00" in verdicts(one, "fentry, plain")[0]
     assert verdicts(one, "fentry, btf_func") == [
-        "one id with its address: a kernel that reads them knows the very one; there is an ftrace site"]
+        "one id with its address: a kernel that reads them gets exactly that one; there is an ftrace site"]
     assert verdicts(one, "ftrace") == verdicts(one, "section") == verdicts(one, "arguments") == []
     assert verdicts(one, "fentry, shipped") == ["no FUNC, so no id to attach by"]
 

@@ -122,6 +122,9 @@ def test_load__names_the_file_that_changed(folder):
     (of_policy(lambda p: p["encodings"].update(shipped=p["encodings"]["plain"])),
      "expected no encoding of the name shipped"),
     (lambda m: m["kernel"].pop("build_id"), "expected kernel.build_id or kernel.sha256 of type str, found neither"),
+    (lambda m: m["funnel"].update(elf_body="4"), "expected funnel.elf_body of type int, found '4'"),
+    (of_policy(lambda p: p["functions"]["skipped"].update(why=None)), "functions.skipped.why of type int, found None"),
+    (of_policy(lambda p: p.update(quirks=[1])), "expected policies.consistent.quirks to be names"),
     (lambda m: m["kernel"].update(bits=63), "expected kernel.bits to be 32 or 64, found 63"),
 ])
 def test_load__refuses_a_manifest_that_lacks_something(folder, change, words):
@@ -131,7 +134,8 @@ def test_load__refuses_a_manifest_that_lacks_something(folder, change, words):
     assert caught.value.path.endswith("manifest.json")
 
 
-@pytest.mark.parametrize(("text", "words"), [("{", "expected JSON"), ("[]", "expected a JSON object")])
+@pytest.mark.parametrize(("text", "words"), [("{", "expected JSON"), ("[]", "expected a JSON object"),
+                                             pytest.param("[" * 100_000, "expected JSON", id="deep")])
 def test_load__refuses_what_is_no_manifest(folder, text, words):
     (folder / "manifest.json").write_text(text)
     with pytest.raises(MeasureError, match=words):

@@ -111,15 +111,13 @@ class Function(NamedTuple):
 def types_by_unit(path):
     """The types of each unit in DIE order: the units of .debug_info, then those of .debug_types."""
     with _opened(path) as file:
-        return [_unit_types(file, unit) for unit in file.units]
+        return _types(file)
 
 
 def functions(path):
     """Every subprogram DIE of the file, at any depth, in DIE order."""
     with _opened(path) as file:
-        return [
-            _function(file, die) for unit in file.units for die in unit.iter_DIEs() if die.tag == "DW_TAG_subprogram"
-        ]
+        return _functions(file)
 
 
 def decl_tags(path):
@@ -128,7 +126,25 @@ def decl_tags(path):
     A tag on a member or parameter names its struct or function and the index among its siblings.
     """
     with _opened(path) as file:
-        return [_unit_decl_tags(unit) for unit in file.units]
+        return _decl_tags(file)
+
+
+def everything(path):
+    """The three in one reading: (types_by_unit, functions, decl_tags)."""
+    with _opened(path) as file:
+        return _types(file), _functions(file), _decl_tags(file)
+
+
+def _types(file):
+    return [_unit_types(file, unit) for unit in file.units]
+
+
+def _functions(file):
+    return [_function(file, die) for unit in file.units for die in unit.iter_DIEs() if die.tag == "DW_TAG_subprogram"]
+
+
+def _decl_tags(file):
+    return [_unit_decl_tags(unit) for unit in file.units]
 
 
 class _File(NamedTuple):

@@ -21,35 +21,33 @@ def changed(name, **columns):
 
 def test_findings__say_what_the_frames_say():
     assert findings(reports.frames(), ABOUT) == [
-        ("growth", "Under policy consistent, over the 1,000 bytes and 20 FUNCs of plain: decl_tag takes 1,075 bytes "
-                   "more (+107.50 %) and has no more FUNCs; btf_func takes 260 bytes more (+26.00 %) and has 5 more "
+        ("growth", "Under policy consistent, plain takes 1,000 bytes and has 20 FUNCs; decl_tag takes 1,075 bytes "
+                   "more (+107.5 %) and has no more FUNCs; btf_func takes 260 bytes more (+26.0 %) and has 5 more "
                    "FUNCs."),
-        ("compressed", "Compressed with zstd -19, plain takes 500 bytes, decl_tag 200 more (+40.00 %, uncompressed "
-                       "+107.50 %) and btf_func 140 more (+28.00 %, uncompressed +26.00 %)."),
-        ("policy", "The policy moves the growth over plain of the same policy: decl_tag takes 731 bytes (current, "
-                   "+77.77 %) to 1,075 bytes (consistent, +107.50 %); btf_func takes 136 bytes (current, +14.47 %) to "
-                   "260 bytes (consistent, +26.00 %)."),
+        ("compressed", "Compressed with zstd -19, plain takes 500 bytes, decl_tag 200 more (+40.0 %; uncompressed "
+                       "+107.5 %) and btf_func 140 more (+28.0 %; uncompressed +26.0 %)."),
+        ("policy", "The choice of functions matters: decl_tag adds 77.8 to 107.5 %, btf_func adds 14.5 to 26.0 %."),
         ("policy_funcs", "btf_func has 5 more FUNCs than plain under consistent and none under current."),
-        ("ambiguous", "3 of 43 matched names have several addresses, 7 together, most of all a with 3."),
-        ("separated", "Of the 3 names with several addresses, the compile unit tells the instances of all apart, file "
-                      "and line of the definition those of 2, its file alone those of 2; 2 have one prototype."),
-        ("sites", "Of the 7 addresses of names with several, 4 have an ftrace call site, and 1 is in .init or .exit "
-                  "text, gone after boot."),
-        ("attachable", "Under policy consistent, fentry can be attached to 15 of 44 addresses by a BTF id of plain; if "
-                       "the kernel read addresses, decl_tag would add 1 at 1,075.00 bytes and btf_func would add 4 at "
-                       "65.00 bytes each."),
-        ("estimates", "Of the thread's 3 estimates, read with the tolerances of data/claims.toml, 1 holds (the whole "
+        ("ambiguous", "3 of 43 names share 7 addresses; a has most, 3."),
+        ("separated", "Of the 3 names with several addresses, the compile unit tells the instances apart for all, the "
+                      "file and line of the definition for 2, the file alone for 2; 2 have one prototype."),
+        ("sites", "Of the 7 addresses that share a name, 4 have an ftrace call site and 1 is in .init or .exit text, "
+                  "which is freed after boot."),
+        ("attachable", "Under policy consistent, fentry can attach to 15 of 44 addresses through a BTF id of plain; if "
+                       "the kernel read addresses, decl_tag would add 1 at about 1.1 kB and btf_func would add 4 at "
+                       "about 65 bytes each."),
+        ("estimates", "Of the thread's 3 estimates, judged by the tolerances in data/claims.toml, 1 holds (the whole "
                       "growth stays under 1 MB), 1 holds under policy current (telling FUNCs apart by address adds "
                       "about 1000 of them) and 1 does not (the addresses themselves take roughly 400k)."),
         ("consumers", "bpftool v7.1.0 (using libbpf v1.1) and Linux 6.18.44 (BPF_BTF_LOAD) load plain, decl_tag and "
                       "the kernel's own .BTF, and refuse btf_func."),
-        ("kinds", "All 2 kinds of type that do not depend on which functions and variables are kept have as many types "
+        ("kinds", "All 2 kinds of type that do not depend on the choice of functions and variables have as many types "
                   "as in the kernel's own .BTF."),
-        ("declarations", "The C declarations that bpftool writes of plain and of the kernel's own .BTF are the same."),
+        ("declarations", "bpftool writes the same C declarations for plain and for the kernel's own .BTF."),
         ("invariants", "All 2 checks of the invariants hold."),
     ]
     assert headline(reports.frames(), ABOUT) == (
-        "Under policy consistent, function addresses add 1,075 bytes (+107.50 %) as decl_tag and 260 (+26.00 %) as "
+        "Under policy consistent, function addresses add 1,075 bytes (+107.5 %) as decl_tag and 260 (+26.0 %) as "
         "btf_func to the 1,000 bytes of plain.")
 
 
@@ -90,9 +88,9 @@ def test_growth__says_what_shrinks():
     base = reports.frames()["encodings"]
     small = base.assign(delta=[0, -1, 0], percent=[0.0, -0.1, 0.0], **{"extra FUNC": [0, -2, 1]})
     assert headline({"encodings": small}, ABOUT).endswith(
-        "change the 1,000 bytes of plain by -1 (-0.10 %) as decl_tag and 0 (+0.00 %) as btf_func.")
+        "change the 1,000 bytes of plain by -1 (-0.1 %) as decl_tag and 0 (+0.0 %) as btf_func.")
     assert dict(findings({"encodings": small}, ABOUT))["growth"].endswith(
-        "decl_tag takes 1 byte less (-0.10 %) and has 2 fewer FUNCs; btf_func takes no bytes more (+0.00 %) and has 1 "
+        "decl_tag takes 1 byte less (-0.1 %) and has 2 fewer FUNCs; btf_func takes no bytes more (+0.0 %) and has 1 "
         "more FUNC.")
 
 
@@ -106,18 +104,19 @@ def test_policy__needs_two_and_says_where_they_agree():
     one = table[table.policy == "current"]
     assert said("policy", policies=one) is None
     assert said("policy_funcs", policies=one) == "No encoding has more FUNCs than plain."
-    same = table.assign(delta=[0, 5, 5] * 2)
-    assert said("policy", policies=same).endswith(
-        "decl_tag takes 5 bytes under each; btf_func takes 5 bytes under each.")
+    same = table.assign(percent=[0.0, 5.0, 5.0] * 2)
+    assert said("policy", policies=same) == (
+        "The choice of functions hardly matters: decl_tag adds 5.0 % under each, btf_func adds 5.0 % under each.")
+    near = table.assign(percent=[0.0, 43.3, 8.06, 0.0, 44.15, 8.32])
+    assert said("policy", policies=near) == (
+        "The choice of functions hardly matters: decl_tag adds 43.3 to 44.1 %, btf_func adds 8.1 to 8.3 %.")
 
 
 @pytest.mark.parametrize(("rows", "sentence"), [
-    ([], "None of 43 matched names has several addresses."),
-    ([("a", 2)], "1 of 43 matched names has several addresses, 2 together, most of all a with 2."),
-    ([("a", 2), ("b", 2)], "2 of 43 matched names have several addresses, 4 together, most of all a and b with 2 "
-                           "each."),
-    ([(c, 2) for c in "abcd"], "4 of 43 matched names have several addresses, 8 together, most of all several names "
-                               "with 2 each."),
+    ([], "None of 43 names has several addresses."),
+    ([("a", 2)], "1 of 43 names has several addresses: a, 2."),
+    ([("a", 2), ("b", 2)], "2 of 43 names share 4 addresses; a and b have most, 2 each."),
+    ([(c, 2) for c in "abcd"], "4 of 43 names share 8 addresses; several have most, 2 each."),
 ])
 def test_ambiguous__counts_names(rows, sentence):
     assert said("ambiguous", names=pd.DataFrame(rows, columns=["name", "addresses"]).astype(
@@ -128,15 +127,15 @@ def test_separated__speaks_of_one_name_of_none_and_of_all():
     table = reports.frames()["ambiguous_names"]
     one = table[table.name == "a"].assign(unit_separates=False)
     assert said("separated", ambiguous_names=one) == (
-        "Of the 1 name with several addresses, the compile unit tells the instances of none apart, file and line of "
-        "the definition those of none, its file alone those of none; it has one prototype.")
+        "Of the 1 name with several addresses, the compile unit tells the instances apart for none, the file and line "
+        "of the definition for none, the file alone for none; it has one prototype.")
     assert said("sites", ambiguous_names=one) == (
-        "Of the 3 addresses of names with several, none has an ftrace call site, and none is in .init or .exit text, "
-        "gone after boot.")
+        "Of the 3 addresses that share a name, none has an ftrace call site and none is in .init or .exit text, which "
+        "is freed after boot.")
     attach = reports.frames()["attachability"].assign(unique_id=5, with_site=5)
     assert said("sites", ambiguous_names=one.assign(ftrace_addresses=0), attachability=attach) == (
-        "Of the 3 addresses of names with several, none is in .init or .exit text, gone after boot; the kernel has no "
-        "table of ftrace call sites.")
+        "Of the 3 addresses that share a name, none is in .init or .exit text, which is freed after boot; the kernel "
+        "has no table of ftrace call sites.")
     assert said("separated", ambiguous_names=table[table.name == "w"]) is None
     assert said("sites", ambiguous_names=table[table.name == "w"]) is None
 
@@ -145,10 +144,10 @@ def test_attachable__says_what_is_lost_and_that_nothing_is_gained():
     prices = reports.frames()["bytes_per_attachable"]
     assert said("attachable", bytes_per_attachable=prices.assign(gained=0, bytes_per_gained=float("nan"))).endswith(
         "decl_tag would add none and btf_func would add none.")
-    assert "decl_tag would add 1 at 1,075.00 bytes and take 2 away and" in said(
+    assert "decl_tag would add 1 at about 1.1 kB and take 2 away and" in said(
         "attachable", bytes_per_attachable=prices.assign(forgone=2))
     attach = reports.frames()["attachability"]
-    assert said("attachable", bytes_per_attachable=prices.head(0)).endswith("by a BTF id of plain.")
+    assert said("attachable", bytes_per_attachable=prices.head(0)).endswith("through a BTF id of plain.")
     assert said("attachable", attachability=attach[attach.policy == "current"]) is None
 
 
@@ -179,18 +178,18 @@ def test_consumers__are_told_apart_where_they_disagree():
 
 def test_kinds__names_those_that_differ():
     assert said("kinds", **changed("shipped_kinds", difference=[0, -3, 2])) == (
-        "1 of 2 kinds of type that do not depend on which functions and variables are kept has as many types as in the "
-        "kernel's own .BTF; not so: PTR (-3).")
+        "1 of 2 kinds of type that do not depend on the choice of functions and variables has as many types as in the "
+        "kernel's own .BTF; these differ: PTR (-3).")
     assert said("kinds", **changed("shipped_kinds", difference=[1, -3, 2])).startswith("None of 2 kinds of type")
     assert said("kinds", shipped_kinds=reports.frames()["shipped_kinds"].head(1)).startswith(
-        "The 1 kind of type that does not depend on which functions and variables are kept has as many")
+        "The 1 kind of type that does not depend on the choice of functions and variables has as many")
     bare = {"kinds": reports.frames()["kinds"].drop(columns="shipped")}
     assert dict(findings(bare, ABOUT))["kinds"] == "The kernel has no .BTF section to compare with."
 
 
 def test_declarations__counts_those_in_one_file_only():
     table = reports.table("only in,declaration", ("ours", "struct a;"))
-    assert said("declarations", declarations=table).endswith("are the same but for 1 in one of them only.")
+    assert said("declarations", declarations=table).endswith(".BTF, except for 1 that only one of them has.")
 
 
 def test_invariants__fail_loudly():

@@ -142,14 +142,14 @@ def test_replacing__works_where_the_file_system_cannot_exchange(tmp_path, monkey
 def test_replacing__does_not_touch_a_folder_that_is_no_report(tmp_path):
     (tmp_path / "home").mkdir()
     (tmp_path / "home" / "thesis.tex").write_text("years")
-    with pytest.raises(MeasureError, match=r"expected a report, an empty folder or none, found a folder without"):
+    with pytest.raises(MeasureError, match=r"expected a report or an empty or missing directory, found one without"):
         with folder.replacing(tmp_path / "home"):
             pass
     assert names(tmp_path) == ["home/thesis.tex"]
     (tmp_path / "file").write_text("")
-    with pytest.raises(MeasureError, match="a file of that name is there"), folder.replacing(tmp_path / "file"):
+    with pytest.raises(MeasureError, match="there is a file of that name"), folder.replacing(tmp_path / "file"):
         pass
-    with pytest.raises(MeasureError, match="the folder cannot be made"), folder.replacing(tmp_path / "file" / "x"):
+    with pytest.raises(MeasureError, match="the directory cannot be"), folder.replacing(tmp_path / "file" / "x"):
         pass
 
 

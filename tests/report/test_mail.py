@@ -99,12 +99,20 @@ def test_body__has_question_finding_command_kernel_tables_and_limits(report):
     expected = [" ".join(words.QUESTION.split()), "function addresses add 1,075 bytes",
                 "Made by: make report KERNEL=tiny", "package linux-image-tiny-dbg version 1.0-1 build id 00ff00ff",
                 "machine EM_X86_64 program btf-harness 0.1.0", "plain BTF without addresses",
-                "current also without names",
+                "current like consistent",
                 "decl_tag 2,075 +1,075 +107.50 % 86 20 0", "current btf_func 1,076 +136 +14.47 % 17 0",
-                "consistent btf_func 19 4 260 65.00", "consistent 260, current holds", "Findings: - Compressed",
+                "consistent btf_func 19 4 260 65 ", "consistent 260, current holds", "Findings: - Compressed",
                 *words.LIMITS]
     places = [text.find(" ".join(part.split())) for part in expected]
     assert -1 not in places and places == sorted(places)
+
+
+@pytest.mark.parametrize("width", range(14, 60))
+def test_wrapped__keeps_a_percent_sign_with_its_number(width):
+    text = "grows by 8.23 % (+44.1 %), then by 100 %, in all 5 % of it"
+    lines = words.wrapped(text, width, "- ", 2)
+    assert " ".join(line.strip() for line in lines) == f"- {text}" and max(map(len, lines)) <= width
+    assert not any(line.strip().startswith("%") for line in lines)
 
 
 def test_body__leaves_charts_out_on_request(report):
@@ -117,13 +125,13 @@ def test_body__begins_with_what_must_be_known_first(tmp_path):
     assert failed.startswith("FAILED: 1 of 2 checks of the invariants does not hold (3 formula), so no\nfigure can")
     assert failed.count("FAILED") == 2
     assert mail.body(reports.write(tmp_path / "b", ok=False)).startswith("FAILED: an invariant does not hold")
-    assert mail.body(reports.write(tmp_path / "c", recorded=True)).startswith("Recorded: measured before, elsewhere")
+    assert mail.body(reports.write(tmp_path / "c", recorded=True)).startswith("Recorded: these figures were measured")
 
 
 def test_body__does_without_what_was_not_measured(tmp_path):
     frames = {name: frame for name, frame in reports.frames().items() if name == "encodings"}
     text = mail.body(reports.write(tmp_path / "a", frames, policies=["consistent"]))
-    assert "Size under policy consistent" in text and "Estimates" not in text and "Limits:" in text
+    assert "Size under policy consistent" in text and "estimates" not in text and "Limits:" in text
     only = {"encodings": frames["encodings"].head(1)}
     text = mail.body(reports.write(tmp_path / "b", only, policies=["consistent"], encodings=["plain"], provenance={}))
     assert "Only plain was made, 1,000 bytes under policy consistent." in " ".join(text.split())
@@ -168,12 +176,14 @@ def unexplained(text, folder):
              *(enc.encoding(name).summary for name in enc.names()), *(f"<{c['message_id']}>" for c in read_claims())]
     known = set().union(*map(tokens, [*cells, *fixed]))
     numbers = {as_number(c) for c in cells} | {as_number(token) for token in known}
+    rounded = {f"{number / 1000:,.1f}" for number in numbers if number}
+    text = re.sub(r"about (\S+) kB", lambda match: "" if match[1] in rounded else match[0], text)
     return {token for token in tokens(text) if token not in known and as_number(token) not in numbers - {None}}
 
 
 def test_body__every_number_is_in_a_csv(report):
     assert unexplained(mail.body(report), report) == set()
-    assert unexplained("12,345 of 1,000 (+107.51 %)", report) == {"12,345", "+107.51"}
+    assert unexplained("12,345 of 1,000 (+107.51 %), about 1.2 kB", report) == {"12,345", "+107.51", "1.2"}
 
 
 # --- the message, without git -----------------------------------------------------------------------------------------
@@ -373,7 +383,7 @@ def test_message__counts_bytes_as_they_are_sent(report):
     def padded(nbytes):
         return PATCH.replace(b"+b\n", b"+b" + b"x" * nbytes + b"\n")
 
-    assert "close to the 100,000" in mail.message(report, padded(room - 1), ()).notes[0]
+    assert "close to the limit of lists, 100,000" in mail.message(report, padded(room - 1), ()).notes[0]
     with pytest.raises(MeasureError, match="found 100,000"):
         mail.message(report, padded(room), ())
 

@@ -99,7 +99,7 @@ def test_render__headline_is_the_consistent_policy(written):
     text = (written / "report.md").read_text()
     first = unescaped(text.split("## Kernel")[0])
     found = json.loads((written / "report.json").read_text())["finding"]
-    assert "and 80 (+26.32 %) as btf_func to the 304 bytes of plain" in found and found in first
+    assert "and 80 (+26.3 %) as btf_func to the 304 bytes of plain" in found and found in first
     assert "Policy `consistent`" in text and "FAILED" not in text
     assert "tiny|dbg" in unescaped(text.replace("\\|", "\0"))
 
@@ -127,7 +127,7 @@ def test_render__goes_on_from_a_report_and_keeps_its_results(three, tmp_path, un
         report.render(source, out, witnesses=False, threads=1, command=command)
         assert {name: (out / name).read_bytes() for name in files(out)} == before
     assert report.read(out).about["kernel"] == "tiny-1.0"
-    with pytest.raises(MeasureError, match="expected a report, an empty folder or none"):
+    with pytest.raises(MeasureError, match="expected a report or an empty or missing directory"):
         report.render(out, out / "btf", witnesses=False, threads=1)
     assert {name: (out / name).read_bytes() for name in files(out)} == before
 
@@ -219,7 +219,7 @@ def test_build__serves_a_kernel_without_btf(tmp_path, undrawn):
 
 def test_render__fails_with_one_error(tmp_path, three):
     (tmp_path / "out").write_text("")
-    with pytest.raises(MeasureError, match="the folder cannot be made"):
+    with pytest.raises(MeasureError, match="the directory cannot be created"):
         report.render(three, tmp_path / "out", witnesses=False, threads=1)
 
 

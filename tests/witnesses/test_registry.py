@@ -81,7 +81,7 @@ def hang(how, path):
 
 
 def devour(how, path):
-    return "loaded", str(len(bytearray(1 << 40)))
+    return "loaded", str(len(bytearray(1 << 29)))
 
 
 def leave(how, path):
@@ -105,6 +105,7 @@ def test_reader__that_fails_on_one_file_is_a_row_and_the_others_answer(folder, m
     def one(how, path):
         return ask(how, path) if path.name == "decl_tag.btf" else ("loaded", "")
 
+    monkeypatch.setattr(asking, "MEMORY_NBYTES", 1 << 28)
     if ask is hang:
         monkeypatch.setattr(asking, "TIMEOUT_S", 0.5)
     only(monkeypatch, Reader(name="one", find=lambda: Found("one 1"), ask=one))

@@ -243,7 +243,7 @@ function leftOut(row, i) {
     const reason = value(policy, i);
     if (reason) reasons.set(reason, [...(reasons.get(reason) ?? []), policy]);
   }
-  const td = cell(row, reasons.size ? "reason" : "quiet", reasons.size ? "" : "by none");
+  const td = cell(row, reasons.size ? "reason" : "quiet", reasons.size ? "" : "\u2013");
   for (const [reason, by] of reasons) {
     const line = document.createElement("div"), who = document.createElement("span");
     line.textContent = reason;

@@ -1,0 +1,29 @@
+"""Which tests run when: all of them compiled, those of the kernels also uncompiled and with bounds checks.
+
+``kernels``: the folders of the parts that have kernels, and what says so itself. ``large``: inputs whose size is the
+point, which take minutes where nothing is compiled. See `make test-nojit` and `make test-bounds`.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+HERE = Path(__file__).parent
+
+KERNELS = {path.parent.name for path in HERE.parent.glob("harness/*/*_kernels.py")} | {"encodings"}
+"""Parts of harness with compiled functions; tests/ mirrors them."""
+
+LONG = ("dwarf/test_hostile.py", "test_cli.py", "report/test_browser.py", "test_notebooks.py", "dwarf/test_lines.py",
+        "btf/test_btf_dump.py", "report/test_worker.py", "dwarf/test_walk_against_twin.py", "report/test_report.py",
+        "dwarf/test_forms.py")
+"""Files that take longest, the longest first: begun last, they would leave all but one worker idle."""
+
+
+def pytest_collection_modifyitems(items):
+    place = {HERE / name: rank for rank, name in enumerate(LONG)}
+    items.sort(key=lambda item: place.get(item.path, len(LONG)))
+    for item in items:
+        if item.path.relative_to(HERE).parts[0] in KERNELS:
+            item.add_marker(pytest.mark.kernels)

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from harness.btf import wire
-from harness.model import Kind
-from harness.model.tables import KFLAG_SHIFT, KIND_MASK, KIND_SHIFT
+from harness.model import Kind, declared_kind, kind_number
 
 MAX_DEPTH = 64
 """Prototypes within prototypes, deeper than any C source; what is deeper is a cycle."""
@@ -35,19 +33,16 @@ def declaration(btf, type_id):
         A type_id or name_off is out of range, the types form a cycle, or one stands where it cannot.
     """
     types = btf.types
-    if 0 < type_id <= types.n_types:
+    if 0 < type_id < types.next_id:
         row = types.row(type_id)
-        if _kind(int(row[1])) == Kind.FUNC:
+        if kind_number(row[1]) == Kind.FUNC:
             return _declare(btf, int(row[2]), name_at(btf, type_id, int(row[0])), 0)
     return _declare(btf, type_id, "", 0)
 
 
-def _kind(info):
-    return info >> KIND_SHIFT & KIND_MASK
-
-
 def _malformed(btf, type_id, message):
-    return btf.fault(f"[{type_id}]: {message}", btf.types_start + wire.WORD_NBYTES * int(btf.types.start[type_id]))
+    word = btf.types.row_start(type_id) if type_id in btf.types.ids() else 0  # void and a base's are not in this file
+    return btf.fault(f"[{type_id}]: {message}", btf.word_offset(word))
 
 
 def name_at(btf, type_id, name_off):
@@ -58,8 +53,8 @@ def name_at(btf, type_id, name_off):
     BtfFormatError
         There is no such string; the error's place is the type.
     """
-    if name_off >= len(btf.strings.blob):
-        raise _malformed(btf, type_id, f"expected a name_off below {len(btf.strings.blob)}, found {name_off}")
+    if name_off >= btf.strings.next_off:
+        raise _malformed(btf, type_id, f"expected a name_off below {btf.strings.next_off}, found {name_off}")
     return btf.strings.get(name_off).decode("utf-8", "surrogateescape")
 
 
@@ -69,11 +64,11 @@ def _declare(btf, type_id, inner, depth):
     for _ in range(MAX_CHAIN):
         if base == 0:
             return _join(_words(pending, "void"), inner)
-        if base > btf.types.n_types:
-            raise _malformed(btf, user, f"expected a type_id of at most {btf.types.n_types}, found {base}")
+        if base >= btf.types.next_id:
+            raise _malformed(btf, user, f"expected a type_id of at most {btf.types.next_id - 1}, found {base}")
         row = btf.types.row(base)
         name_off, info, target = row[:3].tolist()
-        kind = _kind(info)
+        kind = kind_number(info)
         user = base
         if kind in QUALIFIERS:
             pending.append(QUALIFIERS[kind])
@@ -127,10 +122,10 @@ def _words(pending, specifier):
 def _is_suffixed(btf, type_id):
     """Whether a declarator of this type ends in [] or (), so that a pointer to it needs parentheses."""
     for _ in range(MAX_CHAIN):
-        if not 0 < type_id <= btf.types.n_types:
+        if not 0 < type_id < btf.types.next_id:
             return False
         row = btf.types.row(type_id)
-        kind = _kind(int(row[1]))
+        kind = kind_number(row[1])
         if kind not in QUALIFIERS and kind != Kind.TYPE_TAG:
             return kind in (Kind.ARRAY, Kind.FUNC_PROTO)
         type_id = int(row[2])
@@ -142,7 +137,7 @@ def _specifier(btf, type_id, kind, name_off, info):
     if kind in (Kind.INT, Kind.FLOAT, Kind.TYPEDEF):
         return name
     if kind == Kind.FWD:
-        return f"{'union' if info >> KFLAG_SHIFT else 'struct'} {name}"
+        return f"{SPECIFIERS[declared_kind(info)]} {name}"
     if kind in SPECIFIERS:
         return f"{SPECIFIERS[kind]} {name or '{...}'}"
     words = Kind(kind).name if kind < len(Kind) else f"kind {kind}"

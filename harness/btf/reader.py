@@ -107,7 +107,7 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
         A whole .btf file, or the bytes of an ELF section.
     path, section : optional
         Where the bytes came from, for errors.
-    layout : Layout or list of Layout
+    layout : Layout or sequence of Layout
         What the words of a type mean. Of several, the first that fits: all types are whole, and no kind_flag is set
         that means nothing in it; failing that, the first in which all types are whole.
     base : BtfFile, optional

@@ -1,6 +1,5 @@
 """Dedup of types: which rows of a TypeTable say the same, with the semantics of libbpf's btf__dedup.
 
-
 ====================================  ==============================================================================
 ``dedup_types(types, strings)``       Dedup: the canonical rows, and what each row became
 ``freeze(types, strings)``            FrozenBase: what ``dedup_types(..., base=...)`` merges with and leaves alone

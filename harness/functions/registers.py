@@ -16,6 +16,7 @@ from harness.dwarf import walk_tables as wt
 from harness.functions import register_kernels as rk
 from harness.functions.conventions import convention
 from harness.model import MAX_HOPS, MODIFIERS, Kind, byte_size, kind_number
+from harness.model.layout import KIND_MASK, KIND_SHIFT
 
 
 class Fault(IntFlag):
@@ -166,7 +167,7 @@ def read_faults(program, rules, blind=False):
 
 def _is_named_struct(types, ids):
     start = types.start[ids]
-    kind = types.words[start + 1] >> np.uint32(24) & np.uint32(0x7F)
+    kind = types.words[start + 1] >> np.uint32(KIND_SHIFT) & np.uint32(KIND_MASK)
     return (ids > 0) & (kind == Kind.STRUCT) & (types.words[start] != 0)
 
 

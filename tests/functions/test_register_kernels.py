@@ -41,7 +41,7 @@ def chain(length, kind, end):
     return [(0, kind << 24, i + 2) for i in range(length)] + [end]
 
 
-CHAINS = [chain(length, kind, (0, Kind.STRUCT << 24, 24)) for length in (1, 62, 63, 64, 65)
+CHAINS = [chain(length, kind, (0, Kind.STRUCT << 24, 24)) for length in (1, 254, 255, 256, 257)
           for kind in (Kind.TYPEDEF, Kind.CONST, Kind.VOLATILE)]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from harness.model import Kind
 
-MAX_HOPS = 64
+MAX_HOPS = 256
 
 SIZED = (Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.FLOAT, Kind.ENUM64)
 TRANSPARENT = (Kind.TYPEDEF, Kind.CONST)

@@ -1,8 +1,11 @@
 """Each invariant holds on a sound result and fails when its fact is broken."""
 
+import dataclasses
+
+import numpy as np
 import pytest
 
-from harness import measure
+from harness import encodings, measure
 from tests.measure.folders import edit, make, of_policy
 
 
@@ -21,7 +24,7 @@ def test_invariants__all_hold_on_a_sound_result(folder, tmp_path):
     again = measure.load(make(tmp_path / "again"))
     checks = measure.check_invariants(result, measure.measurements(result, False), again)
     assert measure.all_hold(checks), checks[~checks.holds].to_string()
-    assert set(checks.invariant.str[0]) == set("12345")
+    assert set(checks.invariant.str[0]) == set("123456")
 
 
 @pytest.mark.parametrize(("change", "name"), [
@@ -33,12 +36,28 @@ def test_invariants__all_hold_on_a_sound_result(folder, tmp_path):
     (lambda m: m["funnel"].update(dies_declared=21), "1 functions"),
     (lambda m: m["funnel"].update(dies_alias=1), "1 functions"),
     (lambda m: m["funnel"].update(elf_padding=4), "1 functions"),
-    (of_policy(lambda p: p["encodings"]["btf_func"].update(sha256="00")), "5 files"),
 ])
 def test_invariants__a_false_manifest_breaks(folder, change, name):
     edit(folder, change)
     result = measure.load(folder)
     assert broken(result, measure.measurements(result, False)) == {name}
+
+
+def test_formula__that_counts_wrong_breaks(folder, monkeypatch):
+    right = encodings.encoding("btf_func")
+    monkeypatch.setitem(encodings.REGISTRY, "btf_func", dataclasses.replace(right, growth=lambda functions: 1))
+    result = measure.load(folder)
+    assert broken(result, measure.measurements(result, False)) == {"3 formula"}
+
+
+@pytest.mark.parametrize("change", [lambda found: found._replace(address=found.address + np.uint64(1)),
+                                    lambda found: found._replace(func=found.func[1:], address=found.address[1:])])
+def test_round_trip__of_other_addresses_breaks(folder, monkeypatch, change):
+    right = encodings.encoding("decl_tag")
+    wrong = dataclasses.replace(right, read=lambda file, sections: change(right.read(file, sections)))
+    monkeypatch.setitem(encodings.REGISTRY, "decl_tag", wrong)
+    result = measure.load(folder)
+    assert broken(result, measure.measurements(result, False)) == {"6 round trip"}
 
 
 def test_bytes__an_unlabelled_byte_breaks(folder):

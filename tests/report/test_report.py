@@ -107,8 +107,8 @@ def test_render__headline_is_the_consistent_policy(written):
 
 def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn, capsys, monkeypatch):
     folder = make(tmp_path / "tiny")
-    wrong = dataclasses.replace(encodings.encoding("btf_func"), growth=lambda functions: 1)
-    monkeypatch.setitem(encodings.REGISTRY, "btf_func", wrong)
+    right = encodings.encoding("btf_func")
+    monkeypatch.setitem(encodings.REGISTRY, "btf_func", dataclasses.replace(right, growth=lambda functions: 1))
     made = report.render(folder, tmp_path / "r", witnesses=False, threads=1)
     text = (tmp_path / "r" / "report.md").read_text()
     assert not made.ok and not report.read(tmp_path / "r").about["ok"]
@@ -118,6 +118,7 @@ def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn, 
     assert "FAILED" in mail.body(report.read(tmp_path / "r")).splitlines()[0]
     summary.show(made, tmp_path / "r")
     assert "FAILED: an invariant does not hold" in capsys.readouterr().out
+    monkeypatch.setitem(encodings.REGISTRY, "btf_func", right)
     assert report.build([make(tmp_path / "sound")], witnesses=False, threads=1).ok
 
 

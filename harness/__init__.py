@@ -2,7 +2,8 @@
 
 The parts, in the order in which data goes through them; imports point that way only::
 
-    kernels -> elf -> dwarf -> model -> functions -> dedup -> btf -> encodings -> measure -> report
+    kernels, model -> elf -> dwarf -> dedup -> functions -> program -> btf -> encodings -> run -> results
+        -> measure -> witnesses, text -> report -> notebook, cli
 
 From Python the verbs of the command line are::
 

@@ -1,14 +1,5 @@
 """The results of a kernel on disk: one schema, each file's writer and reader side by side.
 
-``save(path, program, encoded)``   write a folder of one policy: ResultFolder
-``save_all(path, program, every, forms)``  write one of several policies
-``load(path)``                    the ResultFolder of results, or of a report that has them
-``folder[policy]``                Result: the files of a policy checked; ``results()`` gives all, ``some(policy)`` one
-``gather(results, path)``         Results from any folders of a kernel, as one folder
-``is_results(path)``              whether there are any
-``labels(kernels)``               names of kernels for people, all different
-================================  ==================================================================================
-=======
 ===========================================  =======================================================================
 ``save(path, program, encoded)``             write a folder of one policy: ResultFolder
 ``save_all(path, program, every, forms)``    write one of several policies

@@ -17,7 +17,7 @@ From Python the verbs of the command line are::
     report.render(["out"], "reports/mine")                   # report.md, *.csv, *.png, *.svg
 
     parsed = encodings.read("out/btf_func.btf")              # BtfFile: types, strings
-    btf.check(parsed)                                        # raises for the first fault
+    btf.check(parsed)                                        # raises for the first error
     btf.stat(parsed)                                         # types and bytes by kind; every byte has one label
 
 Whatever cannot be used raises one `harness.errors.HarnessError` that says file, section, offset, expected and found.

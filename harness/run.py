@@ -5,6 +5,7 @@ harness.results writes what comes of it into a folder, and reads it again.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -13,12 +14,22 @@ import numpy as np
 from harness import btf
 from harness import encodings as enc
 from harness.errors import UsageError
-from harness.functions import DEFAULT, POLICIES, check_quirks, faults_of, prototypes_of, rules_of, select
+from harness.functions import (
+    DEFAULT,
+    POLICIES,
+    Faults,
+    Selection,
+    check_quirks,
+    faults_of,
+    prototypes_of,
+    rules_of,
+    select,
+)
 from harness.functions.annotations import tag_texts, tags_of
 from harness.functions.forms import selection_forms as forms
 from harness.functions.listing import Strings
 from harness.functions.policies import Reason
-from harness.program import Silent
+from harness.program import Program, Silent
 from harness.program import read_program as prepare
 
 __all__ = ["Encoded", "Silent", "encode", "forms", "prepare"]
@@ -47,24 +58,25 @@ class Encoded(NamedTuple):
     """
 
     policy: str
-    artifacts: dict
-    selection: object
-    pairs: object
-    faults: object
+    artifacts: dict[str, enc.Artifact]
+    selection: Selection
+    pairs: enc.Pairs
+    faults: Faults
     signature: np.ndarray
     proto: np.ndarray
     func: np.ndarray
     tags: np.ndarray
     rules: str
-    quirks: tuple
+    quirks: tuple[str, ...]
 
     @property
-    def files(self):
+    def files(self) -> dict[str, bytes]:
         """The bytes of each encoding's .BTF section, dict."""
         return {name: artifact.sections[enc.SECTION] for name, artifact in self.artifacts.items()}
 
 
-def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(), kfunc_tags=True):
+def encode(program: Program, policy: str = "consistent", encodings: Sequence[str] | None = None, rules: str = DEFAULT,
+           quirks: Iterable[str] = (), kfunc_tags: bool = True) -> Encoded:
     """Encode a program under one policy.
 
     Parameters
@@ -90,15 +102,15 @@ def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(
         raise UsageError.choice("policy", POLICIES, policy)
     baseline = enc.names()[0]
     chosen = [enc.encoding(name) for name in dict.fromkeys([baseline, *(encodings or enc.default_names())])]
-    rules, quirks = rules_of(rules), check_quirks(quirks)
+    followed, bugs = rules_of(rules), check_quirks(quirks)
     table = program.instances
-    selection = select(program, policy, rules, quirks)
+    selection = select(program, policy, followed, bugs)
     kept = np.flatnonzero(selection.reason == Reason.ENCODED)
     strings = Strings(program.strings.blob)
     # prototypes are numbered in the order of the functions, so sort those first
     rank = strings.rank(table.name[kept])
     kept = kept[np.lexsort((table.place.section[kept], table.address[kept], rank))]
-    prototypes = prototypes_of(program, rules)
+    prototypes = prototypes_of(program, followed)
     begun = program.once("laid out", lambda: btf.lay_out(program.common, program.strings,
                                                          byteorder=program.kernel["byteorder"]))
     new, proto_of_kept = prototypes.rows_of(kept, begun.next_id())
@@ -115,6 +127,6 @@ def encode(program, policy="consistent", encodings=None, rules=DEFAULT, quirks=(
         out[kept] = values
         return out
 
-    return Encoded(policy, artifacts, selection, pairs, faults_of(program, rules, quirks), prototypes.index + 1,
+    return Encoded(policy, artifacts, selection, pairs, faults_of(program, followed, bugs), prototypes.index + 1,
                    of_all(proto_of_kept, np.uint32), of_all(artifacts[baseline].func[pair_of], np.uint32),
-                   tag_texts(program, kept, tags), rules.version, tuple(sorted(quirks)))
+                   tag_texts(program, kept, tags), followed.version, tuple(sorted(bugs)))

@@ -5,7 +5,7 @@
 ``parse(data, path, section)``        BtfFile of bytes from anywhere, say an ELF section
 ``encode(types, strings, byteorder)`` bytes of a file with these types and the strings they name
 ``lay_out(types, strings)``           Laid: the same before it is bytes, for files that begin alike
-``check(btf, strict)``                raise for the first fault in what the types say
+``check(btf, strict)``                raise for the first error in what the types say
 ``limits(types, strings)``            warnings about what only kernels or older readers refuse
 ``dump_raw(btf, out)``                text, byte for byte what ``bpftool btf dump file`` prints
 ``dump_json(btf, out)``               JSON with bpftool's keys

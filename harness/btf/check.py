@@ -14,7 +14,7 @@ from harness.model.layout import SIZE_TYPE_WORD, VLEN_MASK
 
 
 def check(btf: BtfFile, *, strict: bool = False) -> None:
-    """Raise for the first fault in what the types say; return None for a sound file.
+    """Raise for the first error in what the types say; return None for a sound file.
 
     All name_offs and type_ids are in range and of the right kind, names are there or absent as the kind demands,
     sizes, offsets, linkages and kind_flags are ones the kernel takes, and no type contains itself. The rows are
@@ -31,7 +31,7 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
     Raises
     ------
     BtfFormatError
-        Names type_id, kind, and the byte offset of the faulty word, which a base's has not.
+        Names type_id, kind, and the byte offset of the wrong word, which a base's has not.
 
     Notes
     -----
@@ -91,25 +91,25 @@ def limits(types: TypeTable, strings: StringTable) -> list[str]:
 
 def _check_whole(btf):
     if btf.types.n_types == 0:
-        raise btf.fault("expected types, found none", wire.HEADER_FIELD_OFF["type_len"])
+        raise btf.wrong("expected types, found none", wire.HEADER_FIELD_OFF["type_len"])
     padding = padding_nbytes(btf)
     if padding:
-        raise btf.fault(f"expected sections without gaps, found {padding} bytes of padding", btf.header.hdr_len)
+        raise btf.wrong(f"expected sections without gaps, found {padding} bytes of padding", btf.header.hdr_len)
 
 
 def _raise_for(btf, whole, status, type_id, word):
-    """Raise for a fault in `whole`, the file's types with its base's before them."""
+    """Raise for an error in `whole`, the file's types with its base's before them."""
     if status == kernels.OK:
         return
     kind = Kind(int(whole.kind()[type_id - 1]))
     message = f"[{type_id}] {kind.name}: {_message(btf, whole, status, type_id, kind, int(whole.words[word]))}"
     if type_id < btf.types.first_id:
         raise BtfFormatError(f"in the base: {message}", btf.path, btf.section)
-    raise btf.fault(message, btf.word_offset(word - (len(whole.words) - len(btf.types.words))))
+    raise btf.wrong(message, btf.word_offset(word - (len(whole.words) - len(btf.types.words))))
 
 
 def _message(btf, whole, status, type_id, kind, found):
-    """What was expected and what the faulty word says."""
+    """What was expected and what the wrong word says."""
     size = int(whole.row(type_id)[SIZE_TYPE_WORD])
 
     def target():

@@ -1,4 +1,4 @@
-"""Compiled part of the structural check. Arrays and scalars only; a fault is a status and the word it is in."""
+"""Compiled part of the structural check. Arrays and scalars only; an error is a status and the word it is in."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 from harness.accelerate import inline, njit
 from harness.btf import wire
 from harness.model import Kind
-from harness.model.layout import HEAD_WORDS, INFO_WORD, NO_WORD, Columns
+from harness.model.layout import BIT_OFFSET_MASK, HEAD_WORDS, INFO_WORD, NO_WORD, Columns
 from harness.model.layout_kernels import is_modifier, kind_flag_of, n_references, reference_word, vlen_of
 
 OK = 0
@@ -68,7 +68,6 @@ INT_MAX_NBYTES = wire.INT_MAX_NBYTES
 INT_UNUSED_MASK = wire.INT_UNUSED_MASK
 FLOAT_NBYTES = wire.FLOAT_NBYTES
 ENUM_NBYTES = wire.ENUM_NBYTES
-BIT_OFFSET_MASK = wire.BIT_OFFSET_MASK
 WHOLE = wire.WHOLE
 EXTERN = int(wire.FuncLinkage.EXTERN)
 GLOBAL = int(wire.FuncLinkage.GLOBAL)
@@ -266,7 +265,7 @@ def check_decl_tag(types, at):
         n_components = vlen_of(info_of(types, target))
     elif kind == FUNC:
         proto = np.int64(types.words[types.start[target] + 2])
-        # the FUNC can come later and be faulty itself; its own row reports that
+        # the FUNC can come later and be wrong itself; its own row reports that
         n_components = np.int64(0)
         if proto < len(types.kind) and types.kind[proto] == FUNC_PROTO:
             n_components = vlen_of(info_of(types, proto))
@@ -326,7 +325,7 @@ def check_body(types, columns, at, kind, vlen, strict):
 
 @njit
 def check_rows(types, rules, strict):
-    """The first fault that can be seen without following chains of types.
+    """The first error that can be seen without following chains of types.
 
     Returns
     -------

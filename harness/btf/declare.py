@@ -42,7 +42,7 @@ def declaration(btf, type_id):
 
 def _malformed(btf, type_id, message):
     word = btf.types.row_start(type_id) if type_id in btf.types.ids() else 0  # void and a base's are not in this file
-    return btf.fault(f"[{type_id}]: {message}", btf.word_offset(word))
+    return btf.wrong(f"[{type_id}]: {message}", btf.word_offset(word))
 
 
 def name_at(btf, type_id, name_off):

@@ -9,7 +9,7 @@ from typing import IO
 from harness.btf import wire
 from harness.btf.reader import BtfFile
 from harness.model import STANDARD, Kind
-from harness.model.layout import HEAD_WORDS, split_info
+from harness.model.layout import HEAD_WORDS, member_place, split_info
 
 ANONYMOUS = b"(anon)"
 INT_ENCODING = {
@@ -103,7 +103,7 @@ class _Rows:
         if found is None:
             if off >= len(self.text):
                 message = f"expected a name_off below {len(self.text)}, found {off}"
-                raise self.btf.fault(message, self.btf.word_offset(word - self.n_base_words))
+                raise self.btf.wrong(message, self.btf.word_offset(word - self.n_base_words))
             # names are mostly met again, as members' names; parse saw to it that a NUL ends the section
             found = self.known[off] = self.text[off : self.text.index(0, off)] or ANONYMOUS
         return found
@@ -181,8 +181,7 @@ def _raw_lines(btf):
                     type_word, off = words[entry + 1 : entry + 3]
                     bitfield = b""
                     if kind_flag:
-                        bits = off >> wire.BITFIELD_SIZE_SHIFT
-                        off &= wire.BIT_OFFSET_MASK
+                        off, bits = member_place(off, kind_flag)
                         bitfield = b" bitfield_size=%d" % bits if bits else b""
                     yield b"\n\t'%s' type_id=%d bits_offset=%d%s" % (name(entry), type_word, off, bitfield)
             case Kind.ENUM | Kind.ENUM64:
@@ -230,9 +229,9 @@ def _json_pieces(btf):
                 for entry in range(at + 3, at + 3 + 3 * vlen, 3):
                     off = words[entry + 2]
                     member = {"name": name(entry), "type_id": words[entry + 1]}
-                    member["bits_offset"] = off & wire.BIT_OFFSET_MASK if kind_flag else off
-                    if kind_flag and off >> wire.BITFIELD_SIZE_SHIFT:
-                        member["bitfield_size"] = off >> wire.BITFIELD_SIZE_SHIFT
+                    member["bits_offset"], width = member_place(off, kind_flag)
+                    if width:
+                        member["bitfield_size"] = width
                     members.append(member)
             case Kind.ENUM | Kind.ENUM64:
                 row["encoding"] = "SIGNED" if kind_flag else "UNSIGNED"

@@ -73,7 +73,7 @@ class BtfFile(NamedTuple):
         """Byte offset of a word of the types, counted from the magic."""
         return self.types_start + wire.WORD_NBYTES * int(word)
 
-    def fault(self, message: str, offset: int) -> BtfFormatError:
+    def wrong(self, message: str, offset: int) -> BtfFormatError:
         """A BtfFormatError at a byte offset of this file; the caller raises it."""
         return BtfFormatError(message, self.path, self.section, int(offset))
 
@@ -132,21 +132,21 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
     data = memoryview(data).cast("B")
     path = None if path is None else str(path)
 
-    def fault(message, offset):
+    def wrong(message, offset):
         return BtfFormatError(message, path, section, offset)
 
-    header, byteorder = _header(data, fault)
+    header, byteorder = _header(data, wrong)
     if base is not None and byteorder != base.byteorder:
-        raise fault(f"expected the byte order of the base, {base.byteorder} endian, found {byteorder} endian", 0)
-    _check_places(header, len(data), base is not None, fault)
+        raise wrong(f"expected the byte order of the base, {base.byteorder} endian, found {byteorder} endian", 0)
+    _check_places(header, len(data), base is not None, wrong)
 
     strings_start = header.hdr_len + header.str_off
     blob = np.frombuffer(data, np.uint8, header.str_len, strings_start).copy()
     if base is None and blob[0] != 0:
-        raise fault(f"expected a string section that begins with NUL, found {blob[0]:#04x}", strings_start)
+        raise wrong(f"expected a string section that begins with NUL, found {blob[0]:#04x}", strings_start)
     if len(blob) and blob[-1] != 0:
         end = strings_start + header.str_len - 1
-        raise fault(f"expected a string section that ends with NUL, found {blob[-1]:#04x}", end)
+        raise wrong(f"expected a string section that ends with NUL, found {blob[-1]:#04x}", end)
     strings = StringTable(blob, None if base is None else base.strings)
 
     types_start = header.hdr_len + header.type_off
@@ -170,29 +170,29 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
         fallback = fallback or file
     if fallback is None:
         at, message = max(refused, key=lambda one: one[0])
-        raise fault(message, types_start + wire.WORD_NBYTES * at)
+        raise wrong(message, types_start + wire.WORD_NBYTES * at)
     return fallback
 
 
-def _header(data, fault):
+def _header(data, wrong):
     """The header and the byte order, after all checks that need no other field's meaning."""
     field_off = wire.HEADER_FIELD_OFF
     if len(data) < wire.HDR_LEN:
-        raise fault(f"expected a header of {wire.HDR_LEN} bytes, found {len(data)} bytes in all", len(data))
+        raise wrong(f"expected a header of {wire.HDR_LEN} bytes, found {len(data)} bytes in all", len(data))
     for byteorder in ("little", "big"):
         end = wire.prefix(byteorder)
         if struct.unpack_from(end + "H", data)[0] == wire.MAGIC:
             break
     else:
-        raise fault(f"expected magic {wire.MAGIC:#06x} in either byte order, found bytes {data[:2].hex(' ')}", 0)
+        raise wrong(f"expected magic {wire.MAGIC:#06x} in either byte order, found bytes {data[:2].hex(' ')}", 0)
     header = wire.Header(*struct.unpack_from(end + "HBB5I", data))
     if header.version != wire.VERSION:
-        raise fault(f"expected version {wire.VERSION}, found {header.version}", field_off["version"])
+        raise wrong(f"expected version {wire.VERSION}, found {header.version}", field_off["version"])
     if header.flags != 0:
-        raise fault(f"expected flags 0, found {header.flags:#x}", field_off["flags"])
+        raise wrong(f"expected flags 0, found {header.flags:#x}", field_off["flags"])
     if not wire.HDR_LEN <= header.hdr_len <= len(data):
         found = f"expected hdr_len {wire.HDR_LEN} to {len(data)}, the file's size, found {header.hdr_len}"
-        raise fault(found, field_off["hdr_len"])
+        raise wrong(found, field_off["hdr_len"])
     known = wire.HDR_LEN
     if header.hdr_len >= wire.HDR_LEN_LAYOUT:
         known = wire.HDR_LEN_LAYOUT
@@ -202,11 +202,11 @@ def _header(data, fault):
     unknown = np.flatnonzero(np.frombuffer(data, np.uint8, header.hdr_len - known, known))
     if len(unknown):
         at = known + int(unknown[0])
-        raise fault(f"expected zeros in the header after {known} bytes, found {data[at]:#04x}", at)
+        raise wrong(f"expected zeros in the header after {known} bytes, found {data[at]:#04x}", at)
     return header, byteorder
 
 
-def _check_places(header, file_nbytes, has_base, fault):
+def _check_places(header, file_nbytes, has_base, wrong):
     """Every section is inside the file, aligned, and apart from the others; there are strings, if only in a base."""
     field_off = wire.HEADER_FIELD_OFF
     room = file_nbytes - header.hdr_len
@@ -214,24 +214,24 @@ def _check_places(header, file_nbytes, has_base, fault):
     for name, align in (("type", wire.ALIGN), ("layout", wire.ALIGN), ("str", 1)):
         off, nbytes = getattr(header, f"{name}_off"), getattr(header, f"{name}_len")
         if off % align:
-            raise fault(f"expected {name}_off a multiple of {align}, found {off}", field_off[f"{name}_off"])
+            raise wrong(f"expected {name}_off a multiple of {align}, found {off}", field_off[f"{name}_off"])
         if nbytes % align:
-            raise fault(f"expected {name}_len a multiple of {align}, found {nbytes}", field_off[f"{name}_len"])
+            raise wrong(f"expected {name}_len a multiple of {align}, found {nbytes}", field_off[f"{name}_len"])
         if off > room:
             found = f"expected {name}_off of at most {room}, the bytes after the header, found {off}"
-            raise fault(found, field_off[f"{name}_off"])
+            raise wrong(found, field_off[f"{name}_off"])
         if nbytes > room - off:
             found = f"expected {name}_len of at most {room - off}, the bytes after {name}_off, found {nbytes}"
-            raise fault(found, field_off[f"{name}_len"])
+            raise wrong(found, field_off[f"{name}_len"])
         if nbytes:
             places.append((off, off + nbytes, name))
     if header.str_len == 0 and not has_base:
-        raise fault("expected a string section of at least one byte, found str_len 0", field_off["str_len"])
+        raise wrong("expected a string section of at least one byte, found str_len 0", field_off["str_len"])
     places.sort()
     for (_, stop, before), (off, _, name) in zip(places, places[1:], strict=False):
         if off < stop:
             found = f"expected {name}_off of at least {stop}, where the {before} section ends, found {off}"
-            raise fault(found, field_off[f"{name}_off"])
+            raise wrong(found, field_off[f"{name}_off"])
 
 
 def _row_message(status, type_id, words, at, detail):

@@ -32,7 +32,7 @@ def find_rows(words, columns, swap, start):
     Returns
     -------
     status, n_types, at, detail : int
-        On a fault `at` is the word index of the type after `n_types` others.
+        On an error `at` is the word index of the type after `n_types` others.
     """
     start[0] = 0
     start[1] = 0

@@ -73,10 +73,6 @@ class VarLinkage(IntEnum):
 WHOLE = 0xFFFFFFFF
 """component_idx -1: a DECL_TAG on its target itself, not on a member or parameter (btf.rst 2.2.17)."""
 
-# With kind_flag a member's offset word is bitfield_size << 24 | bit offset (btf.rst 2.2.4).
-BIT_OFFSET_MASK = 0x00FFFFFF
-BITFIELD_SIZE_SHIFT = 24
-
 
 class Name(IntEnum):
     """What a kind asks of its own name_off."""

@@ -88,7 +88,7 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
     types : TypeTable
         Units laid one after the other; equal names must have equal offsets, a base's included.
     strings : StringTable, optional
-        Only to name the type at fault in an error.
+        Only to name the type in an error.
     base : FrozenBase, optional
         What `types` continues: its type_ids go on from the base's, and its rows may refer to the base's. It is not
         changed.

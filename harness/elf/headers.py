@@ -132,14 +132,14 @@ def read_sections(read, header, file_nbytes, path):
         names_id = int(first["link"]) if names_id == c.SHN_XINDEX else names_id
     rows = table(n_sections)
 
-    def fault(message, index):
+    def wrong(message, index):
         return ElfError(message, path, offset=header.shoff + index * dtype.itemsize)
 
     names = bytes(1)
     if 0 < names_id < n_sections:
         at, nbytes = int(rows["offset"][names_id]), int(rows["nbytes"][names_id])
         if at + nbytes > file_nbytes or rows["type"][names_id] == c.SHT_NOBITS:
-            raise fault("expected the section names within the file, found them past its end: is it truncated?",
+            raise wrong("expected the section names within the file, found them past its end: is it truncated?",
                         names_id)
         names = read(at, nbytes)
     out = []
@@ -149,7 +149,7 @@ def read_sections(read, header, file_nbytes, path):
         if i:
             stop = names.find(b"\0", name_off, name_off + LONGEST_NAME)
             if stop < 0:
-                raise fault(f"expected the name of section {i} in the string table of {len(names)} bytes, found offset "
+                raise wrong(f"expected the name of section {i} in the string table of {len(names)} bytes, found offset "
                             f"{name_off:#x}", i)
             name = names[name_off:stop].decode("utf-8", "backslashreplace")
         out.append(Section(i, name, *others))

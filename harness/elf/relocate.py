@@ -79,7 +79,7 @@ class _Table:
         self._in_section = symbols.rows["value"]
         self._rows = self._sorted_rows(table)
 
-    def _fault(self, message, offset):
+    def _wrong(self, message, offset):
         return ElfError(message, self._image.path, self._section.name, int(offset))
 
     def _sorted_rows(self, table):
@@ -132,7 +132,7 @@ class _Table:
         first = self._first_of_places(at, kind, op, width, nbytes, end)
         if int(symbol.max()) >= len(self._value):
             i = np.flatnonzero(symbol >= len(self._value))[0]
-            raise self._fault(f"expected relocations with a symbol below {len(self._value)}, found {symbol[i]}", at[i])
+            raise self._wrong(f"expected relocations with a symbol below {len(self._value)}, found {symbol[i]}", at[i])
         terms = self._value[symbol]
         if has[Op.TLS]:
             mine = op == Op.TLS
@@ -157,7 +157,7 @@ class _Table:
             symbol, kind = rows["symbol"], rows["type"]
             composed = np.flatnonzero((rows["more"] != 0) | (rows["second"] != 0))
             if len(composed):
-                raise self._fault("expected relocations of one type each, found several types at one place",
+                raise self._wrong("expected relocations of one type each, found several types at one place",
                                   offset[composed[0]])
         else:
             shift, mask = (32, 0xFFFFFFFF) if self._image.bits == 64 else (8, 0xFF)
@@ -168,7 +168,7 @@ class _Table:
         row = np.minimum(kind, len(self._types.op) - 1).astype(np.int64)
         if (self._types.op[row] == Op.UNKNOWN).any():
             i = np.flatnonzero(self._types.op[row] == Op.UNKNOWN)[0]
-            raise self._fault(f"expected relocations of types known for {self._image.machine}, found type {kind[i]}",
+            raise self._wrong(f"expected relocations of types known for {self._image.machine}, found type {kind[i]}",
                               offset[i])
         return symbol.astype(np.int64), row
 
@@ -178,7 +178,7 @@ class _Table:
         limit = np.uint64(len(data))
         if offset[-1] >= limit or (limit - offset < nbytes.astype(np.uint64)).any():
             i = np.flatnonzero((offset >= limit) | (limit - offset < nbytes.astype(np.uint64)))[0]
-            raise self._fault(f"expected relocations within the {len(data):#x} bytes of the section, found one of "
+            raise self._wrong(f"expected relocations within the {len(data):#x} bytes of the section, found one of "
                               f"{nbytes[i]} bytes", offset[i])
         numbers = np.flatnonzero(width == ULEB128)
         if not len(numbers):
@@ -193,12 +193,12 @@ class _Table:
             if not len(going):
                 return nbytes
             nbytes[numbers[going]] += 1
-        raise self._fault("expected relocations of ULEB128 numbers of at most 10 bytes, found no end", at[going[0]])
+        raise self._wrong("expected relocations of ULEB128 numbers of at most 10 bytes, found no end", at[going[0]])
 
     def _first_of_places(self, at, kind, op, width, nbytes, end):
         """Rows that are the first of their place: the others add to it, and no place overlaps another."""
         if at[0] < end:
-            raise self._fault("expected relocations of places apart from each other, found one that overlaps the one "
+            raise self._wrong("expected relocations of places apart from each other, found one that overlaps the one "
                               f"before, which ends at {end:#x}", at[0])
         apart = at[:-1] + nbytes[:-1] <= at[1:]
         if apart.all():
@@ -206,14 +206,14 @@ class _Table:
         overlap = np.flatnonzero(~apart & (at[:-1] != at[1:]))
         if len(overlap):
             i = overlap[0]
-            raise self._fault("expected relocations of places apart from each other, found one that overlaps the one "
+            raise self._wrong("expected relocations of places apart from each other, found one that overlaps the one "
                               f"before, which ends at {at[i] + nbytes[i]:#x}", at[i + 1])
         more = 1 + np.flatnonzero(at[:-1] == at[1:])
         bad = (width[more] != width[more - 1]) | ((op[more] != Op.ADD) & (op[more] != Op.SUB))
         bad |= ~np.isin(op[more - 1], ARITHMETIC)
         if bad.any():
             i = more[np.flatnonzero(bad)[0]]
-            raise self._fault(f"expected relocations of one place that make a sum, found types {kind[i - 1]} and "
+            raise self._wrong(f"expected relocations of one place that make a sum, found types {kind[i - 1]} and "
                               f"{kind[i]}", at[i])
         return np.delete(np.arange(len(at)), more)
 
@@ -241,7 +241,7 @@ class _Table:
         bad &= (value >> np.uint64(bits - 1) != np.uint64((1 << 65 - bits) - 1)) & ~low
         if bad.any():
             i = np.flatnonzero(bad)[0]
-            raise self._fault(f"expected relocations to values of {bits} bits, found {value[i]:#x} of type {kind[i]}",
+            raise self._wrong(f"expected relocations to values of {bits} bits, found {value[i]:#x} of type {kind[i]}",
                               at[i])
 
     def _write_uleb128(self, data, at, nbytes, value, adds):
@@ -252,7 +252,7 @@ class _Table:
         bad = (nbytes < LONGEST_ULEB128) & (value >> np.minimum(7 * nbytes, 63).astype(np.uint64) != 0)
         if bad.any():
             i = np.flatnonzero(bad)[0]
-            raise self._fault(f"expected relocations to values of {7 * nbytes[i]} bits, found {value[i]:#x}", at[i])
+            raise self._wrong(f"expected relocations to values of {7 * nbytes[i]} bits, found {value[i]:#x}", at[i])
         for k in range(longest):
             mine = nbytes > k
             byte = (value[mine] >> np.uint64(7 * k)).astype(np.uint8) & np.uint8(0x7F)

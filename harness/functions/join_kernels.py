@@ -5,12 +5,15 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import inline, njit
+from harness.model.kinds import Kind
+from harness.model.layout import KIND_SHIFT
+from harness.model.layout_kernels import kind_of
 
 NON_FUNCTION = 1  # the suffix says .part or .cold: a piece of a function, not a function
 SUFFIXED = 2
 CLONE = 4  # the suffix says .constprop or .isra: parameters may be missing
 
-FUNC_PROTO = 13
+FUNC_PROTO = int(Kind.FUNC_PROTO)
 
 DROPPED = 0
 PLACED = 1
@@ -139,7 +142,7 @@ def prototype_rows(rows, types, param, param_name, param_type, place, words, sta
             at += 2
             vlen += 1
         words[w] = 0
-        words[w + 1] = np.uint32((FUNC_PROTO << 24) | vlen)
+        words[w + 1] = np.uint32((FUNC_PROTO << KIND_SHIFT) | vlen)
         words[w + 2] = types[f]
         w = at
     start[len(rows)] = w
@@ -163,7 +166,7 @@ def unify_prototypes(base_words, base_start, words, start, slots, same):
     mask = np.uint32(len(slots) - 1)
     for i in range(1, len(base_start) - 1):
         a = base_start[i]
-        if (base_words[a + 1] >> np.uint32(24)) & np.uint32(0x7F) == FUNC_PROTO:
+        if kind_of(base_words[a + 1]) == FUNC_PROTO:
             at = words_hash(base_words, a, base_start[i + 1] - a) & mask
             while slots[at] != 0:
                 at = (at + np.uint32(1)) & mask

@@ -15,8 +15,8 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.functions import register_kernels as rk
 from harness.functions.conventions import convention
-from harness.model import MAX_HOPS, MODIFIERS, Kind, byte_size, kind_number
-from harness.model.layout import KIND_MASK, KIND_SHIFT
+from harness.model import MAX_HOPS, MODIFIERS, Kind, byte_size, kind_number, split_info
+from harness.model.layout import KIND_MASK, KIND_SHIFT, member_place
 
 
 class Fault(IntFlag):
@@ -178,9 +178,10 @@ def looks_packed(types, type_id, address_size):
     of the largest alignment. DW_AT_alignment is not looked at: BTF does not have it.
     """
     row = types.row(type_id)
+    _, _, kind_flag = split_info(row[1])
     end, largest = 0, 1
     for _, member, bits in row[3:].reshape(-1, 3).tolist():
-        offset, width = (bits & 0xFFFFFF, bits >> 24) if int(row[1]) >> 31 else (bits, 0)
+        offset, width = member_place(bits, kind_flag)
         if offset // 8 > end // 8 and offset >= end + 8:
             return False  # a hole
         n_bits = 8 * byte_size(types, member, address_size)
@@ -191,7 +192,7 @@ def looks_packed(types, type_id, address_size):
     if int(row[2]) * 8 - end >= 8:
         return False  # padding
     for _, member, bits in row[3:].reshape(-1, 3).tolist():
-        offset, width = (bits & 0xFFFFFF, bits >> 24) if int(row[1]) >> 31 else (bits, 0)
+        offset, width = member_place(bits, kind_flag)
         natural = natural_alignment(types, member, address_size)
         largest = max(largest, natural)
         if natural > 1 and not width and offset // 8 % natural:

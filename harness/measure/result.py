@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from os import PathLike
+
 from harness import results
 from harness.files import write
 from harness.results import BASELINE, HEADLINE, SHIPPED, Result, read_bytes
@@ -9,7 +11,7 @@ from harness.results import BASELINE, HEADLINE, SHIPPED, Result, read_bytes
 __all__ = ["BASELINE", "HEADLINE", "SHIPPED", "Result", "load", "read_bytes", "results_under", "write"]
 
 
-def load(folder, policy=None):
+def load(folder: str | PathLike[str], policy: str | None = None) -> Result:
     """The Result in a folder.
 
     Parameters
@@ -28,6 +30,6 @@ def load(folder, policy=None):
     return found.some(HEADLINE) if policy is None else found[policy]
 
 
-def results_under(folder):
+def results_under(folder: str | PathLike[str]) -> list[Result]:
     """The Results of all policies in a folder, the headline policy first; errors as of `load`."""
     return results.load(folder).results()

@@ -5,7 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import lzma
+from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
+from os import PathLike
+from typing import TYPE_CHECKING
 
 from harness import results
 from harness.errors import OutputError
@@ -13,12 +16,16 @@ from harness.files import write
 from harness.measure.columns import MEASUREMENT_COLUMNS, frame
 from harness.results import read_bytes
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 ZSTD_LEVEL, XZ_PRESET = 19, 9
 COMPRESSORS = (f"zstd-{ZSTD_LEVEL}", f"xz-{XZ_PRESET}")
 """Parts that are the size of the whole file, compressed."""
 
 
-def measure(folder, compressed=True, threads=2):
+def measure(folder: str | PathLike[str] | results.ResultFolder, compressed: bool = True,
+            threads: int = 2) -> pd.DataFrame:
     """Measure all policies of a folder and write its measurements.csv.
 
     Parameters
@@ -45,14 +52,14 @@ def measure(folder, compressed=True, threads=2):
     return table
 
 
-def together(tables):
+def together(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
     """Frames of the same columns, one below the other."""
     import pandas as pd
 
     return pd.concat(list(tables), ignore_index=True)
 
 
-def measurements(result, compressed=True, threads=2):
+def measurements(result: results.Result, compressed: bool = True, threads: int = 2) -> pd.DataFrame:
     """One row per file and part of a Result, columns MEASUREMENT_COLUMNS.
 
     Parts are header; types, one row per kind that is present; strings; layout; padding; the encoding's own sections by
@@ -76,7 +83,7 @@ def measurements(result, compressed=True, threads=2):
     return frame(rows, MEASUREMENT_COLUMNS)
 
 
-def compressed_sizes(result, threads=2):
+def compressed_sizes(result: results.Result, threads: int = 2) -> dict[str, dict[str, int]]:
     """Bytes of each file by compressor, dict of dict; from the cache where the same bytes were compressed before.
 
     A file and the encoding's own sections behind it are compressed as one.
@@ -129,7 +136,7 @@ def _cached(place):
     return {k: v for k, v in known.items() if type(v) is int} if isinstance(known, dict) else {}
 
 
-def kind_counts(table, value="count"):
+def kind_counts(table: pd.DataFrame, value: str = "count") -> pd.DataFrame:
     """Counts (or bytes) of types: DataFrame of encodings by kind in wire order, 0 where a kind is absent."""
     from harness.model import Kind
 

@@ -21,7 +21,7 @@ from harness.btf.declare import declaration
 from harness.errors import MeasureError
 from harness.measure.columns import frame
 from harness.model import Kind
-from harness.model.layout import HEAD_WORDS, TYPE_FIELDS, split_info
+from harness.model.layout import HEAD_WORDS, TYPE_FIELDS, member_place, split_info
 
 BYTE_COLUMNS = ("item", "file_offset", "raw", "field", "value", "meaning")
 
@@ -187,7 +187,7 @@ def _name(btf, name_off, item, named):
     if name_off == 0:
         return "no name"
     if name_off >= btf.strings.next_off:
-        raise btf.fault(f"{item}: expected a name_off below {btf.strings.next_off}, found {name_off}", btf.types_start)
+        raise btf.wrong(f"{item}: expected a name_off below {btf.strings.next_off}, found {name_off}", btf.types_start)
     users = named.setdefault(name_off, [])
     if item not in users:
         users.append(item)
@@ -199,7 +199,7 @@ def _of_type(btf, type_id):
     if type_id == 0:
         return "void"
     if type_id >= btf.types.next_id:
-        raise btf.fault(f"expected a type_id of at most {btf.types.next_id - 1}, found {type_id}", btf.types_start)
+        raise btf.wrong(f"expected a type_id of at most {btf.types.next_id - 1}, found {type_id}", btf.types_start)
     kind, _, _ = split_info(btf.types.row(type_id)[1])
     if kind in (Kind.VAR, Kind.DATASEC, Kind.DECL_TAG):
         return f'[{type_id}] {kind.name} "{_text(btf.name(type_id))}"'
@@ -216,8 +216,7 @@ def _number(kind, field, value, kind_flag):
         names = "+".join(b.name for b in bits) or "no encoding"
         return f"{value:#010x}", f"{names}; bit offset {value >> 16 & 0xFF}; {value & 0xFF} bits"
     if kind in (Kind.STRUCT, Kind.UNION) and field == "offset":
-        width = value >> wire.BITFIELD_SIZE_SHIFT if kind_flag else 0
-        bit = value & wire.BIT_OFFSET_MASK if kind_flag else value
+        bit, width = member_place(value, kind_flag)
         return f"{value:,}" if not width else f"{value:#010x}", f"bit {bit:,}" + (
             f", bit field of {width}" if width else "")
     if field == "val":

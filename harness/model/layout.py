@@ -266,6 +266,16 @@ def split_info(info):
     return Kind(kind_number(info)), info & VLEN_MASK, info >> KFLAG_SHIFT
 
 
+BIT_OFFSET_MASK = 0x00FFFFFF
+BITFIELD_SIZE_SHIFT = 24
+
+
+def member_place(offset, kind_flag):
+    """(bit offset, width of a bit-field or 0) in a member's offset word, int; kind_flag of its struct says which of the
+    word's two forms it has (btf.rst 2.2.4)."""
+    return (offset & BIT_OFFSET_MASK, offset >> BITFIELD_SIZE_SHIFT) if kind_flag else (offset, 0)
+
+
 def declared_kind(info):
     """kind of an info word; of a forward declaration, the kind that it declares (btf.rst 2.2.7)."""
     kind, _, kind_flag = split_info(info)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
@@ -18,6 +19,7 @@ from harness.functions import join
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
 from harness.functions.listing import describe, inlined
+from harness.kernels import Kernel
 from harness.model import StringTable, concatenate
 from harness.program.program import Program
 from harness.program.tags import kfunc_tag_names, type_tags
@@ -27,15 +29,16 @@ from harness.program.variables import per_cpu_variables
 class Silent:
     """Progress that says nothing; see harness.ui for one that does."""
 
-    def stage(self, text):
+    def stage(self, text: str) -> Callable[[int, int], None]:
         """Begin a stage; returns a callable (done, total)."""
         return lambda done, total: None
 
-    def done(self):
+    def done(self) -> None:
         """End the last stage."""
 
 
-def read_program(kernel, threads=2, fallback=True, progress=None):
+def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fallback: bool = True,
+                 progress: Silent | None = None) -> Program:
     """Read a file's DWARF and symbols, and deduplicate its types.
 
     Parameters
@@ -56,7 +59,7 @@ def read_program(kernel, threads=2, fallback=True, progress=None):
     HarnessError
     """
     progress = progress or Silent()
-    path = getattr(kernel, "path", kernel)
+    path = os.fspath(kernel.path if isinstance(kernel, Kernel) else kernel)
     if threads > 1:
         warm.start()
     with ElfImage(path) as image:
@@ -86,7 +89,7 @@ def read_program(kernel, threads=2, fallback=True, progress=None):
         section = image.section(".BTF")
         shipped = image.read(section).tobytes() if section is not None and section.nbytes else None
         about = {
-            "label": getattr(kernel, "label", None) or os.path.basename(os.fspath(path)),
+            "label": getattr(kernel, "label", None) or os.path.basename(path),
             **_identity(image, path),
             "machine": image.machine,
             "bits": image.bits,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import results
 from harness.files import make_folder, write
@@ -14,16 +15,22 @@ from harness.report.report import build
 from harness.report.worker import worker
 from harness.results import IN_REPORT, csv_bytes
 
+if TYPE_CHECKING:
+    from harness.kernels import Kernel
+    from harness.program import Silent
+    from harness.report.document import Report
+
 TABLES = "tables"
 """Folder in a report for its tables as plain text and LaTeX."""
 
 
-def command_line(source, out):
+def command_line(source: object, out: object) -> str:
     """What a user types for a report."""
     return shlex.join(["btf-harness", "report", str(source), "-o", str(out)])
 
 
-def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, index=None):
+def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress: Silent | None = None,
+         witnesses: bool = True, command: str | None = None, index: str | None = None) -> Report:
     """Encode a kernel under every policy and write the report.
 
     Parameters
@@ -68,7 +75,8 @@ def make(kernel, out, threads=2, progress=None, witnesses=True, command=None, in
     return report
 
 
-def render(source, out, witnesses=True, threads=2, command=None, index=None):
+def render(source: str | os.PathLike[str] | list, out: str | os.PathLike[str], witnesses: bool = True, threads: int = 2,
+           command: str | None = None, index: str | None = None) -> Report:
     """Write the report of results that were encoded before.
 
     Parameters
@@ -103,7 +111,7 @@ def render(source, out, witnesses=True, threads=2, command=None, index=None):
     return report
 
 
-def write_files(report, folder, index=None):
+def write_files(report: Report, folder: str | os.PathLike[str], index: str | None = None) -> None:
     """Write a Report into a folder of its own, in which its results may be: report.md, index.html, CSV, PNG and SVG,
     tables/, and last report.json.
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from harness import __version__
 from harness import encodings as enc
@@ -19,6 +22,12 @@ from harness.results import selection as sel
 from harness.results.manifest import SHIPPED
 from harness.results.result import Once, Result, read_bytes
 from harness.results.tables import frame_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.program import Program
+    from harness.run import Encoded
 
 HEADLINE = "consistent"
 """The policy of the headline figures: that of the 2023 thread."""
@@ -46,26 +55,26 @@ class ResultFolder(Once):
         self._results, self._selections = {}, {}
 
     @property
-    def kernel(self):
+    def kernel(self) -> str:
         """Label of the kernel, for people; several kernels may have the same, see `labels`."""
         return self.manifest["kernel"]["label"]
 
     @property
-    def key(self):
+    def key(self) -> str | None:
         """What makes the kernel itself and no other: its build id, or the hash of its file."""
         return key_of(self.manifest["kernel"])
 
     @property
-    def bits(self):
+    def bits(self) -> int:
         """Of the machine's addresses."""
         return self.manifest["kernel"]["bits"]
 
     @property
-    def policies(self):
+    def policies(self) -> list[str]:
         """Names of the policies, that of the headline first."""
         return sorted(self.manifest["policies"], key=_headline_first)
 
-    def __getitem__(self, policy):
+    def __getitem__(self, policy: str) -> Result:
         """The Result of a policy.
 
         Raises
@@ -79,11 +88,11 @@ class ResultFolder(Once):
             self._results[policy] = self._checked(policy)
         return self._results[policy]
 
-    def results(self):
+    def results(self) -> list[Result]:
         """The Results of all policies, that of the headline first; errors as of `[policy]`."""
         return [self[policy] for policy in self.policies]
 
-    def some(self, policy):
+    def some(self, policy: str) -> Result:
         """The Result of a policy if it is there, else of the first that is."""
         return self[policy if policy in self.manifest["policies"] else self.policies[0]]
 
@@ -107,7 +116,7 @@ class ResultFolder(Once):
         return Result(self, policy, files, digests)
 
     @cached_property
-    def instances(self):
+    def instances(self) -> pd.DataFrame:
         """functions.csv as a DataFrame, INSTANCE_COLUMNS of harness.results.columns.
 
         Raises
@@ -126,7 +135,7 @@ class ResultFolder(Once):
                                    f"{len(table)}", path)
         return table
 
-    def selection(self, policy):
+    def selection(self, policy: str) -> pd.DataFrame:
         """selection.csv of a policy as a DataFrame, SELECTION_COLUMNS, its rows those of `instances`.
 
         Raises
@@ -141,7 +150,7 @@ class ResultFolder(Once):
         return self._selections[policy]
 
     @cached_property
-    def inlined(self):
+    def inlined(self) -> pd.DataFrame:
         """inlined.csv as a DataFrame, INLINED_COLUMNS.
 
         Raises
@@ -154,19 +163,19 @@ class ResultFolder(Once):
         return ins.read_inlined(self.path / ins.INLINED)
 
     @cached_property
-    def forms(self):
+    def forms(self) -> pd.DataFrame | None:
         """forms.csv as a DataFrame, FORM_COLUMNS, or None where the forms were not made; errors as of `inlined`."""
         if fm.NAME in self._made:
             return frame_of(self._made[fm.NAME])
         return fm.read_forms(self.path / fm.NAME) if (self.path / fm.NAME).is_file() else None
 
     @property
-    def measurements(self):
+    def measurements(self) -> pd.DataFrame | None:
         """measurements.csv as a DataFrame, MEASUREMENT_COLUMNS, or None where nothing was measured yet; errors as of
         `inlined`."""
         return ms.read_measurements(self.path / ms.NAME) if (self.path / ms.NAME).is_file() else None
 
-    def keep_measurements(self, table):
+    def keep_measurements(self, table: pd.DataFrame) -> Path:
         """Write measurements.csv, a DataFrame as from harness.measure.measurements; returns its Path.
 
         Raises
@@ -182,7 +191,7 @@ def _headline_first(policy):
     return policy != HEADLINE, policy
 
 
-def key_of(kernel):
+def key_of(kernel: dict) -> str | None:
     """What makes a kernel itself and no other, str: its build id, or the hash of its file; None if neither is known.
 
     Parameters
@@ -193,7 +202,7 @@ def key_of(kernel):
     return kernel.get("build_id") or (f"sha256:{kernel['sha256']}" if kernel.get("sha256") else None)
 
 
-def labels(kernels):
+def labels(kernels: Iterable[tuple[str | None, str]]) -> list[str]:
     """A label for each kernel, list of str: its own, with the beginning of its key where another has the same.
 
     Parameters
@@ -202,14 +211,14 @@ def labels(kernels):
         Key and label; what has the same key is the same kernel.
     """
     kernels = list(kernels)
-    keys = {}
+    keys: dict[str, set] = {}
     for key, label in kernels:
         keys.setdefault(label, set()).add(key)
-    return [label if len(keys[label]) == 1 else f"{label} ({key.removeprefix('sha256:')[:8]})"
+    return [label if len(keys[label]) == 1 else f"{label} ({str(key).removeprefix('sha256:')[:8]})"
             for key, label in kernels]
 
 
-def check_file(path, data, entry):
+def check_file(path: Path, data: bytes, entry: dict) -> None:
     """The bytes of a .btf file are those that the manifest's entry was written for.
 
     Raises
@@ -228,12 +237,12 @@ def _place(path):
     return next((place for place in (Path(path), Path(path) / IN_REPORT) if (place / mf.NAME).is_file()), None)
 
 
-def is_results(path):
+def is_results(path: str | PathLike[str]) -> bool:
     """Whether a path is the folder of results, or of a report that has them, be it of another version."""
     return _place(path) is not None or any(Path(path).glob(f"{IN_REPORT}/*/{mf.NAME}"))
 
 
-def load(path):
+def load(path: str | PathLike[str]) -> ResultFolder:
     """The ResultFolder at a path.
 
     Parameters
@@ -256,7 +265,7 @@ def load(path):
     return ResultFolder(place, mf.read_manifest(place / mf.NAME, read_bytes(place / mf.NAME)))
 
 
-def save(path, program, encoded):
+def save(path: str | PathLike[str], program: Program, encoded: Encoded) -> ResultFolder:
     """Write a folder of one policy, its files beside the manifest; returns the ResultFolder.
 
     Parameters
@@ -274,7 +283,8 @@ def save(path, program, encoded):
     return _save(path, program, [encoded], lambda policy: "")
 
 
-def save_all(path, program, every, forms=None):
+def save_all(path: str | PathLike[str], program: Program, every: Iterable[Encoded],
+             forms: list[tuple] | None = None) -> ResultFolder:
     """Write a folder of several policies, a folder in it for each; returns the ResultFolder.
 
     Parameters
@@ -369,7 +379,7 @@ def _policy(encoded, selection, data, encodings):
     }
 
 
-def gather(results, path):
+def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder:
     """Write Results of one kernel into one folder, as `save_all` would have; returns the ResultFolder.
 
     Parameters
@@ -386,28 +396,28 @@ def gather(results, path):
         A file cannot be written.
     """
     results = sorted(results, key=lambda result: _headline_first(result.policy))
-    path, first = make_folder(path), results[0].of
-    _forget(path)
-    tables = {name: read_bytes(first.path / name) for name in (ins.INSTANCES, ins.INLINED)}
+    place, first = make_folder(path), results[0].of
+    _forget(place)
+    tables = {name: read_bytes(first.place / name) for name in (ins.INSTANCES, ins.INLINED)}
     for other in dict.fromkeys(result.of for result in results[1:]):
-        if other is not first and read_bytes(other.path / ins.INSTANCES) != tables[ins.INSTANCES]:
-            raise MeasureError(f"expected the functions of {first.path / ins.INSTANCES}, found others",
-                               other.path / ins.INSTANCES)
-    forms = next((result.of.path / fm.NAME for result in results if (result.of.path / fm.NAME).is_file()), None)
+        if other is not first and read_bytes(other.place / ins.INSTANCES) != tables[ins.INSTANCES]:
+            raise MeasureError(f"expected the functions of {first.place / ins.INSTANCES}, found others",
+                               other.place / ins.INSTANCES)
+    forms = next((result.of.place / fm.NAME for result in results if (result.of.place / fm.NAME).is_file()), None)
     if forms is not None:
         tables[fm.NAME] = read_bytes(forms)
     if first.manifest["shipped"] is not None:
-        tables[SHIPPED_FILE] = read_bytes(first.path / first.manifest["shipped"])
+        tables[SHIPPED_FILE] = read_bytes(first.place / first.manifest["shipped"])
     for name, data in tables.items():
-        write(path / name, data)
+        write(place / name, data)
     policies = {}
     for result in results:
         entry = result.of.manifest["policies"][result.policy]
         if result.policy in policies:
             raise MeasureError(f"expected results of different policies, found {result.policy} twice", result.folder)
-        make_folder(path / result.policy)
+        make_folder(place / result.policy)
         moved = {**entry, "selection": f"{result.policy}/{sel.NAME}", "encodings": {}}
-        write(path / moved["selection"], read_bytes(result.folder / entry["selection"]))
+        write(place / moved["selection"], read_bytes(result.folder / entry["selection"]))
         for name, about in entry["encodings"].items():
             sections = {}
             for part in mf.files_of(about):
@@ -415,9 +425,9 @@ def gather(results, path):
                 check_file(result.folder / part["file"], sections[part["section"]], part)
             moved["encodings"][name] = _artifact(name, sections, f"{result.policy}/")
             for part in mf.files_of(moved["encodings"][name]):
-                write(path / part["file"], sections[part["section"]])
+                write(place / part["file"], sections[part["section"]])
         policies[result.policy] = moved
     manifest = {**first.manifest, "policies": dict(sorted(policies.items())),
                 "shipped": SHIPPED_FILE if first.manifest["shipped"] is not None else None}
-    write(path / mf.NAME, mf.write_manifest(manifest))
-    return load(path)
+    write(place / mf.NAME, mf.write_manifest(manifest))
+    return load(place)

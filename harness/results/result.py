@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import cached_property
+from os import PathLike
 from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
 
 import numpy as np
 
 from harness import btf
 from harness import encodings as enc
+from harness.btf import Account, BtfFile
 from harness.errors import MeasureError
 from harness.results.columns import SELECTION_COLUMNS
 from harness.results.manifest import BASELINE, SHIPPED, files_of
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
 
 
 class Texts(dict):
@@ -34,13 +43,13 @@ class Texts(dict):
 
     def __missing__(self, offset):
         if offset >= len(self.data):
-            raise self.file.fault(f"expected a name_off below {len(self.data)}, found {offset}",
+            raise self.file.wrong(f"expected a name_off below {len(self.data)}, found {offset}",
                                   self.file.strings_start + len(self.data))
         text = self.data[offset : self.data.index(b"\0", offset)].decode("utf-8", "surrogateescape")
         self[offset] = text
         return text
 
-    def of(self, offsets):
+    def of(self, offsets: np.ndarray) -> list[str]:
         """The strings at some offsets, list of str."""
         return [self[offset] for offset in offsets.tolist()]
 
@@ -52,7 +61,7 @@ class Once:
     def _known(self):
         return {}
 
-    def once(self, function, *arguments):
+    def once(self, function: Callable[..., T], *arguments: object) -> T:
         """``function(self, *arguments)``, kept for whoever asks next: what several frames are made from."""
         asked = (function, *arguments)
         if asked not in self._known:
@@ -78,44 +87,44 @@ class Result(Once):
         self._parsed = {}
 
     @property
-    def folder(self):
+    def folder(self) -> Path:
         """Path of the folder, which may hold other policies, too."""
         return self.of.path
 
     @cached_property
-    def manifest(self):
+    def manifest(self) -> dict:
         """What manifest.json says of the kernel and of this policy, one dict; see harness.results.manifest."""
         kernel = {key: value for key, value in self.of.manifest.items() if key != "policies"}
         return {**kernel, "policy": self.policy, **self.of.manifest["policies"][self.policy]}
 
     @property
-    def kernel(self):
+    def kernel(self) -> str:
         """Label of the kernel, for people."""
         return self.of.kernel
 
     @property
-    def key(self):
+    def key(self) -> str | None:
         """What makes the kernel itself and no other: its build id, or the hash of its file."""
         return self.of.key
 
     @property
-    def bits(self):
+    def bits(self) -> int:
         """Of the machine's addresses."""
         return self.of.bits
 
     @property
-    def encodings(self):
+    def encodings(self) -> list[str]:
         """Names of the encodings, the baseline first."""
         return [name for name in self.files if name != SHIPPED]
 
-    def btf(self, name):
+    def btf(self, name: str) -> BtfFile:
         """The BtfFile of an encoding or of SHIPPED, read once."""
         if name not in self._parsed:
             read_once = self.of.once if name == SHIPPED else self.once  # that file is of all policies
             self._parsed[name] = read_once(_read, self.files[name])
         return self._parsed[name]
 
-    def sections(self, name):
+    def sections(self, name: str) -> dict[str, bytes]:
         """The further sections of an encoding, dict of str to bytes; none of SHIPPED.
 
         Raises
@@ -128,31 +137,31 @@ class Result(Once):
         return {part["section"]: read_bytes(self.folder / part["file"])
                 for part in self.manifest["encodings"][name]["sections"]}
 
-    def paths(self, name):
+    def paths(self, name: str) -> list[Path]:
         """The files of an encoding, that of .BTF first, or of SHIPPED, list of Path."""
         if name == SHIPPED:
             return [self.files[name]]
         return [self.folder / part["file"] for part in files_of(self.manifest["encodings"][name])]
 
-    def addresses(self, name):
+    def addresses(self, name: str) -> enc.Addresses:
         """The Addresses of an encoding's file, read as the encoding reads it; none of a file that no encoding reads."""
         return self.once(_addresses, name)
 
-    def nbytes(self, name):
+    def nbytes(self, name: str) -> int:
         """Bytes of an encoding's file and its further sections, or of SHIPPED."""
         return self.btf(name).file_nbytes + sum(map(len, self.sections(name).values()))
 
-    def texts(self, name):
+    def texts(self, name: str) -> Texts:
         """The Texts of an encoding or of SHIPPED, decoded once."""
         return self.once(_texts, name)
 
     @cached_property
-    def accounts(self):
+    def accounts(self) -> dict[str, Account]:
         """The Account of each file, dict."""
         return {name: btf.stat(self.btf(name)) for name in self.files}
 
     @cached_property
-    def functions(self):
+    def functions(self) -> pd.DataFrame:
         """Every function instance, DataFrame: FUNCTION_COLUMNS of harness.results.columns, in the order of the file.
 
         Raises
@@ -166,12 +175,12 @@ class Result(Once):
         return pd.concat([self.of.instances, selection[list(SELECTION_COLUMNS[1:])]], axis=1)
 
     @property
-    def inlined(self):
+    def inlined(self) -> pd.DataFrame:
         """Names without an instance, see ResultFolder.inlined."""
         return self.of.inlined
 
 
-def read_bytes(path):
+def read_bytes(path: str | PathLike[str]) -> bytes:
     """The bytes of a file.
 
     Raises

@@ -104,7 +104,7 @@ def test_walk__agrees_with_its_twin_on_compressed_sections():
 
 
 def test_walk__gives_the_same_bytes_at_any_number_of_threads(monkeypatch):
-    module = sys.modules["harness.dwarf.walk"]
+    module = sys.modules["harness.dwarf.passes"]
     path = program("several_units").path
     whole = rows.walked(path)
     monkeypatch.setattr(module, "BATCH_NBYTES", 100)  # so that each unit is a batch

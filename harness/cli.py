@@ -408,6 +408,8 @@ def _kind(source):
         return KERNEL
     if results.is_results(source):
         return RESULTS
+    if os.path.isfile(os.path.join(source, "report.json")):
+        raise MeasureError("expected a report with its results, found one without btf/manifest.json", source)
     raise MeasureError("expected a kernel, or a directory that encode or report wrote, found one with neither "
                        "manifest.json nor btf/manifest.json", source)
 

@@ -1,7 +1,7 @@
 """Compiled readers of line number program headers: where the paths of the files asked for are written.
 
 As in die_kernels, nothing is trusted: every read starts within the header, no fixed-size read is longer than the PAD
-zero bytes behind the buffer, and a position past the header's end is then a fault, a status and a section offset.
+zero bytes behind the buffer, and a position past the header's end is then malformed: a status and a section offset.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.dwarf import constants as dw
-from harness.dwarf.die_kernels import read_sized, uleb
+from harness.dwarf.form_kernels import read_sized, uleb
 
 DW_LNCT_path = 1
 DW_LNCT_directory_index = 2
@@ -26,15 +26,15 @@ UNSUPPORTED = np.int64(4)
 ZERO = np.int64(0)
 FOUR = np.int64(4)
 
-# Columns of the program matrix, int64 (programs, P_COLUMNS): indexes in the buffer unless said otherwise
-P_BASE = 0  # what to add to an index of this program for its section offset
-P_TABLES = 1  # of the byte behind header_length
-P_STOP = 2  # of the byte behind the header
-P_VERSION = 3
-P_OFFSET_SIZE = 4
-P_FIRST = 5  # the files asked for: [first, last) of the sorted queries, half-open
-P_LAST = 6
-P_COLUMNS = 7
+# Columns of the program matrix, int64 (programs, PROGRAM_COLUMNS): indexes in the buffer unless said otherwise
+PROGRAM_BASE = 0  # what to add to an index of this program for its section offset
+PROGRAM_TABLES = 1  # of the byte behind header_length
+PROGRAM_STOP = 2  # of the byte behind the header
+PROGRAM_VERSION = 3
+PROGRAM_OFFSET_SIZE = 4
+PROGRAM_FIRST = 5  # the files asked for: [first, last) of the sorted queries, half-open
+PROGRAM_LAST = 6
+PROGRAM_COLUMNS = 7
 
 # Columns of the result, int64 (files asked for, O_COLUMNS)
 O_ROOT = 0  # place of directory 0
@@ -63,12 +63,13 @@ OTHER = np.int64(4)
 FORMAT_WORDS = 2 * 256
 """Content types and forms of one table: their count is a byte."""
 
-D_COLUMNS = 2  # of a directory: its place, and the section offset of what says so
+DIRECTORY_WORDS = 2  # of a directory: its place, and the section offset of what says so
 
-F_OFFSET = 0  # words of a fault: section offset, what was found, what it should be below
-F_FOUND = 1
-F_LIMIT = 2
-F_WORDS = 3
+# Words that say what is malformed
+MALFORMED_OFF = 0  # section offset
+MALFORMED_FOUND = 1
+MALFORMED_LIMIT = 2  # what should have been found is below
+MALFORMED_WORDS = 3
 
 
 @inline
@@ -201,35 +202,36 @@ def read_entry(buf, pos, stop, formats, n_fields, offset_size, big):
 
 
 @inline
-def fault_at(fault, offset, found, limit, status):
-    fault[F_OFFSET] = offset
-    fault[F_FOUND] = found
-    fault[F_LIMIT] = limit
+def malformed_at(malformed, offset, found, limit, status):
+    """Note what is malformed and where; returns the status."""
+    malformed[MALFORMED_OFF] = offset
+    malformed[MALFORMED_FOUND] = found
+    malformed[MALFORMED_LIMIT] = limit
     return status
 
 
 @inline
-def put_file(out, row, dirs, n_dirs, n_known, folder, place, at, fault):
+def put_file(out, row, dirs, n_dirs, n_known, folder, place, at, malformed):
     """Write the result of one file; status. The first n_known of n_dirs directories are in `dirs`."""
     if folder > 0 and folder >= n_dirs:
-        return fault_at(fault, at, folder, n_dirs, BAD_DIRECTORY)
-    if place == NONE or (folder > 0 and (folder >= n_known or dirs[D_COLUMNS * folder] == NONE)):
+        return malformed_at(malformed, at, folder, n_dirs, BAD_DIRECTORY)
+    if place == NONE or (folder > 0 and (folder >= n_known or dirs[DIRECTORY_WORDS * folder] == NONE)):
         return OK
     if n_known > 0:
         out[row, O_ROOT] = dirs[0]
         out[row, O_ROOT_AT] = dirs[1]
     if folder > 0:
-        out[row, O_FOLDER] = dirs[D_COLUMNS * folder]
-        out[row, O_FOLDER_AT] = dirs[D_COLUMNS * folder + 1]
+        out[row, O_FOLDER] = dirs[DIRECTORY_WORDS * folder]
+        out[row, O_FOLDER_AT] = dirs[DIRECTORY_WORDS * folder + 1]
     out[row, O_NAME] = place
     out[row, O_NAME_AT] = at
     return OK
 
 
 @inline
-def read_tables_5(buf, pos, program, files, out, dirs, formats, big, fault):
+def read_tables_5(buf, pos, program, files, out, dirs, formats, big, malformed):
     """The tables of version 5 (DWARF 5 section 6.2.4.1); status."""
-    base, stop, offset_size = program[P_BASE], program[P_STOP], program[P_OFFSET_SIZE]
+    base, stop, offset_size = program[PROGRAM_BASE], program[PROGRAM_STOP], program[PROGRAM_OFFSET_SIZE]
     n_fields, pos = read_format(buf, pos, stop, formats)
     n_dirs, pos = read_count(buf, pos, stop)
     n_known = n_dirs if n_fields > 0 else ZERO  # a table may say how many there are and nothing of them
@@ -240,47 +242,47 @@ def read_tables_5(buf, pos, program, files, out, dirs, formats, big, fault):
         if pos < 0:
             return UNSUPPORTED
         if pos <= stop:
-            dirs[D_COLUMNS * k] = place
-            dirs[D_COLUMNS * k + 1] = base + at
+            dirs[DIRECTORY_WORDS * k] = place
+            dirs[DIRECTORY_WORDS * k + 1] = base + at
     if pos > stop:
-        return fault_at(fault, base + stop, ZERO, ZERO, PAST_END)
+        return malformed_at(malformed, base + stop, ZERO, ZERO, PAST_END)
     n_fields, pos = read_format(buf, pos, stop, formats)
     n_files, pos = read_count(buf, pos, stop)
-    row, last = program[P_FIRST], program[P_LAST]
+    row, last = program[PROGRAM_FIRST], program[PROGRAM_LAST]
     for k in range(n_files if n_fields > 0 else ZERO):
         if pos > stop:
             break
         place, at, folder, pos = read_entry(buf, pos, stop, formats, n_fields, offset_size, big)
         if pos < 0:
-            for done in range(program[P_FIRST], row):
+            for done in range(program[PROGRAM_FIRST], row):
                 out[done, O_NAME] = NONE
             return UNSUPPORTED
         if row < last and np.int64(files[row]) == k and pos <= stop:
-            status = put_file(out, row, dirs, n_dirs, n_known, folder, place, base + at, fault)
+            status = put_file(out, row, dirs, n_dirs, n_known, folder, place, base + at, malformed)
             if status != OK:
                 return status
             row += 1
     if pos > stop:
-        return fault_at(fault, base + stop, ZERO, ZERO, PAST_END)
+        return malformed_at(malformed, base + stop, ZERO, ZERO, PAST_END)
     if row < last and np.int64(files[last - 1]) >= n_files:
-        return fault_at(fault, base + program[P_TABLES], np.int64(files[last - 1]), n_files, BAD_FILE)
+        return malformed_at(malformed, base + program[PROGRAM_TABLES], np.int64(files[last - 1]), n_files, BAD_FILE)
     return OK
 
 
 @inline
-def read_tables_2(buf, pos, program, files, out, dirs, fault):
+def read_tables_2(buf, pos, program, files, out, dirs, malformed):
     """The tables of versions 2 to 4 (DWARF 4 section 6.2.4): strings up to an empty one, numbered from 1; status."""
-    base, stop = program[P_BASE], program[P_STOP]
+    base, stop = program[PROGRAM_BASE], program[PROGRAM_STOP]
     n_dirs = np.int64(1)
     dirs[0] = NONE
     dirs[1] = 0
     while pos < stop and buf[pos] != 0:
-        dirs[D_COLUMNS * n_dirs] = FOUR * pos + IN_BUFFER
-        dirs[D_COLUMNS * n_dirs + 1] = base + pos
+        dirs[DIRECTORY_WORDS * n_dirs] = FOUR * pos + IN_BUFFER
+        dirs[DIRECTORY_WORDS * n_dirs + 1] = base + pos
         pos = behind_string(buf, pos, stop)
         n_dirs += 1
     pos += 1
-    row, last = program[P_FIRST], program[P_LAST]
+    row, last = program[PROGRAM_FIRST], program[PROGRAM_LAST]
     if row < last and files[row] == 0:
         row += 1
     number = np.int64(1)
@@ -290,49 +292,49 @@ def read_tables_2(buf, pos, program, files, out, dirs, fault):
         pos = behind_string(buf, pos, stop)
         for k in range(3):  # directory, time of last change, length
             if pos >= stop:
-                return fault_at(fault, base + stop, ZERO, ZERO, PAST_END)
+                return malformed_at(malformed, base + stop, ZERO, ZERO, PAST_END)
             value, pos = uleb(buf, pos)
             if k == 0:
                 folder = clipped(value)
         if row < last and np.int64(files[row]) == number:
-            status = put_file(out, row, dirs, n_dirs, n_dirs, folder, FOUR * at + IN_BUFFER, base + at, fault)
+            status = put_file(out, row, dirs, n_dirs, n_dirs, folder, FOUR * at + IN_BUFFER, base + at, malformed)
             if status != OK:
                 return status
             row += 1
         number += 1
     if pos >= stop:
-        return fault_at(fault, base + stop, ZERO, ZERO, PAST_END)
+        return malformed_at(malformed, base + stop, ZERO, ZERO, PAST_END)
     if row < last:
-        return fault_at(fault, base + program[P_TABLES], np.int64(files[last - 1]), number, BAD_FILE)
+        return malformed_at(malformed, base + program[PROGRAM_TABLES], np.int64(files[last - 1]), number, BAD_FILE)
     return OK
 
 
 @njit
-def find_files(buf, programs, files, out, dirs, formats, big, fault):
-    """Where the path of each file asked for is written; the status of the first program at fault, or OK.
+def find_files(buf, programs, files, out, dirs, formats, big, malformed):
+    """Where the path of each file asked for is written; the status of the first program that is malformed, or OK.
 
     buf : uint8, the headers behind one another, PAD zero bytes behind the last
-    programs : int64 (programs, P_COLUMNS)
+    programs : int64 (programs, PROGRAM_COLUMNS)
     files : uint32 (n,), file numbers, ascending within a program and each only once
     out : int64 (n, O_COLUMNS), NONE everywhere; stays so where a program is of an unsupported kind
-    dirs : int64, D_COLUMNS words for each byte of the longest header, and one more directory
+    dirs : int64, DIRECTORY_WORDS words for each byte of the longest header, and one more directory
     formats : int64 (FORMAT_WORDS,)
-    fault : int64 (F_WORDS,)
+    malformed : int64 (MALFORMED_WORDS,)
     """
     for p in range(len(programs)):
         program = programs[p]
-        stop = program[P_STOP]
+        stop = program[PROGRAM_STOP]
         # minimum_instruction_length, since version 4 maximum_operations_per_instruction, default_is_stmt, line_base,
         # line_range, opcode_base and the lengths of the standard opcodes, of which there is one less
-        pos = program[P_TABLES] + (5 if program[P_VERSION] >= 4 else 4)
+        pos = program[PROGRAM_TABLES] + (5 if program[PROGRAM_VERSION] >= 4 else 4)
         if pos < stop:
             pos += max(np.int64(buf[pos]), 1)
         if pos >= stop:
-            return fault_at(fault, program[P_BASE] + stop, ZERO, ZERO, PAST_END)
-        if program[P_VERSION] >= 5:
-            status = read_tables_5(buf, pos, program, files, out, dirs, formats, big, fault)
+            return malformed_at(malformed, program[PROGRAM_BASE] + stop, ZERO, ZERO, PAST_END)
+        if program[PROGRAM_VERSION] >= 5:
+            status = read_tables_5(buf, pos, program, files, out, dirs, formats, big, malformed)
         else:
-            status = read_tables_2(buf, pos, program, files, out, dirs, fault)
+            status = read_tables_2(buf, pos, program, files, out, dirs, malformed)
         if status != OK and status != UNSUPPORTED:
             return status
     return OK

@@ -7,7 +7,7 @@ import posixpath
 import numpy as np
 
 from harness.dwarf import line_kernels as lk
-from harness.dwarf.die_kernels import PAD
+from harness.dwarf.state import PAD
 from harness.errors import DwarfError
 
 LONGEST_HEAD = 24
@@ -17,7 +17,7 @@ WORK_PER_BYTE = 64
 WORK_AT_LEAST = 1 << 20
 """How many bytes of paths the sections may give: strings and directories may be shared, but not without end."""
 
-FAULTS = {
+MALFORMED = {
     lk.PAST_END: "expected the tables of directories and files within the header, found its end",
     lk.BAD_FILE: "expected a file number below {limit}, found {found}",
     lk.BAD_DIRECTORY: "expected a directory index below {limit}, found {found}",
@@ -82,13 +82,13 @@ def source_files(image, unit_line, unit, file):
     data = _Contents(image, section)
     buf, programs = _headers(data, starts, first)
     out = np.full((len(pairs), lk.O_COLUMNS), lk.NONE, np.int64)
-    longest = int((programs[:, lk.P_STOP] - programs[:, lk.P_TABLES]).max(initial=0))
-    fault = np.zeros(lk.F_WORDS, np.int64)
-    status = lk.find_files(buf, programs, files, out, np.empty(lk.D_COLUMNS * (longest + 1), np.int64),
-                           np.empty(lk.FORMAT_WORDS, np.int64), np.int64(not image.little_endian), fault)
+    longest = int((programs[:, lk.PROGRAM_STOP] - programs[:, lk.PROGRAM_TABLES]).max(initial=0))
+    malformed = np.zeros(lk.MALFORMED_WORDS, np.int64)
+    status = lk.find_files(buf, programs, files, out, np.empty(lk.DIRECTORY_WORDS * (longest + 1), np.int64),
+                           np.empty(lk.FORMAT_WORDS, np.int64), np.int64(not image.little_endian), malformed)
     if status != lk.OK:
-        offset, found, limit = fault.tolist()
-        raise DwarfError(FAULTS[status].format(found=found, limit=limit), image.path, section.name, offset)
+        offset, found, limit = malformed.tolist()
+        raise DwarfError(MALFORMED[status].format(found=found, limit=limit), image.path, section.name, offset)
     paths, of_pair = _Paths(image, data, buf).of(out)
     which[asked] = of_pair[pair]
     return paths, which
@@ -97,7 +97,7 @@ def source_files(image, unit_line, unit, file):
 def call_kernels():
     """Call the compiled function on no program at all, which loads it from numba's cache."""
     words = np.zeros(lk.FORMAT_WORDS, np.int64)
-    lk.find_files(np.zeros(PAD, np.uint8), np.zeros((0, lk.P_COLUMNS), np.int64), np.zeros(0, np.uint32),
+    lk.find_files(np.zeros(PAD, np.uint8), np.zeros((0, lk.PROGRAM_COLUMNS), np.int64), np.zeros(0, np.uint32),
                   np.zeros((0, lk.O_COLUMNS), np.int64), words, words, np.int64(0), words)
 
 
@@ -131,9 +131,13 @@ class _Contents:
 
 
 def _headers(data, starts, first):
-    """The headers of the programs at `starts` (ascending): (buffer, int64 (programs, P_COLUMNS)) as find_files wants.
+    """The headers of the programs at `starts` (ascending), as find_files wants them.
 
     `first` (programs + 1,) says which files each is asked for. Programs of an unknown version are left out.
+
+    Returns
+    -------
+    (buffer, programs) : uint8, PAD zero bytes at its end; int64 (programs, PROGRAM_COLUMNS).
     """
     rows, places = [], []
     at, free = 0, 0  # index in the buffer, and the section offset behind the header before
@@ -155,7 +159,7 @@ def _headers(data, starts, first):
     for tables, stop in places:
         data.read(tables, stop, buf[at : at + stop - tables])
         at += stop - tables
-    return buf, np.array(rows, np.int64).reshape(-1, lk.P_COLUMNS)
+    return buf, np.array(rows, np.int64).reshape(-1, lk.PROGRAM_COLUMNS)
 
 
 def _head(data, start):
@@ -163,21 +167,21 @@ def _head(data, start):
 
     None if its version is unknown.
     """
-    def fault(message, offset=start):
+    def error(message, offset=start):
         return DwarfError(message, data.image.path, data.section.name, offset)
 
     order = data.image.byteorder
     if start >= data.nbytes:
-        raise fault(f"expected a line number program at an offset below {data.nbytes:#x}, found {start:#x}")
+        raise error(f"expected a line number program at an offset below {data.nbytes:#x}, found {start:#x}")
     head = data.head(start, LONGEST_HEAD)
     length, at, offset_size = int.from_bytes(head[:4], order), 4, 4
     if length == 0xFFFFFFFF:
         length, at, offset_size = int.from_bytes(head[4:12], order), 12, 8
     elif length >= 0xFFFFFFF0:
-        raise fault(f"expected a unit_length below 0xfffffff0 or the 64-bit escape, found {length:#x}")
+        raise error(f"expected a unit_length below 0xfffffff0 or the 64-bit escape, found {length:#x}")
     stop = start + at + length
     if stop > data.nbytes:
-        raise fault(f"expected a line number program of at most {max(data.nbytes - start - at, 0)} bytes, found "
+        raise error(f"expected a line number program of at most {max(data.nbytes - start - at, 0)} bytes, found "
                     f"unit_length {length:#x}")
     version = int.from_bytes(head[at : at + 2], order)
     if length >= 2 and not 2 <= version <= 5:
@@ -185,10 +189,10 @@ def _head(data, start):
     at += 4 if version == 5 else 2
     tables = start + at + offset_size
     if length < 2 or tables > stop:
-        raise fault(f"expected the header of a line number program, found its end after {length} bytes")
+        raise error(f"expected the header of a line number program, found its end after {length} bytes")
     length = int.from_bytes(head[at : at + offset_size], order)
     if length > stop - tables:
-        raise fault(f"expected a header_length of at most {stop - tables}, found {length:#x}", start + at)
+        raise error(f"expected a header_length of at most {stop - tables}, found {length:#x}", start + at)
     return tables, tables + length, version, offset_size
 
 

@@ -17,7 +17,8 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.dwarf import constants as dw
-from harness.dwarf.die_kernels import OK, TOO_MUCH_WORK, read_sized, read_u16, read_u32, uleb
+from harness.dwarf.form_kernels import read_sized, read_u16, read_u32, uleb
+from harness.dwarf.state import OK, TOO_MUCH_WORK
 
 NO_REG = np.int64(-1)
 BEGINS_OTHERWISE = np.int64(-2)
@@ -27,7 +28,7 @@ BAD_LIST = 1 << 8
 """Status: a location list leaves its section, or has an unknown entry."""
 
 # Columns of a list to read, int64 (lists, L_COLUMNS)
-L_OFFSET = 0  # in the section of the unit's version; of DW_FORM_loclistx, where its offset stands
+L_LIST_OFF = 0  # in the section of the unit's version; of DW_FORM_loclistx, where its offset stands
 L_VERSION = 1
 L_ADDRESS_SIZE = 2
 L_OFFSET_SIZE = 3
@@ -230,7 +231,7 @@ def read_lists(loc, n_loc, lists, n_lists, wanted, rows, big, reg, reg_pieces, f
         version = wanted[k, L_VERSION]
         address_size = wanted[k, L_ADDRESS_SIZE]
         offset_size = wanted[k, L_OFFSET_SIZE]
-        pos = wanted[k, L_OFFSET]
+        pos = wanted[k, L_LIST_OFF]
         status[1] = pos
         status[2] = version
         buf = loc if version < 5 else lists

@@ -5,8 +5,10 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import inline, njit
+from harness.dwarf import state as sc
+from harness.dwarf import walk_tables as wt
 
-POOL_FLAG = np.uint32(0x80000000)
+POOL_FLAG = np.uint32(sc.POOL_FLAG)
 
 
 @inline
@@ -30,14 +32,14 @@ def same_string(a, i, b, j):
 
 
 @njit
-def intern_offsets(blob, offsets, slots, canon):
-    """Enter the strings at `offsets` into the hash `slots`; canon[offset] = its first equal. How many had one.
+def intern_offsets(blob, offsets, table, canon):
+    """Enter the strings at `offsets` into the open hash `table`; canon[offset] = its first equal. How many had one.
 
     -1 when the strings overlap so much that hashing them all would take forever: a linker lets a string be the tail
     of another one, which about doubles their sum.
     """
     work = np.int64(64) * len(blob) + (1 << 20)
-    mask = np.uint32(len(slots) - 1)
+    mask = np.uint32(len(table) - 1)
     merged = np.int64(0)
     for k in range(len(offsets)):
         off = offsets[k]
@@ -47,9 +49,9 @@ def intern_offsets(blob, offsets, slots, canon):
         if work < 0:
             return np.int64(-1)
         while True:
-            other = slots[at]
+            other = table[at]
             if other == 0:
-                slots[at] = np.uint32(off)
+                table[at] = np.uint32(off)
                 break
             if same_string(blob, off, blob, np.int64(other)):
                 canon[off] = other
@@ -60,22 +62,22 @@ def intern_offsets(blob, offsets, slots, canon):
 
 
 @njit
-def intern_pool(blob, tail, slots, text, used, remap):
+def intern_pool(blob, tail, table, text, used, remap):
     """Enter a pool's strings; those that are new are copied behind blob[:tail]. remap[pool offset] = name."""
-    mask = np.uint32(len(slots) - 1)
+    mask = np.uint32(len(table) - 1)
     off = np.int64(0)
     while off < used:
         h, end = string_hash(text, off)
         at = h & mask
         n = end - off
         while True:
-            other = slots[at]
+            other = table[at]
             if other == 0:
                 new = tail[0]
                 for i in range(n + 1):
                     blob[new + i] = text[off + i]
                 tail[0] = new + n + 1
-                slots[at] = np.uint32(new)
+                table[at] = np.uint32(new)
                 remap[off] = np.uint32(new)
                 break
             if same_string(text, off, blob, np.int64(other)):
@@ -111,9 +113,9 @@ def rename_rows(words, start, first, last, canon, remap):
         kind = (info >> np.uint32(24)) & np.uint32(0x7F)
         vlen = np.int64(info & np.uint32(0xFFFFFF))
         step = 0
-        if kind == 4 or kind == 5 or kind == 19:
+        if kind == wt.K_STRUCT or kind == wt.K_UNION or kind == wt.K_ENUM64:
             step = 3
-        elif kind == 6 or kind == 13:
+        elif kind == wt.K_ENUM or kind == wt.K_FUNC_PROTO:
             step = 2
         if step:
             w += 3

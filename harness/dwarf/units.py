@@ -7,17 +7,17 @@ import struct
 import numpy as np
 
 from harness.dwarf import constants as dw
-from harness.dwarf.die_kernels import (
-    U_ABBREV,
+from harness.dwarf.state import (
+    U_ABBREV_OFF,
     U_ADDRESS_SIZE,
     U_COLUMNS,
-    U_DIES,
+    U_DIE_OFF,
     U_OFFSET_SIZE,
     U_SIGNATURE,
     U_START,
     U_STOP,
-    U_TYPE,
-    U_TYPE_DIE,
+    U_TYPE_DIE_OFF,
+    U_UNIT_TYPE,
     U_VERSION,
 )
 from harness.errors import DwarfError
@@ -30,7 +30,7 @@ def unit_headers(info, n_abbrev):
 
     Parameters
     ----------
-    info : harness.dwarf.walk.InfoBytes
+    info : harness.dwarf.sections.InfoBytes
         The section's bytes.
     n_abbrev : int
         Length of .debug_abbrev, bytes.
@@ -47,13 +47,13 @@ def unit_headers(info, n_abbrev):
     while at < info.nbytes:
         head = info.head(at, LONGEST_HEADER)
 
-        def fault(message, where=at):
+        def error(message, where=at):
             return DwarfError(message, info.path, info.section_name(where), info.section_offset(where))
 
-        def take(fmt, pos, head=head, fault=fault):
+        def take(fmt, pos, head=head, error=error):
             n = struct.calcsize(end + fmt)
             if pos + n > len(head):
-                raise fault(f"expected a unit header, found the end of the section after {len(head)} bytes")
+                raise error(f"expected a unit header, found the end of the section after {len(head)} bytes")
             return struct.unpack_from(end + fmt, head, pos)[0], pos + n
 
         length, pos = take("I", 0)
@@ -62,16 +62,16 @@ def unit_headers(info, n_abbrev):
             length, pos = take("Q", pos)
             offset_size = 8
         elif length >= 0xFFFFFFF0:
-            raise fault(f"expected a unit_length below 0xfffffff0 or the 64-bit escape, found {length:#x}")
+            raise error(f"expected a unit_length below 0xfffffff0 or the 64-bit escape, found {length:#x}")
         stop = at + pos + length
         limit = info.section_stop(at)
         if stop > limit:
-            raise fault(f"expected a unit of at most {limit - at - pos} bytes, found unit_length {length:#x}")
+            raise error(f"expected a unit of at most {limit - at - pos} bytes, found unit_length {length:#x}")
         if length == 0:
             at = stop
             continue
         if stop - at > 0xFFFFFFFF:
-            raise fault("expected units below 4 GiB, found a larger one")
+            raise error("expected units below 4 GiB, found a larger one")
         word = "I" if offset_size == 4 else "Q"
         version, pos = take("H", pos)
         signature = type_die = 0
@@ -86,27 +86,27 @@ def unit_headers(info, n_abbrev):
             if kind in (dw.DW_UT_skeleton, dw.DW_UT_split_compile):
                 _, pos = take("Q", pos)
         else:
-            raise fault(f"expected DWARF version 2 to 5, found {version}")
+            raise error(f"expected DWARF version 2 to 5, found {version}")
         if kind in (dw.DW_UT_type, dw.DW_UT_split_type):
             signature, pos = take("Q", pos)
             type_die, pos = take(word, pos)
         if address_size not in (4, 8):
-            raise fault(f"expected an address size of 4 or 8, found {address_size}")
+            raise error(f"expected an address size of 4 or 8, found {address_size}")
         if abbrev >= n_abbrev:
-            raise fault(f"expected debug_abbrev_offset below {n_abbrev:#x}, found {abbrev:#x}")
+            raise error(f"expected debug_abbrev_offset below {n_abbrev:#x}, found {abbrev:#x}")
         if at + pos > stop:
-            raise fault("expected a unit header, found the end of the unit")
+            raise error("expected a unit header, found the end of the unit")
         row = np.zeros(U_COLUMNS, np.int64)
         row[U_START] = at
-        row[U_DIES] = at + pos
+        row[U_DIE_OFF] = at + pos
         row[U_STOP] = stop
         row[U_VERSION] = version
-        row[U_TYPE] = kind
+        row[U_UNIT_TYPE] = kind
         row[U_ADDRESS_SIZE] = address_size
         row[U_OFFSET_SIZE] = offset_size
-        row[U_ABBREV] = abbrev
+        row[U_ABBREV_OFF] = abbrev
         row[U_SIGNATURE] = np.array([signature], np.uint64).view(np.int64)[0]
-        row[U_TYPE_DIE] = at + min(type_die, stop - at)
+        row[U_TYPE_DIE_OFF] = at + min(type_die, stop - at)
         rows.append(row)
         at = stop
     return np.array(rows, np.int64).reshape(len(rows), U_COLUMNS)

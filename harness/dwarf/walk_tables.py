@@ -1,11 +1,15 @@
-"""What the two passes of the walk share: kinds of rows, flags, and the tables that they fill.
+"""The tables that the two passes of the walk fill, and the numbers in them: kinds of rows, flags.
+
+A table's columns are its fields, each with its dtype and axis; `unfilled` makes one from them.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Annotated, NamedTuple, get_type_hints
 
 import numpy as np
+
+from harness.model.kinds import Kind
 
 TYPE_TAG = np.frombuffer(b"btf_type_tag", np.uint8)
 DECL_TAG = np.frombuffer(b"btf_decl_tag", np.uint8)
@@ -19,35 +23,35 @@ MAX_CHAIN = 256
 MAX_VLEN = 65535
 """Most members that every reader of BTF can take (vlen was 16 bits until 2026)."""
 
-# Kinds of rows; the numbers of model.Kind, which kernels cannot take
-K_INT = 1
-K_PTR = 2
-K_ARRAY = 3
-K_STRUCT = 4
-K_UNION = 5
-K_ENUM = 6
-K_FWD = 7
-K_TYPEDEF = 8
-K_VOLATILE = 9
-K_CONST = 10
-K_RESTRICT = 11
-K_FUNC_PROTO = 13
-K_FLOAT = 16
-K_TYPE_TAG = 18
-K_ENUM64 = 19
-K_GNU_TYPE_TAG = 118  # a TYPE_TAG whose DIE several pointers may share, so that it names no row
+# Kinds of rows, as kernels can take them
+K_INT = int(Kind.INT)
+K_PTR = int(Kind.PTR)
+K_ARRAY = int(Kind.ARRAY)
+K_STRUCT = int(Kind.STRUCT)
+K_UNION = int(Kind.UNION)
+K_ENUM = int(Kind.ENUM)
+K_FWD = int(Kind.FWD)
+K_TYPEDEF = int(Kind.TYPEDEF)
+K_VOLATILE = int(Kind.VOLATILE)
+K_CONST = int(Kind.CONST)
+K_RESTRICT = int(Kind.RESTRICT)
+K_FUNC_PROTO = int(Kind.FUNC_PROTO)
+K_FLOAT = int(Kind.FLOAT)
+K_TYPE_TAG = int(Kind.TYPE_TAG)
+K_ENUM64 = int(Kind.ENUM64)
+K_GNU_TYPE_TAG = 100 + K_TYPE_TAG  # a TYPE_TAG whose DIE several pointers may share, so that it names no row
 
-# What a DIE's parent is
-P_NONE = 0
-P_MEMBERS = 1  # a struct or union row
-P_ENUM = 2
-P_PROTO = 3
-P_FUNCTION = 4
-P_POINTER = 5
-P_MEMBER = 6
-P_PARAMETER = 7
-P_TYPEDEF = 8
-P_VARIABLE = 9
+# What a DIE is to its children
+PARENT_NONE = 0
+PARENT_MEMBERS = 1  # a struct or union row
+PARENT_ENUM = 2
+PARENT_PROTO = 3
+PARENT_FUNCTION = 4
+PARENT_POINTER = 5
+PARENT_MEMBER = 6
+PARENT_PARAMETER = 7
+PARENT_TYPEDEF = 8
+PARENT_VARIABLE = 9
 
 # Flags of a function instance
 FN_EXTERNAL = 1
@@ -55,13 +59,10 @@ FN_LOW_PC = 2
 FN_RANGES = 4
 FN_INLINE = 8
 FN_REORDERED = 16
-FN_ORIGIN = 32
 FN_UNNAMED_PARAM = 64
-FN_PROTOTYPED = 128
-FN_NO_NAME = 256
 FN_NOCALL = 512  # DW_CC_nocall: clang changed the signature
-FN_DECLARATION = 2048  # only when declarations are asked for
 FN_DECLARED_INLINE = 1024  # the keyword `inline`, on itself or its origin
+FN_DECLARATION = 2048  # only when declarations are asked for
 
 # Flags of a parameter
 PF_LOCATION = 1
@@ -75,61 +76,161 @@ VF_EXTERNAL = 1
 VF_ARTIFICIAL = 2
 VF_ADDRESS = 4
 
-# Spaces a cross-unit reference may be written into
-X_WORDS = np.uint8(0)
-X_FUNC = np.uint8(1)
-X_PARAM = np.uint8(2)
-X_VAR = np.uint8(3)
-
 # What a btf_decl_tag hangs on
 T_TYPE = 0
 T_FUNC = 1
 T_VAR = 2
 
+# Counts in Index.used
+USED_ROWS = 0
+USED_FUNCS = 1
+USED_VARS = 2
+USED_TAGS = 3
+
+# Columns of the unit offsets, int64 (units + 1, SLICE_COLUMNS): where each unit's slice begins; the last row ends them
+SLICE_ID = 0
+SLICE_WORD = 1
+SLICE_FUNC = 2
+SLICE_PARAM = 3
+SLICE_VAR = 4
+SLICE_XREF = 5
+SLICE_COLUMNS = 6
+
 
 class Index(NamedTuple):
     """What index_units finds in a batch; offsets are relative to the unit's header."""
 
-    row_off: np.ndarray  # uint32 (rows,)
-    row_kind: np.ndarray  # uint8
-    row_vlen: np.ndarray  # uint32
-    func_off: np.ndarray  # uint32 (funcs,)
-    func_nparams: np.ndarray  # uint32
-    var_off: np.ndarray  # uint32 (vars,)
-    tag_off: np.ndarray  # uint32 (tags,): the annotation's DIE
-    tag_space: np.ndarray  # uint8, T_*
-    tag_target: np.ndarray  # int64: row, function or variable of the batch
-    tag_component: np.ndarray  # int32: member or parameter, -1 for the whole
-    used: np.ndarray  # int64 (4,): rows, funcs, vars, tags filled
+    row_off: Annotated[np.ndarray, np.uint32, "rows"]
+    row_kind: Annotated[np.ndarray, np.uint8, "rows"]
+    row_vlen: Annotated[np.ndarray, np.uint32, "rows"]
+    func_off: Annotated[np.ndarray, np.uint32, "funcs"]
+    func_nparams: Annotated[np.ndarray, np.uint32, "funcs"]
+    var_off: Annotated[np.ndarray, np.uint32, "vars"]
+    tag_off: Annotated[np.ndarray, np.uint32, "tags"]  # of the annotation's DIE
+    tag_space: Annotated[np.ndarray, np.uint8, "tags"]  # T_*
+    tag_target: Annotated[np.ndarray, np.int64, "tags"]  # row, function or variable of the batch
+    tag_component: Annotated[np.ndarray, np.int32, "tags"]  # member or parameter, -1 for the whole
+    used: Annotated[np.ndarray, np.int64, "used"]  # (4,): USED_*
+
+
+class Ancestors(NamedTuple):
+    """Scratch of the first pass: the DIEs around the one at hand, and the annotations that hang on it."""
+
+    kind: Annotated[np.ndarray, np.uint8, "depth"]  # PARENT_*
+    index: Annotated[np.ndarray, np.int64, "depth"]  # row, function or variable; of a member or parameter see `within`
+    chain_off: Annotated[np.ndarray, np.int64, "chain"]  # of a chain's annotations, relative to the unit's header
+
+
+class Functions(NamedTuple):
+    """One row per subprogram DIE that is no declaration.
+
+    Attributes
+    ----------
+    off : int64 (funcs,)
+        Offset of the DIE in .debug_info, bytes.
+    unit : int32 (funcs,)
+    name : uint32 (funcs,)
+        Offset in the string blob; 0 is nameless.
+    entry : uint64 (funcs,)
+        DW_AT_low_pc, else the first address of DW_AT_ranges; meaningful where `flags` has LOW_PC or RANGES.
+    flags : uint16 (funcs,)
+        FN_*.
+    type : uint32 (funcs,)
+        type_id of what it returns.
+    file, line : uint32 (funcs,)
+        DW_AT_decl_file (a number in the unit's line table), NO_FILE of line_kernels if unknown; and DW_AT_decl_line, 0
+        if unknown.
+    param : int64 (funcs + 1,)
+        Function f has the parameters param[f] to param[f + 1], half-open.
+    param_name, param_type, param_flags : uint32, uint32, uint8 (params,)
+        Name, type_id and PF_* flags; an ellipsis has neither name nor type.
+    param_origin : int64 (params,)
+        The parameter whose type and name it takes (DW_AT_abstract_origin), -1 if it has its own.
+    param_reg, param_reg_pieces, param_first : int8 (params,)
+    param_seen : uint64 (params,)
+        What its location says, as harness.dwarf.location_kernels explains.
+    """
+
+    off: Annotated[np.ndarray, np.int64, "funcs"]
+    unit: Annotated[np.ndarray, np.int32, "funcs"]
+    name: Annotated[np.ndarray, np.uint32, "funcs"]
+    entry: Annotated[np.ndarray, np.uint64, "funcs"]
+    flags: Annotated[np.ndarray, np.uint16, "funcs"]
+    type: Annotated[np.ndarray, np.uint32, "funcs"]
+    file: Annotated[np.ndarray, np.uint32, "funcs"]
+    line: Annotated[np.ndarray, np.uint32, "funcs"]
+    param: Annotated[np.ndarray, np.int64, "func_bounds"]
+    param_name: Annotated[np.ndarray, np.uint32, "params"]
+    param_type: Annotated[np.ndarray, np.uint32, "params"]
+    param_flags: Annotated[np.ndarray, np.uint8, "params"]
+    param_origin: Annotated[np.ndarray, np.int64, "params"]
+    param_reg: Annotated[np.ndarray, np.int8, "params"]
+    param_reg_pieces: Annotated[np.ndarray, np.int8, "params"]
+    param_first: Annotated[np.ndarray, np.int8, "params"]
+    param_seen: Annotated[np.ndarray, np.uint64, "params"]
+
+
+class ParamOffsets(NamedTuple):
+    """Where parameters, and what they refer to, stand: section offsets, bytes; -1 where there is none."""
+
+    die: Annotated[np.ndarray, np.int64, "params"]  # -1 of an ellipsis
+    origin: Annotated[np.ndarray, np.int64, "params"]  # of the DIE that it takes its type from
+    location_list: Annotated[np.ndarray, np.int64, "params"]  # or where, in the unit's table, the list's offset stands
+
+
+class Variables(NamedTuple):
+    """One row per top-level variable DIE with a location: name, type_id, address, VF_* flags, unit."""
+
+    name: Annotated[np.ndarray, np.uint32, "vars"]
+    type: Annotated[np.ndarray, np.uint32, "vars"]
+    addr: Annotated[np.ndarray, np.uint64, "vars"]
+    flags: Annotated[np.ndarray, np.uint8, "vars"]
+    unit: Annotated[np.ndarray, np.int32, "vars"]
+
+
+class DeclTags(NamedTuple):
+    """btf_decl_tag annotations: name, what they hang on (T_*), its type_id or row, component_idx."""
+
+    name: Annotated[np.ndarray, np.uint32, "tags"]
+    space: Annotated[np.ndarray, np.uint8, "tags"]
+    target: Annotated[np.ndarray, np.int64, "tags"]
+    component: Annotated[np.ndarray, np.int32, "tags"]
+
+
+class TypeWords(NamedTuple):
+    """The type rows: words, and where each row begins (as harness.model.TypeTable)."""
+
+    words: Annotated[np.ndarray, np.uint32, "words"]
+    start: Annotated[np.ndarray, np.int64, "type_bounds"]
 
 
 class Fill(NamedTuple):
-    """Where fill_units writes: whole tables, of which each unit owns a slice."""
+    """Where fill_units writes: whole tables, of which each unit owns a slice; and the names of a batch's tags."""
 
-    words: np.ndarray  # uint32
-    start: np.ndarray  # int64 (types + 2,)
-    func_off: np.ndarray  # int64: section offset of the DIE
-    func_unit: np.ndarray  # int32
-    func_name: np.ndarray  # uint32
-    func_entry: np.ndarray  # uint64
-    func_flags: np.ndarray  # uint16, FN_*
-    func_type: np.ndarray  # uint32: return type
-    func_file: np.ndarray  # uint32: DW_AT_decl_file
-    func_line: np.ndarray  # uint32: DW_AT_decl_line
-    func_param: np.ndarray  # int64 (funcs + 1,): first parameter
-    param_name: np.ndarray  # uint32
-    param_type: np.ndarray  # uint32
-    param_flags: np.ndarray  # uint8, PF_*
-    param_off: np.ndarray  # int64: section offset of the DIE, -1 of an ellipsis
-    param_origin: np.ndarray  # int64: of the DIE that it takes its type from, -1 if it has its own
-    param_list: np.ndarray  # int64: offset of its location list or of that offset, -1 if it has none
-    param_reg: np.ndarray  # int8; this and the next three as read_expression of location_kernels says
-    param_reg_pieces: np.ndarray  # int8
-    param_first: np.ndarray  # int8
-    param_seen: np.ndarray  # uint64
-    var_name: np.ndarray  # uint32
-    var_type: np.ndarray  # uint32
-    var_addr: np.ndarray  # uint64
-    var_flags: np.ndarray  # uint8, VF_*
-    var_unit: np.ndarray  # int32
-    tag_name: np.ndarray  # uint32
+    types: TypeWords
+    functions: Functions
+    params: ParamOffsets
+    variables: Variables
+    tag_name: Annotated[np.ndarray, np.uint32, "tags"]
+
+
+def unfilled(table, **sizes):
+    """A table of the class `table` with unfilled columns, those of nested tables too; `sizes` gives its axes' lengths.
+
+    Pages that are not touched cost nothing. An axis that is not named has the length 0.
+    """
+    made = []
+    for hint in get_type_hints(table, include_extras=True).values():
+        if hasattr(hint, "__metadata__"):
+            dtype, axis = hint.__metadata__
+            made.append(np.empty(sizes.get(axis, 0), dtype))
+        else:
+            made.append(unfilled(hint, **sizes))
+    return table(*made)
+
+
+def used_part(index):
+    """A copy of the rows of an Index that `used` says are filled."""
+    lengths = dict(zip(("rows", "funcs", "vars", "tags"), index.used.tolist(), strict=True), used=len(index.used))
+    axes = (hint.__metadata__[1] for hint in get_type_hints(Index, include_extras=True).values())
+    return Index(*(column[: lengths[axis]].copy() for column, axis in zip(index, axes, strict=True)))

@@ -6,10 +6,11 @@ import struct
 import numpy as np
 import pytest
 
-from harness.elf import NOWHERE, ElfImage
+from harness.elf import ElfImage
 from harness.elf.constants import RESERVED
 from harness.elf.places import FIRST_ADDRESS, GAP_NBYTES
 from harness.errors import ElfError
+from harness.model import NOWHERE
 from tests.writers.elf import (
     ET_EXEC,
     ET_REL,

@@ -1,0 +1,306 @@
+"""Compiled writers of type rows, one function for each sort of DIE; the layout is Documentation/bpf/btf.rst 2.2, v6.12.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from harness.accelerate import inline, part
+from harness.dwarf import constants as dw
+from harness.dwarf import state as sc
+from harness.dwarf import walk_tables as wt
+from harness.dwarf.die_kernels import has_children, malformed, read_child, read_code, read_die
+from harness.dwarf.reference_kernels import signed_underneath, type_reference
+from harness.dwarf.value_kernels import dimension, enumerator_value, member_bits, name_of, text_value
+
+KIND_FLAG = np.uint32(1 << 31)
+LOW_32 = np.uint64(0xFFFFFFFF)
+
+
+@inline
+def row_words(kind, vlen):
+    """Words of a row."""
+    if kind == wt.K_STRUCT or kind == wt.K_UNION or kind == wt.K_ENUM64:
+        return np.int64(3) + np.int64(3) * np.int64(vlen)
+    if kind == wt.K_ENUM or kind == wt.K_FUNC_PROTO:
+        return np.int64(3) + np.int64(2) * np.int64(vlen)
+    if kind == wt.K_ARRAY:
+        return np.int64(6)
+    if kind == wt.K_INT:
+        return np.int64(4)
+    return np.int64(3)
+
+
+@inline
+def fill_int(s, words, w, mask, fake_int):
+    """Write an INT at words[w:]."""
+    size = s.die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(0)
+    encoding = s.die[sc.AT_ENCODING] if mask & sc.HAS_ENCODING else np.uint64(0)
+    bits = np.uint32(0)
+    if encoding == dw.DW_ATE_signed or encoding == dw.DW_ATE_signed_char:
+        bits = np.uint32(1 << 24)
+    elif encoding == dw.DW_ATE_boolean:
+        bits = np.uint32(4 << 24)
+    if size == 0 or size > 16 or (size & (size - np.uint64(1))) != 0:
+        # sizes that only expressions use (DW_ATE_unsigned_24): pahole writes this stand-in, so do we
+        words[w] = fake_int
+        size = np.uint64(4)
+    words[w + 2] = np.uint32(size)
+    words[w + 3] = bits | np.uint32(size * np.uint64(8))
+
+
+@part
+def fill_reference(s, words, mask, at):
+    """Write the type_id of what the DIE in s.die refers to at words[at]; a status."""
+    type_id, status = type_reference(s, mask, sc.XREF_WORDS, at)
+    words[at] = type_id
+    return status
+
+
+@inline
+def row_position(s, row):
+    """Where the DIE of one of the unit's rows stands in `info`."""
+    unit = s.unit
+    return np.int64(s.row_off[unit[sc.RUN_FIRST_ROW] + row]) + unit[sc.U_START] - unit[sc.SEC_INFO_BASE]
+
+
+@inline
+def n_type_tags(kinds, row):
+    """(how many rows of type tags belong to the pointer of `row`, whether they are gcc's)."""
+    n = np.int64(0)
+    while row + n + 1 < len(kinds) and kinds[row + n + 1] == wt.K_GNU_TYPE_TAG:
+        n += 1
+    if n > 0:
+        return n, True
+    while row + n + 1 < len(kinds) and kinds[row + n + 1] == wt.K_TYPE_TAG:
+        n += 1
+    return n, False
+
+
+@inline
+def fill_type_tag(s, types, row, type_id, ref):
+    """Write the TYPE_TAG whose DIE `row` of the unit names, referring to `ref`; a status."""
+    w = types.start[type_id]
+    pos = row_position(s, row)
+    code, pos = read_code(s.info, s.abbrevs, pos)
+    if code <= 0:
+        return sc.BAD_ABBREV_CODE
+    mask, pos, status = read_die(s, s.other, code, pos, sc.RESOLVE)
+    types.words[w] = text_value(s.other, mask)
+    types.words[w + 1] = np.uint32(wt.K_TYPE_TAG << 24)
+    types.words[w + 2] = ref
+    return status
+
+
+@part
+def fill_pointer(s, types, kinds, row, type_id, mask):
+    """Write a PTR and the rows of its type tags: (how many those are, status).
+
+    gcc's chain of tags runs from the pointer to the pointee; clang's children stand in source order and are chained
+    backwards. The row that ends the chain refers to the pointee.
+    """
+    n, from_gcc = n_type_tags(kinds, row)
+    inner = type_id
+    if n > 0:
+        inner = type_id + n if from_gcc else type_id + 1
+    pointee, status = type_reference(s, mask, sc.XREF_WORDS, types.start[inner] + 2)
+    for k in range(1, n + 1):
+        if status != sc.OK:
+            break
+        ref = pointee
+        if type_id + k != inner:
+            ref = np.uint32(type_id + k + 1 if from_gcc else type_id + k - 1)
+        status = fill_type_tag(s, types, row + k, type_id + k, ref)
+    w = types.start[type_id]
+    types.words[w + 2] = pointee
+    if n > 0:
+        types.words[w + 2] = np.uint32(type_id + 1 if from_gcc else type_id + n)
+    return n, status
+
+
+@part
+def fill_array(s, words, w, code, pos, mask, index_id):
+    """Write an ARRAY at words[w:], all its dimensions as one; a status."""
+    status = fill_reference(s, words, mask, w + 3)
+    nelems = np.uint64(1)
+    more = has_children(s.abbrevs, code)
+    while more and status == sc.OK:
+        child, mask, pos, _, status = read_child(s, pos, sc.SUBRANGES, sc.AS_IS)
+        more = child > 0
+        if more and status == sc.OK:
+            nelems = (nelems * dimension(s.die, mask)) & LOW_32
+    words[w + 2] = 0
+    words[w + 4] = index_id
+    words[w + 5] = np.uint32(nelems)
+    return status
+
+
+@part
+def fill_members(s, words, w, vlen, pos, mask):
+    """Write a STRUCT or UNION at words[w:]; a status."""
+    size = s.die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(0)
+    words[w + 2] = np.uint32(size & LOW_32)
+    kind_flag = False
+    for m in range(vlen):
+        code, mask, pos, _, status = read_child(s, pos, sc.MEMBERS, sc.RESOLVE)
+        if status != sc.OK:
+            return status
+        if code == 0:
+            return sc.ROW_MISMATCH
+        at = w + 3 + 3 * m
+        words[at] = name_of(s.die, mask)
+        bit_offset, bit_size = member_bits(s, mask)
+        words[at + 1], status = type_reference(s, mask, sc.XREF_WORDS, at + 1)
+        if status != sc.OK:
+            return status
+        words[at + 2] = np.uint32((bit_offset | (bit_size << np.uint64(24))) & LOW_32)
+        if bit_size != 0 or bit_offset & np.uint64(7) != 0:
+            kind_flag = True
+    words[w + 1] |= np.uint32(vlen)
+    if kind_flag:
+        words[w + 1] |= KIND_FLAG
+    return sc.OK
+
+
+@inline
+def enum_size(die, mask, kind):
+    """Bytes of an enum; those that BTF does not have become the kind's usual size."""
+    size = die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(4)
+    if size != 1 and size != 2 and size != 4 and size != 8:
+        size = np.uint64(8) if kind == wt.K_ENUM64 else np.uint64(4)
+    return size
+
+
+@inline
+def fits_enum(value):
+    """Whether a value (two's complement) fits 32 bits, signed or not."""
+    high = value >> np.uint64(31)
+    return high == 0 or high == 1 or high == np.uint64(0x1FFFFFFFF)
+
+
+@part
+def fill_enumerators(s, words, w, kind, vlen, pos, mask):
+    """Write an ENUM or ENUM64 at words[w:]; a status."""
+    words[w + 2] = np.uint32(enum_size(s.die, mask, kind))
+    signed = False
+    if kind == wt.K_ENUM64 and mask & sc.HAS_TYPE:
+        signed, status = signed_underneath(s, s.die[sc.AT_TYPE])
+        if status != sc.OK:
+            return status
+    step = 3 if kind == wt.K_ENUM64 else 2
+    for m in range(vlen):
+        code, mask, pos, start, status = read_child(s, pos, sc.ENUMERATORS, sc.RESOLVE)
+        if status != sc.OK:
+            return status
+        if code == 0:
+            return sc.ROW_MISMATCH
+        value = enumerator_value(s.die, mask)
+        at = w + 3 + step * m
+        words[at] = name_of(s.die, mask)
+        words[at + 1] = np.uint32(value & LOW_32)
+        if kind == wt.K_ENUM64:
+            words[at + 2] = np.uint32(value >> np.uint64(32))
+        elif not fits_enum(value):
+            return malformed(s.unit, start, sc.ENUM_RANGE)
+        elif value >= np.uint64(1 << 63):
+            signed = True
+    words[w + 1] |= np.uint32(vlen)
+    if signed:
+        words[w + 1] |= KIND_FLAG
+    return sc.OK
+
+
+@part
+def fill_prototype(s, words, w, vlen, pos, mask):
+    """Write a FUNC_PROTO at words[w:]; a status. An ellipsis is a parameter without name and type."""
+    status = fill_reference(s, words, mask, w + 2)
+    if status != sc.OK:
+        return status
+    for m in range(vlen):
+        code, mask, pos, _, status = read_child(s, pos, sc.PARAMETERS, sc.RESOLVE)
+        if status != sc.OK:
+            return status
+        if code == 0:
+            return sc.ROW_MISMATCH
+        at = w + 3 + 2 * m
+        words[at] = 0
+        words[at + 1] = 0
+        if s.abbrevs[sc.A_COLUMNS * code + sc.A_CLASS] == sc.C_PARAMETER:
+            words[at] = name_of(s.die, mask)
+            status = fill_reference(s, words, mask, at + 1)
+            if status != sc.OK:
+                return status
+    words[w + 1] |= np.uint32(vlen)
+    return sc.OK
+
+
+@part
+def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
+    """Write one row of the unit, and those of the tags that belong to it: (rows written, status)."""
+    unit = s.unit
+    words = types.words
+    kind = np.int64(kinds[row])
+    type_id = unit[sc.RUN_FIRST_ID] + row
+    w = types.start[type_id]
+    at = row_position(s, row)
+    code, pos = read_code(s.info, s.abbrevs, at)
+    if code <= 0:
+        return np.int64(1), malformed(s.unit, at, sc.BAD_ABBREV_CODE)  # the file changed since the first pass
+    malformed(s.unit, at, sc.OK)
+    mask, pos, status = read_die(s, s.die, code, pos, sc.RESOLVE)
+    if status != sc.OK:
+        return np.int64(1), status
+    named = kind != wt.K_CONST and kind != wt.K_VOLATILE and kind != wt.K_RESTRICT and kind != wt.K_PTR and (
+        kind != wt.K_ARRAY and kind != wt.K_FUNC_PROTO)
+    words[w] = name_of(s.die, mask) if named else np.uint32(0)
+    words[w + 1] = np.uint32(kind << 24)
+    n_tags = np.int64(0)
+    if kind == wt.K_CONST or kind == wt.K_VOLATILE or kind == wt.K_RESTRICT or kind == wt.K_TYPEDEF:
+        status = fill_reference(s, words, mask, w + 2)
+    elif kind == wt.K_PTR:
+        n_tags, status = fill_pointer(s, types, kinds, row, type_id, mask)
+    elif kind == wt.K_STRUCT or kind == wt.K_UNION:
+        status = fill_members(s, words, w, vlen, pos, mask)
+    elif kind == wt.K_ENUM or kind == wt.K_ENUM64:
+        status = fill_enumerators(s, words, w, kind, vlen, pos, mask)
+    elif kind == wt.K_FUNC_PROTO:
+        status = fill_prototype(s, words, w, vlen, pos, mask)
+    elif kind == wt.K_ARRAY:
+        status = fill_array(s, words, w, code, pos, mask, index_id)
+    elif kind == wt.K_INT:
+        fill_int(s, words, w, mask, fake_int)
+    elif kind == wt.K_FLOAT:
+        words[w + 2] = np.uint32(s.die[sc.AT_BYTE_SIZE])
+    elif kind == wt.K_FWD:
+        words[w + 2] = 0
+        if s.abbrevs[sc.A_COLUMNS * code + sc.A_TAG] == dw.DW_TAG_union_type:
+            words[w + 1] |= KIND_FLAG
+    else:
+        status = sc.ROW_MISMATCH  # a type tag, which is always written with its pointer
+    return n_tags + 1, status
+
+
+@inline
+def fill_types(s, types, kinds, vlens, first_word, fake_int, index_id):
+    """Write the type rows of one unit; a status.
+
+    Parameters
+    ----------
+    types : TypeWords
+    kinds, vlens : uint8, uint32 (rows of the unit,)
+    first_word : int64
+        Where its words begin in types.words.
+    fake_int, index_id : uint32
+        Name of the stand-in for integers of odd size; type_id of the array index type.
+    """
+    w = first_word
+    for row in range(len(kinds)):
+        types.start[s.unit[sc.RUN_FIRST_ID] + row] = w
+        w += row_words(np.int64(kinds[row]), vlens[row])
+    row = np.int64(0)
+    while row < len(kinds):
+        n, status = fill_type(s, types, kinds, row, np.int64(vlens[row]), fake_int, index_id)
+        if status != sc.OK:
+            return status
+        row += n
+    return sc.OK

@@ -398,16 +398,16 @@ def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder
     results = sorted(results, key=lambda result: _headline_first(result.policy))
     place, first = make_folder(path), results[0].of
     _forget(place)
-    tables = {name: read_bytes(first.place / name) for name in (ins.INSTANCES, ins.INLINED)}
+    tables = {name: read_bytes(first.path / name) for name in (ins.INSTANCES, ins.INLINED)}
     for other in dict.fromkeys(result.of for result in results[1:]):
-        if other is not first and read_bytes(other.place / ins.INSTANCES) != tables[ins.INSTANCES]:
-            raise MeasureError(f"expected the functions of {first.place / ins.INSTANCES}, found others",
-                               other.place / ins.INSTANCES)
-    forms = next((result.of.place / fm.NAME for result in results if (result.of.place / fm.NAME).is_file()), None)
+        if other is not first and read_bytes(other.path / ins.INSTANCES) != tables[ins.INSTANCES]:
+            raise MeasureError(f"expected the functions of {first.path / ins.INSTANCES}, found others",
+                               other.path / ins.INSTANCES)
+    forms = next((result.of.path / fm.NAME for result in results if (result.of.path / fm.NAME).is_file()), None)
     if forms is not None:
         tables[fm.NAME] = read_bytes(forms)
     if first.manifest["shipped"] is not None:
-        tables[SHIPPED_FILE] = read_bytes(first.place / first.manifest["shipped"])
+        tables[SHIPPED_FILE] = read_bytes(first.path / first.manifest["shipped"])
     for name, data in tables.items():
         write(place / name, data)
     policies = {}

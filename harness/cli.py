@@ -283,12 +283,13 @@ def run_fetch(args):
 
 
 def _prepare(args, kernel, fallback=True):
-    from harness import run, ui
+    from harness import results, run, ui
 
+    meanwhile = {results.TABLES: results.kernel_tables}
     if args.quiet:
-        return run.prepare(kernel, args.threads, fallback)
+        return run.prepare(kernel, args.threads, fallback, meanwhile=meanwhile)
     with ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
-        return run.prepare(kernel, args.threads, fallback, progress)
+        return run.prepare(kernel, args.threads, fallback, progress, meanwhile)
 
 
 def _check_selection(args):

@@ -38,7 +38,7 @@ class Silent:
 
 
 def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fallback: bool = True,
-                 progress: Silent | None = None) -> Program:
+                 progress: Silent | None = None, meanwhile: dict[str, Callable] | None = None) -> Program:
     """Read a file's DWARF and symbols, and deduplicate its types.
 
     Parameters
@@ -49,6 +49,9 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     fallback : bool
         Give a function none of whose DIEs has a matched address the address of its only symbol.
     progress : Silent, optional
+    meanwhile : dict of str to callable, optional
+        (described, inlined, bits) -> anything, called while dedup, which needs no Python, goes on; what they return is
+        what `Program.once` has under their names.
 
     Returns
     -------
@@ -77,6 +80,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
             without = inlined(walked, table)
             tagged = {k.name: tags(k) for k in kfuncs(image, symbols)}
+            made = {name: make(described, without, image.bits) for name, make in (meanwhile or {}).items()}
             types, id_map = deduplicated.result()
             del deduplicated
         progress.stage("functions")(0, 1)
@@ -101,7 +105,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     tail, tagged = kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
     return Program(about, types, common, strings, walked.functions, table, walked.decl_tags, walked.unit_name,
-                   walked.unit_clang, tagged, described, without, shipped, variables.skipped)
+                   walked.unit_clang, tagged, described, without, shipped, variables.skipped, made)
 
 
 def _identity(image, path):

@@ -62,7 +62,8 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
 
     with replacing(out) as fresh, worker(threads) as pool:
         progress = progress or run.Silent()
-        prepared = run.prepare(kernel, threads, progress=progress)
+        prepared = run.prepare(kernel, threads, progress=progress,
+                               meanwhile={results.TABLES: results.kernel_tables})
         progress.stage("encode under each policy")
         found = results.save_all(fresh / IN_REPORT, prepared, (run.encode(prepared, policy) for policy in POLICIES),
                                  run.forms(prepared))

@@ -37,6 +37,9 @@ IN_REPORT = "btf"
 
 SHIPPED_FILE = f"{SHIPPED}.btf"
 
+TABLES = "tables"
+"""What a Program calls `kernel_tables` of itself."""
+
 
 class ResultFolder(Once):
     """The results of one kernel under one or several policies.
@@ -305,11 +308,15 @@ def save_all(path: str | PathLike[str], program: Program, every: Iterable[Encode
     return _save(path, program, every, lambda policy: f"{policy}/", forms)
 
 
+def kernel_tables(described: dict, inlined: dict, bits: int) -> dict[str, bytes]:
+    """The tables that no policy changes, by name: what `read_program` may be given to make while dedup runs."""
+    return {ins.INSTANCES: ins.write_instances(described, bits), ins.INLINED: ins.write_inlined(inlined)}
+
+
 def _save(path, program, every, place, forms=None):
     path, bits = make_folder(path), program.kernel["bits"]
     _forget(path)
-    tables = {ins.INSTANCES: ins.write_instances(program.described, bits),
-              ins.INLINED: ins.write_inlined(program.inlined)}
+    tables = program.once(TABLES, lambda: kernel_tables(program.described, program.inlined, bits))
     made = {ins.INSTANCES: program.described, ins.INLINED: program.inlined}
     for name, data in tables.items():
         write(path / name, data)

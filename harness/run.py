@@ -27,8 +27,8 @@ from harness.functions import (
 )
 from harness.functions.annotations import tag_texts, tags_of
 from harness.functions.forms import selection_forms as forms
-from harness.functions.listing import Strings
 from harness.functions.policies import Reason
+from harness.model.strings import Strings
 from harness.program import Program, Silent
 from harness.program import read_program as prepare
 

@@ -11,7 +11,8 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.errors import UsageError
 from harness.functions.join import ASSEMBLER, Match, SymbolClass
-from harness.functions.listing import BINDINGS, Strings
+from harness.functions.listing import BINDINGS
+from harness.model.strings import Strings
 
 DIE_COLUMNS = ("name", "die", "unit", "external", "inline")
 SYMBOL_COLUMNS = ("symbol", "address", "size", "binding", "section")

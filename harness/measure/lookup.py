@@ -17,11 +17,11 @@ import numpy as np
 from harness.btf.declare import declaration, name_at
 from harness.btf.dump import LINKAGE
 from harness.errors import MeasureError
-from harness.functions.listing import Strings
 from harness.measure.columns import frame
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.tracer import verdicts
 from harness.model import Kind
+from harness.model.strings import Strings
 from harness.model.tables import VLEN_MASK
 from harness.results import as_text
 

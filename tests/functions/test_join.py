@@ -4,8 +4,8 @@ import pytest
 
 from harness import run
 from harness.functions import Match
-from harness.functions.listing import Strings
 from harness.functions.policies import REASON_TEXT, Reason
+from harness.model.strings import Strings
 from harness.results.selection import counts_of
 from tests.fixtures.build import program
 

@@ -1,0 +1,40 @@
+"""Many strings of a blob at a time; `StringTable.get` gives one."""
+
+from __future__ import annotations
+
+import numpy as np
+
+
+class Strings:
+    """Strings of a blob as Python bytes, many at a time."""
+
+    def __init__(self, blob):
+        self._text = blob.tobytes()
+
+    def list(self, offsets):
+        """The strings at `offsets`, list of bytes."""
+        text = self._text
+        return [text[o : text.index(b"\0", o)] for o in offsets.tolist()]
+
+    def array(self, offsets):
+        """The same as a numpy array of bytes."""
+        return np.array(self.list(offsets) or [b""], dtype=bytes)[: len(offsets)]
+
+    def texts(self, offsets):
+        """The same as str, object array."""
+        return objects(s.decode("utf-8", "surrogateescape") for s in self.list(offsets))
+
+    def rank(self, offsets):
+        """Rank of each string among them, by content."""
+        distinct, inverse = np.unique(offsets, return_inverse=True)
+        rank = np.empty(len(distinct), np.int64)
+        rank[np.argsort(self.array(distinct), kind="stable")] = np.arange(len(distinct))
+        return rank[inverse]
+
+
+def objects(texts):
+    """Texts as an object array (n,)."""
+    texts = list(texts)
+    out = np.empty(len(texts), object)
+    out[:] = texts
+    return out

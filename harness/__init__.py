@@ -2,7 +2,7 @@
 
 The parts, in the order in which data goes through them; imports point that way only::
 
-    kernels, model -> elf -> dwarf -> dedup -> functions -> program -> btf -> encodings -> run -> results
+    kernels, model -> elf -> dwarf -> dedup -> functions -> btf -> program -> encodings -> run -> results
         -> measure -> witnesses, text -> report -> notebook, cli
 
 From Python the verbs of the command line are::

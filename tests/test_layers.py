@@ -10,7 +10,7 @@ import harness
 PACKAGE = Path(harness.__file__).parent
 
 LAYERS = ("__init__", "errors", "paths", "accelerate", "files", "process", "ui", "kernels", "model", "elf", "dwarf",
-          "dedup", "functions", "warm", "program", "btf", "encodings", "run", "results", "measure", "witnesses", "text",
+          "dedup", "functions", "warm", "btf", "program", "encodings", "run", "results", "measure", "witnesses", "text",
           "report", "notebook", "cli", "__main__")
 
 AHEAD = {"warm"}

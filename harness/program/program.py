@@ -19,7 +19,8 @@ class Program:
     ----------
     kernel : dict
         What the file is: label, build_id (without one, sha256), machine (as EM_X86_64), bits (32 or 64: the size of an
-        address), byteorder ('little' or 'big'), relocatable (a module or an object, not linked), and provenance.
+        address), byteorder ('little' or 'big'), relocatable (a module or an object, not linked), shipped_unusable
+        (why its own .BTF section is set aside, or None), and provenance.
     types : TypeTable
         The deduplicated types.
     common : TypeTable
@@ -42,7 +43,7 @@ class Program:
         What is known of each instance under any policy, and of names without one, as harness.functions.listing gives
         it.
     shipped : bytes or None
-        The file's own .BTF section.
+        The file's own .BTF section, where it is BTF by itself.
     skipped_variables : dict of str to int
         Variables of the per-CPU section that are no VAR, by reason.
     """

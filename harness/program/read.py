@@ -9,12 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from harness import warm
+from harness import btf, warm
 from harness.dedup import dedup_types, with_final_ids
 from harness.dwarf import walk
 from harness.dwarf.lines import source_files
 from harness.dwarf.walk import read_location_lists
 from harness.elf import ElfImage
+from harness.errors import BtfFormatError, ElfError
 from harness.functions import join
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
@@ -90,8 +91,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         on_types = type_tags(walked.decl_tags, variables.type_id)
         common = concatenate([types, *([variables.types] if len(variables.types.words) else []),
                               *([on_types] if on_types is not None else [])])
-        section = image.section(".BTF")
-        shipped = image.read(section).tobytes() if section is not None and section.nbytes else None
+        shipped, unusable = shipped_btf(image)
         about = {
             "label": getattr(kernel, "label", None) or os.path.basename(path),
             **_identity(image, path),
@@ -99,6 +99,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             "bits": image.bits,
             "byteorder": image.byteorder,
             "relocatable": image.relocatable,
+            "shipped_unusable": unusable,
             "provenance": _provenance(kernel),
         }
     progress.done()
@@ -106,6 +107,23 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
     return Program(about, types, common, strings, walked.functions, table, walked.decl_tags, walked.unit_name,
                    walked.unit_clang, tagged, described, without, shipped, variables.skipped, made)
+
+
+def shipped_btf(image: ElfImage) -> tuple[bytes | None, str | None]:
+    """The file's own .BTF section: (bytes or None, why it is set aside or None); None and None where there is none.
+
+    It is a witness, not an input: what cannot be read by itself, such as a module's, which continues the kernel's, is
+    no reason to stop.
+    """
+    section = image.section(btf.wire.SECTION)
+    if section is None or not section.nbytes:
+        return None, None
+    try:
+        data = image.read(section).tobytes()
+        btf.parse(data)
+    except (BtfFormatError, ElfError) as error:
+        return None, error.message
+    return data, None
 
 
 def _identity(image, path):

@@ -352,7 +352,9 @@ def _compared(page, comparison, frames):
 def _shipped(page, comparison, frames):
     """Our baseline against the shipped .BTF: counts, and names by the reason why only one of the two has them."""
     if not frames:
-        page.words("This kernel ships none.")
+        why = page.result.manifest["kernel"].get("shipped_unusable")
+        page.words(f"Set aside, since it cannot be read by itself: {escaped(why)}." if why else
+                   "This kernel ships none.")
         return
     kinds, names = frames["shipped_kinds"], frames["shipped_names"]
     wrong = kinds[kinds.verdict == "UNEXPLAINED"]

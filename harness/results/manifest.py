@@ -4,7 +4,7 @@
 schema              3
 harness             version of btf-harness that wrote it
 kernel              label, build_id (or null, and then sha256 of the ELF file), machine, bits, byteorder, relocatable,
-                    provenance
+                    shipped_unusable (why its own .BTF is set aside, or null), provenance
 tables              by name of the kernel's tables, functions.csv and inlined.csv: sha256
 shipped             name of the file with the kernel's own .BTF section, or null
 fallback            whether an instance has the address of its name's only symbol

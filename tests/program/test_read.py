@@ -1,0 +1,54 @@
+"""What becomes of a file's own .BTF: a witness where it is BTF by itself, set aside and said where it is not."""
+
+import subprocess
+
+import numpy as np
+import pytest
+
+from harness import btf, measure, report, results, run
+from harness.model import Kind, StringTable, TypeTable, info_word
+from tests.command import cli
+from tests.fixtures.build import find, program
+
+
+def with_btf(tmp_path, data):
+    """A small linked program with these bytes as .BTF."""
+    (tmp_path / "btf").write_bytes(data)
+    path = tmp_path / "with.elf"
+    subprocess.run([find("objcopy"), "--add-section", f".BTF={tmp_path / 'btf'}", program("same_name").path, path],
+                   check=True)
+    return path
+
+
+def types(name_off, base=None):
+    words = np.array([name_off, info_word(Kind.INT), 4, 32], np.uint32)
+    return TypeTable(words, np.array([0, 0, 4], np.int64), base)
+
+
+WHOLE = btf.encode(types(1), StringTable(np.frombuffer(b"\0int\0", np.uint8)))
+
+
+def split():
+    """BTF that continues the type_ids and strings of a base, as a module's does."""
+    base = StringTable(np.frombuffer(b"\0int\0", np.uint8))
+    return btf.encode(types(5, types(1)), StringTable(np.frombuffer(b"long\0", np.uint8), base))
+
+
+def test_shipped__is_kept_where_it_is_btf(tmp_path):
+    prepared = run.prepare(with_btf(tmp_path, WHOLE), threads=1)
+    assert prepared.shipped == WHOLE and prepared.kernel["shipped_unusable"] is None
+
+
+@pytest.mark.parametrize(("data", "words"), [(split(), "a string section that begins with NUL"),
+                                             (b"not BTF at all, by any means", "magic"), (WHOLE[:30], "")],
+                         ids=["split", "other", "cut"])
+def test_shipped__that_is_no_btf_by_itself_is_set_aside_and_said(tmp_path, data, words):
+    path = with_btf(tmp_path, data)
+    prepared = run.prepare(path, threads=1)
+    assert prepared.shipped is None and words in prepared.kernel["shipped_unusable"]
+    folder = results.save(tmp_path / "out", prepared, run.encode(prepared, "all"))
+    assert not (tmp_path / "out" / "shipped.btf").exists()
+    assert measure.check_invariants(folder["all"], measure.measurements(folder["all"], False)).holds.all()
+    report.render(tmp_path / "out", tmp_path / "report", witnesses=False, threads=1)
+    assert "Set aside, since it cannot be read by itself" in (tmp_path / "report" / "report.md").read_text()
+    assert cli("measure", tmp_path / "out", "-q", "--no-compression").returncode == 0

@@ -37,7 +37,8 @@ SCHEMA = 3
 """Version of the manifest and of the files that it names.
 
 History: 1, first; 2, rules and quirks, columns of functions.csv; 3, one instances table for all policies, each with a
-selection of its own, in one manifest.
+selection of its own, in one manifest; annotations (tags) in the selection, sections of encodings; formulas count from
+the tables, so that predicted_growth is gone.
 """
 
 SHIPPED = "shipped"

@@ -1,4 +1,4 @@
-"""The command line: verbs over the stages; later verbs read only files that earlier ones wrote.
+"""The command line: a verb for each stage; later verbs read only files that earlier ones wrote.
 
 Exit codes: 0 done; 2 the input or the request cannot be used, or the output cannot be written (one line on stderr says
 why and where); 1 an internal error, or an invariant of the report that does not hold; 128 + n ended by signal n.
@@ -22,7 +22,7 @@ EXIT_OK, EXIT_FAULT, EXIT_INPUT = 0, 1, 2
 MAX_THREADS = 1024
 
 SILENT, SILENT_IF_QUIET = ("check",), ("encode", "measure")
-"""Verbs that print nothing to standard output."""
+"""Verbs that write nothing to standard output: always, and with --quiet."""
 
 EXAMPLES = """\
 examples:
@@ -37,13 +37,13 @@ examples:
 
 
 class _Parser(argparse.ArgumentParser):
-    """One whose errors are UsageErrors, so that they are said in one line as all others are."""
+    """A parser whose errors are UsageErrors, so that they take one line like all others."""
 
     def error(self, message):
         raise UsageError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
 
     def print_help(self, file=None):
-        (file or sys.stdout).write(self.format_help())  # argparse would say nothing of a full disk
+        (file or sys.stdout).write(self.format_help())  # argparse would hide a full disk
 
 
 def _threads(text):
@@ -65,7 +65,7 @@ def parser():
         p = verbs.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog,
                              formatter_class=argparse.RawDescriptionHelpFormatter)
         p.set_defaults(run=run)
-        _manners(p, argparse.SUPPRESS)  # what stood before the verb holds
+        _manners(p, argparse.SUPPRESS)  # keep what came before the verb
         return p
 
     def selection(p):
@@ -80,50 +80,50 @@ def parser():
     p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
              "example:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg")
     p.add_argument("name", metavar="NAME", help="a catalogue name or an exact package name")
-    p.add_argument("--refresh", action="store_true", help="ask apt for a newer version even if one is cached")
+    p.add_argument("--refresh", action="store_true", help="look for a newer version even if one is cached")
 
-    p = verb("encode", "encode a kernel: one .btf per encoding, functions.csv, manifest.json", run_encode,
+    p = verb("encode", "encode a kernel: write one .btf per encoding, the tables and manifest.json", run_encode,
              "example:\n  btf-harness encode debian-6.12-cloud-amd64 -o out --encoding plain --encoding decl_tag")
     p.add_argument("kernel", **kernel)
     p.add_argument("-o", "--output", required=True, metavar="DIR", help="output directory, created if missing")
     p.add_argument("--encoding", action="append", metavar="NAME",
-                   help="an encoding to make, may be given several times; by default those of the thread of 2023 (any "
-                        "other name lists all there are)")
+                   help="encoding to write, may be given several times; default: those discussed in 2023 (an unknown "
+                        "name lists all)")
     p.add_argument("--policy", default="consistent", metavar="POLICY",
                    help="which functions to describe: all, consistent (default) or current")
     p.add_argument("--no-fallback", action="store_true",
-                   help="give no address to a function none of whose DIEs has a matched one")
+                   help="give no address to a function with no DIE at one of its symbols")
     selection(p)
     p.add_argument("--no-kfunc-tags", action="store_true", help="leave out the bpf_kfunc DECL_TAGs")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N",
                    help="number of threads; the result does not depend on it")
 
-    p = verb("measure", "measure results, into measurements.csv beside manifest.json", run_measure,
+    p = verb("measure", "measure results: write measurements.csv next to manifest.json", run_measure,
              "columns: kernel,policy,encoding,part,kind,count,bytes")
-    p.add_argument("folder", metavar="DIR", help="what encode wrote, or a report")
-    p.add_argument("--no-compression", action="store_true", help="leave out the zstd -19 and xz -9 sizes")
+    p.add_argument("folder", metavar="DIR", help="a directory that encode wrote, or a report")
+    p.add_argument("--no-compression", action="store_true", help="do not measure the zstd -19 and xz -9 sizes")
 
-    p = verb("report", "write a report: a page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
+    p = verb("report", "write a report: HTML page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
              "examples:\n  btf-harness report debian-6.1-cloud-amd64 -o reports/6.1\n"
              "  btf-harness report out -o reports/out")
     p.add_argument("source", metavar="KERNEL|DIR",
-                   help="a kernel (encoded under every policy), what encode wrote, or another report")
+                   help="a kernel (encoded under every policy), a directory that encode wrote, or another report")
     p.add_argument("-o", "--output", required=True, metavar="DIR",
                    help="output directory, created if missing; a report there is replaced once the new one is complete")
-    p.add_argument("--index", action="store_true", help="also write DIR/../index.html, a list of the reports there")
-    p.add_argument("--command", metavar="TEXT", help="the command that the report names as its own; default: this one")
+    p.add_argument("--index", action="store_true", help="also write DIR/../index.html, a list of all reports there")
+    p.add_argument("--command", metavar="TEXT", help="command line to show in the report; default: this one")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("index", "write DIR/index.html, a list of the reports in DIR", run_index,
              "example:\n  btf-harness index reports")
     p.add_argument("folder", metavar="DIR", help="a directory that holds reports")
 
-    p = verb("mail", "print a report as the body of a cover letter, or put it into a patch mail, with plots", run_mail,
+    p = verb("mail", "print a report as the body of a cover letter, or put it into a patch mail with plots", run_mail,
              "examples:\n  btf-harness mail reports/debian-6.12-cloud-amd64\n"
              "  btf-harness mail reports/debian-6.12-cloud-amd64 --patch 0000-cover-letter.patch -o 0000.eml")
     p.add_argument("folder", metavar="DIR", help="a report")
     p.add_argument("--no-charts", action="store_true", help="leave out the bar charts")
-    p.add_argument("--patch", type=Path, metavar="FILE", help="a cover letter or a patch that git format-patch wrote")
+    p.add_argument("--patch", type=Path, metavar="FILE", help="a cover letter or a patch from git format-patch")
     p.add_argument("-o", "--output", type=Path, metavar="OUT.eml", help="with --patch: the file to write")
     p.add_argument("--attach", action="append", metavar="PLOT",
                    help="with --patch: attach a plot: bytes, kinds, names, funnel, compressed, tradeoff or treemap; "
@@ -131,57 +131,61 @@ def parser():
     p.add_argument("--no-attach", action="store_true", help="with --patch: attach no plot")
     p.add_argument("--subject", metavar="TEXT", help="with --patch: the subject, in place of *** SUBJECT HERE ***")
 
-    p = verb("functions", "list function instances, or the names behind a number in the funnel", run_functions,
+    p = verb("functions", "list function instances, or the names behind a count in the funnel", run_functions,
              "examples:\n  btf-harness functions debian-6.1-cloud-amd64 --name 'cpumask_w*'\n"
              "  btf-harness functions out --reason optimized --csv\n"
              "  btf-harness functions ./vmlinux --step elf_no_die")
-    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, what encode wrote, or a report")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, a directory that encode wrote, or a report")
     p.add_argument("--policy", default=None, metavar="POLICY",
                    help="the policy that gives the reasons: all, consistent (default) or current")
     selection(p)
-    p.add_argument("--name", metavar="GLOB", help="functions whose name matches; * and ? are wildcards")
+    p.add_argument("--name", metavar="GLOB", help="only names that match; * and ? are wildcards")
     p.add_argument("--reason", metavar="TEXT",
-                   help="functions left out for a reason that contains TEXT; '-': those encoded")
-    p.add_argument("--match", metavar="MATCH", help="exact, suffix, part, fallback, alias, overridden or none")
-    p.add_argument("--fault", metavar="FAULT", help="unexpected, optimized, reordered or uncertain")
-    p.add_argument("--class", dest="klass", metavar="CLASS", help="ambiguous names of this class, see the README")
+                   help="only instances left out for a reason that contains TEXT; '-': only those encoded")
+    p.add_argument("--match", metavar="MATCH",
+                   help="only this match: exact, suffix, part, fallback, alias, overridden or none")
+    p.add_argument("--fault", metavar="FAULT",
+                   help="only this register fault: unexpected, optimized, reordered or uncertain")
+    p.add_argument("--class", dest="klass", metavar="CLASS",
+                   help="only ambiguous names of this class, such as clone_twins")
     p.add_argument("--step", metavar="STEP",
-                   help="of a kernel: what a number in the funnel counts, such as dies_declared")
-    p.add_argument("--csv", action="store_true", help="all columns as CSV")
+                   help="needs a kernel: list what a count in the funnel counts, such as dies_declared")
+    p.add_argument("--csv", action="store_true", help="write all columns as CSV")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("lookup", "show what a tracer gets for a function or an address under each encoding", run_lookup,
              "examples:\n  btf-harness lookup cpumask_weight debian-6.1-cloud-amd64\n"
              "  btf-harness lookup 0xffffffff8103b530 out")
     p.add_argument("query", metavar="NAME|ADDRESS", help="a function, a pattern with * or ?, or an address (0x...)")
-    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel (policy all), what encode wrote, or a report")
-    p.add_argument("--csv", action="store_true", help="the rows as CSV")
+    p.add_argument("source", metavar="KERNEL|DIR",
+                   help="a kernel (policy all), a directory that encode wrote, or a report")
+    p.add_argument("--csv", action="store_true", help="write CSV")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("compare", "compare the functions of two builds: which identity survives a rebuild", run_compare,
              "example:\n  btf-harness compare out-6.12.115 out-6.12.117")
-    p.add_argument("a", metavar="A", help="a kernel, what encode wrote, or a report")
-    p.add_argument("b", metavar="B")
+    p.add_argument("a", metavar="A", help="a kernel, a directory that encode wrote, or a report")
+    p.add_argument("b", metavar="B", help="another build, likewise")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 
     p = verb("claims", "compare the thread's estimates with every kernel measured", run_claims,
              "example:\n  btf-harness claims reports/*/")
-    p.add_argument("folders", nargs="+", metavar="DIR", help="reports, or what encode wrote")
-    p.add_argument("--csv", action="store_true", help="as CSV")
+    p.add_argument("folders", nargs="+", metavar="DIR", help="directories that encode wrote, or reports")
+    p.add_argument("--csv", action="store_true", help="write CSV")
 
-    p = verb("dump", "print a .btf file as bpftool btf dump does, in any encoding", run_dump)
+    p = verb("dump", "print a .btf file in any encoding, in the format of bpftool btf dump", run_dump)
     p.add_argument("file", metavar="FILE.btf")
     p.add_argument("--format", choices=("raw", "json"), default="raw")
-    p = verb("check", "check the structure of a .btf file; print one line on the first error", run_check)
+    p = verb("check", "check the structure of a .btf file; print one line about the first error", run_check)
     p.add_argument("file", metavar="FILE.btf")
     p.add_argument("--strict", action="store_true",
-                   help="also reject what today's kernels reject, such as an address behind a FUNC")
+                   help="also reject what today's kernels reject, such as an address after a FUNC")
     return top
 
 
 def _manners(p, default):
-    p.add_argument("-q", "--quiet", action="store_true", default=default, help="no progress")
-    p.add_argument("-v", "--verbose", action="store_true", default=default, help="show the traceback of an error")
+    p.add_argument("-q", "--quiet", action="store_true", default=default, help="show no progress")
+    p.add_argument("-v", "--verbose", action="store_true", default=default, help="show a traceback on errors")
 
 
 def main(argv=None):
@@ -202,7 +206,7 @@ def main(argv=None):
     except KeyboardInterrupt:
         return _failed("interrupted", 130)
     except BrokenPipeError:
-        # whoever read us has seen enough; keep Python from complaining when it closes stdout
+        # the reader has closed the pipe; keep Python from complaining when it closes stdout
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return EXIT_OK
     except Exception as err:
@@ -237,23 +241,23 @@ def _run(argv, args):
 
 
 def _failed(text, code):
-    """Say why in one line, end what works for us; returns the exit code."""
+    """Say why in one line and stop the helper processes; returns the exit code."""
     if "harness.warm" in sys.modules:
         sys.modules["harness.warm"].stop()
     try:
         print(f"btf-harness: {text}", file=sys.stderr, flush=True)
     except OSError:
-        pass  # then the exit code alone says it
+        pass  # then the exit code has to do
     return code
 
 
 def entry():
-    """`main` as a process of its own: ends it without tearing the interpreter down, which takes 0.3 s after a run."""
-    gc.disable()  # a process this short makes no cycles worth looking for
+    """`main` as a whole process: ends without tearing down the interpreter, which takes 0.3 s after a run."""
+    gc.disable()  # a process this short makes no cycles worth collecting
     process.end_on_signals()
     code = main()
     if code != EXIT_OK:
-        atexit._run_exitfuncs()  # what is unwound by an exception may leave semaphores to be given back
+        atexit._run_exitfuncs()  # an exception may have left semaphores to release
     os._exit(code)
 
 
@@ -293,7 +297,7 @@ def _prepare(args, kernel, fallback=True):
 
 
 def _check_selection(args):
-    """Raise a UsageError if a choice of functions is unknown, before anything is read."""
+    """Raise a UsageError for an unknown policy, rules or quirk, before anything is read."""
     from harness.functions import DEFAULT, POLICIES, check_quirks, rules_of
 
     if args.policy is not None and args.policy not in POLICIES:
@@ -381,13 +385,13 @@ def run_mail(args):
     if args.patch is None:
         for option in ("output", "attach", "no-attach", "subject"):
             if getattr(args, option.replace("-", "_")):
-                raise UsageError("only together with --patch", option)
+                raise UsageError("needs --patch", option)
         sys.stdout.write(mail.body(report.read(args.folder), charts=not args.no_charts))
         return
     if args.output is None:
-        raise UsageError("only together with -o OUT.eml", "patch")
+        raise UsageError("needs -o OUT.eml", "patch")
     if args.attach and args.no_attach:
-        raise UsageError("not together with --no-attach", "attach")
+        raise UsageError("cannot be combined with --no-attach", "attach")
     patch = read_bytes(args.patch)
     attach = () if args.no_attach else tuple(args.attach or mail.DEFAULT_ATTACH)
     made = mail.message(report.read(args.folder), patch, attach, charts=not args.no_charts, subject=args.subject,
@@ -402,7 +406,7 @@ KERNEL, RESULTS = "a kernel", "results"
 
 
 def _kind(source):
-    """What a KERNEL|DIR is: KERNEL (a file or a name), or RESULTS, be they those of a report."""
+    """What a KERNEL|DIR is: KERNEL (a file or a name) or RESULTS (also those in a report)."""
     from harness import results
 
     if not source or not os.path.isdir(source):
@@ -410,16 +414,16 @@ def _kind(source):
     if results.is_results(source):
         return RESULTS
     if os.path.isfile(os.path.join(source, "report.json")):
-        raise MeasureError("expected a report with its results, found one without btf/manifest.json", source)
-    raise MeasureError("expected a kernel, or a directory that encode or report wrote, found one with neither "
-                       "manifest.json nor btf/manifest.json", source)
+        raise MeasureError("expected a report with results, found one without btf/manifest.json", source)
+    raise MeasureError("expected a kernel, or a directory that encode or report wrote, found a directory with "
+                       "neither manifest.json nor btf/manifest.json", source)
 
 
 @contextmanager
 def _result(args, source, policy="all", encodings=None, strictly=False):
-    """The Result of a folder, or of a kernel encoded into a temporary one.
+    """The Result in a folder, or that of a kernel encoded into a temporary one.
 
-    A folder that has others than that policy gives the first of them, unless it is meant strictly.
+    A folder without that policy gives its first one, unless `strictly`.
     """
     from tempfile import TemporaryDirectory
 
@@ -452,7 +456,7 @@ def run_functions(args):
                               ("name", args.name), ("reason", args.reason), ("match", args.match),
                               ("fault", args.fault), ("class", args.klass)):
             if value:
-                raise UsageError("not together with --step", option)
+                raise UsageError("cannot be combined with --step", option)
         if given != KERNEL:
             raise UsageError(f"expected a kernel, found {given}", "step", args.source)
         _print_rows(args, *_step(args))

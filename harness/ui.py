@@ -1,4 +1,4 @@
-"""What a long run says while it goes on: bars on a terminal, else one line per stage, on stderr."""
+"""Progress of a long run, on stderr: bars on a terminal, else one line per stage."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from contextlib import ExitStack
 
 
 class Progress:
-    """Stages of a run, shown; the interface of harness.run.Silent. A context manager.
+    """Shows the stages of a run; same interface as harness.run.Silent. A context manager.
 
     Parameters
     ----------
@@ -39,8 +39,8 @@ class Progress:
         if accelerate.first_run():
             self._say("  compiling kernels for the first time (about a minute; later runs start warm)"
                       if accelerate.CACHED else
-                      f"  compiling kernels (about a minute, in each run: {os.environ['NUMBA_CACHE_DIR']} "
-                      "cannot be written)")
+                      f"  compiling kernels (about a minute, on every run: {os.environ['NUMBA_CACHE_DIR']} "
+                      "is not writable)")
             total = accelerate.n_kernels()
             if self._bar:
                 task = self._bar.add_task("compiling kernels", total=total)

@@ -155,7 +155,7 @@ def test_cli__functions_lists_filters_and_counts(folder):
     (["--class", "mine"], "--class: expected one of true_twins, "),
     (["--step", "dies_exact"], "--step: expected a kernel, found results"),
     (["--step", "upwards"], "--step: expected one of dies_declared, "),
-    (["--step", "dies_exact", "--name", "x"], "--name: not together with --step"),
+    (["--step", "dies_exact", "--name", "x"], "--name: cannot be combined with --step"),
     (["--policy", "all"], "expected a policy of consistent, found 'all'"),
     (["--policy", "some"], "--policy: expected one of all, consistent, current, found 'some'"),
     (["--rules", "1.24"], "--rules: expected a kernel, found results"),

@@ -6,6 +6,7 @@ point, which take minutes where nothing is compiled. See `make test-nojit` and `
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 import pytest
@@ -19,6 +20,21 @@ LONG = ("dwarf/test_hostile.py", "test_cli.py", "report/test_browser.py", "test_
         "btf/test_btf_dump.py", "report/test_worker.py", "dwarf/test_walk_against_twin.py", "report/test_report.py",
         "dwarf/test_forms.py")
 """Files that take longest, the longest first: begun last, they would leave all but one worker idle."""
+
+
+def pytest_configure(config):
+    """Compile all kernels once, in two processes, before several workers would each compile them."""
+    if os.environ.get("PYTEST_XDIST_WORKER") or not config.getoption("numprocesses", None):
+        return
+    from harness import accelerate, warm
+    from harness.dwarf.walk import call_kernels
+
+    if accelerate.CACHED and accelerate.first_run():
+        print("compiling the kernels for the first time (about a minute)", flush=True)
+        other = warm.start()
+        call_kernels()
+        if other is not None:
+            other.wait()
 
 
 def pytest_collection_modifyitems(items):

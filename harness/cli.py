@@ -439,7 +439,12 @@ def _result(args, source, policy="all", encodings=None, strictly=False):
     encoded = run.encode(prepared, policy, encodings, getattr(args, "rules", None) or DEFAULT,
                          getattr(args, "quirk", ()))
     with TemporaryDirectory(prefix="btf-harness-") as folder:
-        yield results.save(folder, prepared, encoded)[policy]
+        try:
+            yield results.save(folder, prepared, encoded)[policy]
+        except MeasureError as error:
+            if error.path is None or not error.path.startswith(folder):
+                raise
+            raise MeasureError(error.message, kernel.path) from error  # that folder is gone when this is read
 
 
 def run_functions(args):

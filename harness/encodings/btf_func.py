@@ -39,7 +39,9 @@ def growth(functions):
 
 
 def tells(ids):
-    """Each id names one address."""
+    """Each id names one address; of a relocatable file, an offset that several sections may have."""
+    if max(ids.stand_for) > 1:
+        return f"{ids.how_many} with an offset that several sections have: a reader cannot tell which is meant"
     if ids.n_ids == 1:
         return f"{ids.how_many} with its address: a kernel that reads them gets exactly that one"
     return f"{ids.how_many}, each with its own address: a kernel that reads them gets exactly that one"

@@ -79,7 +79,7 @@ class Ids(NamedTuple):
     ----------
     n_ids : int
     stand_for : tuple of int
-        How many addresses each of them stands for.
+        How many addresses each of them stands for; in a relocatable file several sections may have one offset.
     n_given : int
         Addresses that the file gives.
     resolved : str

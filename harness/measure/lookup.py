@@ -268,7 +268,7 @@ def _rows(result, encoding, shown, of_names, funcs, found):
     for name, proto, address, section, symbol in zip(of_names.name, of_names.proto.tolist(), of_names.address,
                                                      of_names.section, of_names.symbol, strict=True):
         if proto and symbol:
-            entries.setdefault((name, proto), set()).add((section, address))
+            entries.setdefault((name, proto), set()).add((section, int(address, 16)))
     wanted = {}
     for name, proto, address in zip(shown.name, shown.proto.tolist(), shown.address, strict=True):
         wanted.setdefault((name, proto), set()).add(int(address, 16))
@@ -283,7 +283,8 @@ def _rows(result, encoding, shown, of_names, funcs, found):
         addresses = [a for a in sorted(func.addresses) if chosen or a in wanted[key]]
         if func.addresses and not addresses:
             continue
-        stands_for = len(func.addresses)
+        # of a relocatable file an address is an offset, which several sections may have
+        stands_for = max(len(func.addresses), sum(a in func.addresses for _, a in entries.get(key, ())))
         if not stands_for and encoding != SHIPPED and sharing[key] == 1:
             stands_for = len(entries.get(key, ()))
         for address in addresses or [None]:

@@ -136,7 +136,7 @@ class ResultFolder(Once):
             if len(table) != expected:
                 raise MeasureError(f"expected {expected} rows, the manifest's instances under {policy}, found "
                                    f"{len(table)}", path)
-        return table
+        return self._unedited(table, path, self.manifest["tables"].get(ins.INSTANCES))
 
     def selection(self, policy: str) -> pd.DataFrame:
         """selection.csv of a policy as a DataFrame, SELECTION_COLUMNS, its rows those of `instances`.
@@ -148,9 +148,21 @@ class ResultFolder(Once):
         """
         if policy not in self._selections:
             name = self.manifest["policies"][policy]["selection"]
-            self._selections[policy] = (frame_of(self._made[name]) if name in self._made else
-                                        sel.read_selection(self.path / name, self.instances))
+            if name in self._made:
+                table = frame_of(self._made[name])
+            else:
+                table = self._unedited(sel.read_selection(self.path / name, self.instances), self.path / name,
+                                       self.manifest["policies"][policy].get("sha256"))
+            self._selections[policy] = table
         return self._selections[policy]
+
+    @staticmethod
+    def _unedited(table, path, digest):
+        """The table, if its file is the one that the manifest was written for; what is wrong in it was said before."""
+        found = _digest(read_bytes(path))
+        if found != digest:
+            raise MeasureError(f"expected sha256 {digest}, as the manifest says, found {found}", path)
+        return table
 
     @cached_property
     def inlined(self) -> pd.DataFrame:
@@ -163,7 +175,8 @@ class ResultFolder(Once):
         """
         if ins.INLINED in self._made:
             return frame_of(self._made[ins.INLINED])
-        return ins.read_inlined(self.path / ins.INLINED)
+        path = self.path / ins.INLINED
+        return self._unedited(ins.read_inlined(path), path, self.manifest["tables"].get(ins.INLINED))
 
     @cached_property
     def forms(self) -> pd.DataFrame | None:

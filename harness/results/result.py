@@ -144,7 +144,13 @@ class Result(Once):
         return [self.folder / part["file"] for part in files_of(self.manifest["encodings"][name])]
 
     def addresses(self, name: str) -> enc.Addresses:
-        """The Addresses of an encoding's file, read as the encoding reads it; none of a file that no encoding reads."""
+        """The Addresses of an encoding's file, read as the encoding reads it; none of SHIPPED.
+
+        Raises
+        ------
+        MeasureError
+            The encoding is not one of this program.
+        """
         return self.once(_addresses, name)
 
     def nbytes(self, name: str) -> int:
@@ -199,7 +205,10 @@ def _read(owner, path):
 
 
 def _addresses(result, name):
-    encoding = enc.REGISTRY.get(name) or enc.encoding(BASELINE)
+    if name not in enc.REGISTRY and name != SHIPPED:
+        raise MeasureError(f"expected an encoding of {', '.join(enc.REGISTRY)}, found {name}, which is not known here",
+                           result.files[name])
+    encoding = enc.encoding(BASELINE if name == SHIPPED else name)
     return encoding.read(result.btf(name), result.sections(name))
 
 

@@ -50,7 +50,8 @@ def _instances_text(rows):
         place = f"{row.unit}:{row.line}" if own and row.line else row.unit
         groups.setdefault(key, []).append((row.address, place))
     sites = {"0": "no ftrace site", "1": "ftrace site", "": "ftrace unknown"}
-    lines = [", ".join((counted(len(rows), "instance"), counted(len({row.address for row in rows}), "address"),
+    places = {(row.section, row.address) for row in rows}
+    lines = [", ".join((counted(len(rows), "instance"), counted(len(places), "address"),
                         counted(len({row.signature for row in rows}), "signature")))]
     for (symbol, match, section, ftrace, signature, faults, reason, where), members in groups.items():
         head = f"{symbol or 'no symbol'} ({match}), {counted(len({m[0] for m in members}), 'address')}"

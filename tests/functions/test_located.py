@@ -8,8 +8,10 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from harness import btf, encodings, measure, results, run
+from harness.errors import ElfError
 from harness.functions import Match
 from harness.model import NOWHERE, Kind
+from harness.text.lookup import to_text
 from tests.fixtures.build import find, program
 from tests.fixtures.handmade import Function, Param, prepare
 
@@ -103,3 +105,20 @@ def test_places__without_fallback_a_function_is_nowhere_and_not_at_0(tmp_path):
     encoded = run.encode(prepared, "all")
     assert encoded.pairs.known.tolist() == [False]
     assert len({len(data) for data in encoded.files.values()}) == 1  # one FUNC in each, and no address in any
+
+
+def test_places__a_lookup_says_that_an_offset_is_of_several_sections(module, tmp_path):
+    prepared = run.prepare(module, threads=1)
+    result = results.save(tmp_path / "out", prepared, run.encode(prepared, "all"))["all"]
+    text = " ".join(to_text(measure.lookup(result, "setup")).split())
+    assert "2 instances, 2 addresses, 1 signature" in text
+    assert "one id for 1 of 2 addresses, in a tag" in text and "yet cannot say one by id" in text
+    assert "2 ids with an offset that several sections have: a reader cannot tell which is meant" in text
+
+
+def test_places__function_descriptors_are_refused(tmp_path):
+    path = tmp_path / "descriptors.o"
+    subprocess.run([find("powerpc64-linux-gnu-gcc"), "-g", "-mabi=elfv1", "-c", "-x", "c", "-", "-o", path], check=True,
+                   input=b"int f(int a) { return a; }\n")
+    with pytest.raises(ElfError, match="function descriptors"):
+        run.prepare(path, threads=1)

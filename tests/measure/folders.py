@@ -187,3 +187,14 @@ def edit(folder, change):
 def of_policy(change):
     """A change of a manifest that makes `change` to what it says of its only policy."""
     return lambda manifest: change(*manifest["policies"].values())
+
+
+def signed(folder):
+    """The folder, its manifest with the hashes of the tables as they are now."""
+    manifest = json.loads((folder / "manifest.json").read_text())
+    digest = lambda name: hashlib.sha256((folder / name).read_bytes()).hexdigest()  # noqa: E731
+    manifest["tables"] = {name: digest(name) for name in manifest["tables"]}
+    for entry in manifest["policies"].values():
+        entry["sha256"] = digest(entry["selection"])
+    (folder / "manifest.json").write_text(json.dumps(manifest))
+    return folder

@@ -19,7 +19,7 @@ from harness.measure.attach import (
     untraceable,
 )
 from harness.model import Kind, info_word
-from tests.measure.folders import INSTANCES, TAKES_INT, TAKES_NODE, any_instances, make, rows
+from tests.measure.folders import INSTANCES, TAKES_INT, TAKES_NODE, any_instances, make, rows, signed
 
 BASE = 0xFFFFFFFF81000000
 POLICIES = ("all", "consistent", "current")
@@ -224,7 +224,7 @@ def test_reached__an_address_nobody_knows_is_refused(tmp_path):
     path = folder / "functions.csv"
     path.write_text(path.read_text().replace("0xffffffff81000040", "0xffffffff81000044"))
     with pytest.raises(MeasureError, match="btf_func.btf: expected addresses of functions.csv, found 0xffffffff81000"):
-        reached(measure.load(folder), "btf_func")
+        reached(measure.load(signed(folder)), "btf_func")
 
 
 def policies(tmp_path, instances=INSTANCES):

@@ -5,7 +5,7 @@ import pytest
 from harness import measure
 from harness.errors import BtfFormatError, MeasureError
 from harness.measure.ambiguity import aliases, ambiguous_names
-from tests.measure.folders import TAKES_INT, TAKES_NODE, any_instances, make
+from tests.measure.folders import TAKES_INT, TAKES_NODE, any_instances, make, signed
 
 BASE = 0xFFFFFFFF81000000
 
@@ -123,7 +123,7 @@ def test_functions__more_columns_than_known_are_text(tmp_path):
     path = folder / "functions.csv"
     head, *lines = path.read_text().splitlines()
     path.write_text("\n".join([f"{head},more", *(f"{line},1" for line in lines), ""]))
-    table = measure.load(folder).functions
+    table = measure.load(signed(folder)).functions
     assert str(table.more.dtype) == "str" and str(table.line.dtype) == "int64"
 
 

@@ -6,7 +6,7 @@ import shutil
 import pandas as pd
 import pytest
 
-from harness import measure, results, run
+from harness import encodings, measure, results, run
 from harness.errors import MeasureError, OutputError
 from harness.functions.policies import POLICIES
 from tests.fixtures.build import program
@@ -197,3 +197,25 @@ def test_manifest__names_the_field_that_is_wrong(tmp_path):
     edit(folder, of_policy(lambda p: p["encodings"]["plain"].update(bytes="many")))
     with pytest.raises(MeasureError, match="manifest.json: expected policies.consistent.encodings.plain.bytes of"):
         results.load(folder)
+
+
+@pytest.mark.parametrize(("name", "old", "new"), [
+    ("functions.csv", ",.text,", ",.test,"), ("selection.csv", ",,", ",unexpected,"), ("inlined.csv", "1\n", "0\n")])
+def test_tables__that_were_edited_are_refused(tmp_path, name, old, new):
+    folder = make(tmp_path / "r")
+    text = (folder / name).read_text()
+    assert old in text
+    (folder / name).write_text(text.replace(old, new, 1))
+    with pytest.raises(MeasureError, match=f"{name}: expected sha256 "):
+        measure_all(results.load(folder)["consistent"])
+
+
+def measure_all(result):
+    return result.functions, result.inlined
+
+
+def test_addresses__of_an_encoding_that_is_not_known_are_refused(tmp_path, monkeypatch):
+    folder = make(tmp_path / "r")
+    monkeypatch.delitem(encodings.REGISTRY, "decl_tag")
+    with pytest.raises(MeasureError, match="expected an encoding of plain, .* found decl_tag, which is not known here"):
+        results.load(folder)["consistent"].addresses("decl_tag")

@@ -350,22 +350,6 @@ def next_child(info, unit, abbrevs, specs, pos, classes):
             return code, at, at, sc.PAST_END
 
 
-@inline
-def child_with(s, die, pos, classes, resolve):
-    """`read_child` into `die`, one call for all that it takes; `s` is a Reader."""
-    mask = np.uint64(0)
-    code, pos, at, status = next_child(s.info, s.unit, s.abbrevs, s.specs, pos, classes)
-    if status != sc.OK or code == 0:
-        return code, mask, pos, at, status
-    malformed(s.unit, at, sc.OK)
-    mask, pos, status = read_attributes(s, die, code, pos, resolve)
-    if status == sc.OK and has_children(s.abbrevs, code):
-        pos = skip_children(s.info, s.unit, s.abbrevs, s.specs, pos)
-        if pos < 0:
-            status = sc.PAST_END
-    return code, mask, pos, at, status
-
-
 @fused
 def read_child(s, pos, classes, resolve):
     """Read the next child of one of `classes` into s.die; what is malformed in it is said to be where it stands.
@@ -374,4 +358,14 @@ def read_child(s, pos, classes, resolve):
     -------
     (code, mask, pos, at, status) : as next_child and read_die; `pos` is behind all that is below the child.
     """
-    return child_with(reader_of(s), s.die, pos, classes, resolve)
+    mask = np.uint64(0)
+    code, pos, at, status = next_child(s.info, s.unit, s.abbrevs, s.specs, pos, classes)
+    if status != sc.OK or code == 0:
+        return code, mask, pos, at, status
+    malformed(s.unit, at, sc.OK)
+    mask, pos, status = read_attributes(reader_of(s), s.die, code, pos, resolve)
+    if status == sc.OK and has_children(s.abbrevs, code):
+        pos = skip_children(s.info, s.unit, s.abbrevs, s.specs, pos)
+        if pos < 0:
+            status = sc.PAST_END
+    return code, mask, pos, at, status

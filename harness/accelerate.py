@@ -19,8 +19,8 @@ from pathlib import Path
 
 from harness.paths import cache_home
 
-__all__ = ["CACHED", "PACKAGE", "cache_home", "compiles", "compiling", "first_run", "inline", "n_kernels", "njit",
-           "part"]
+__all__ = ["CACHED", "PACKAGE", "cache_home", "compiles", "compiling", "first_run", "fused", "inline", "n_kernels",
+           "njit", "part"]
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -88,25 +88,39 @@ instead, where it takes no notice of what a kernel imports."""
 
 import numba  # noqa: E402 (the cache directory is read when numba is imported)
 
+KERNEL = {"nogil": True, "error_model": "numpy", "_nrt": False, "forceinline": False}
+"""How every kernel is compiled: it releases the GIL, raises nothing, counts no references. What is left unsaid of
+forceinline, a function would take over from the one that calls it first."""
+
 
 def njit(function):
     """`numba.njit` with our defaults for a kernel that Python calls: cached, GIL released, no exceptions raised."""
-    return numba.njit(function, cache=CACHED, nogil=True, error_model="numpy", _nrt=False)
+    return numba.njit(function, cache=CACHED, **KERNEL)
 
 
 def inline(function):
     """The same for what only kernels call: it lives in their cache entries, and an entry of its own would cost each
-    start a millisecond."""
-    return numba.njit(function, nogil=True, error_model="numpy", _nrt=False)
+    start a millisecond. Python cannot call it: the wrapper that takes Python's arguments apart is left out, which for
+    a tuple of many arrays takes longer to compile than the function."""
+    return numba.njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **KERNEL)
+
+
+def fused(function):
+    """The same for what costs less than to call it with its arguments, a tuple of many arrays above all.
+
+    It is compiled by itself as with `inline`, and the optimizer must then write it out wherever it is called. So a
+    kernel may be split by subject and run as one function would. For what is small, or called once or twice.
+    """
+    return numba.njit(function, no_cpython_wrapper=True, no_cfunc_wrapper=True, **KERNEL | {"forceinline": True})
 
 
 def part(function):
-    """The same for a part of one kernel: it is written out where it is called, before types are inferred.
+    """The same for the outermost steps of a kernel, called once: written out before types are inferred.
 
-    So a kernel may be split by subject and run as one function would. For functions that take much state and are called
-    once or twice; what is called more often, or needs little, compiles in less time with `inline`.
+    Each step that is compiled by itself has all that it calls optimized once more; this spares that, but copies what
+    it writes out, which takes long for a large function.
     """
-    return numba.njit(function, inline="always", nogil=True, error_model="numpy", _nrt=False)
+    return numba.njit(function, inline="always", **KERNEL)
 
 
 def compiles():
@@ -124,7 +138,7 @@ def first_run():
 
 def n_kernels():
     """About how many functions a first run compiles, for a progress bar."""
-    return sum(len(re.findall(r"^@(?:njit|inline)$", path.read_text(), re.M)) for path in kernel_files())
+    return sum(len(re.findall(r"^@(?:njit|inline|fused)$", path.read_text(), re.M)) for path in kernel_files())
 
 
 @contextmanager

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, part
+from harness.accelerate import fused, inline
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 from harness.dwarf.form_kernels import (
@@ -34,7 +34,7 @@ def malformed(unit, pos, status):
     return status
 
 
-@inline
+@fused
 def read_code(info, abbrevs, pos):
     """(abbreviation code, position behind it): 0 is a null entry, -1 a code that the unit's table does not define."""
     code, behind = uleb(info, pos)
@@ -104,7 +104,7 @@ def read_indirect(info, unit, pos, stop):
     return form, size, pos
 
 
-@inline
+@fused
 def read_fixed(info, pos, size, big):
     """A number of `size` bytes; 0 for one that is too wide for any number we read (data16)."""
     if size == 4:
@@ -122,7 +122,7 @@ def read_fixed(info, pos, size, big):
     return np.uint64(0)
 
 
-@inline
+@fused
 def read_text(s, form, value, at, stop):
     """(name, status) of an attribute that is a string: its form and value, and [at, stop) of it in `info`."""
     if form == dw.DW_FORM_string:
@@ -137,7 +137,7 @@ def read_text(s, form, value, at, stop):
     return np.uint64(name), sc.OK
 
 
-@inline
+@fused
 def read_attributes(s, die, code, pos, resolve):
     """Read the attributes of a DIE whose code has been read.
 
@@ -229,18 +229,24 @@ def read_attributes(s, die, code, pos, resolve):
 
 
 @inline
+def read_with(s, die, code, pos, resolve):
+    """`read_attributes`, compiled once for all that call it; `s` is a Reader."""
+    return read_attributes(s, die, code, pos, resolve)
+
+
+@fused
 def reader_of(s):
     """What of a State it takes to read one DIE; the call that is made most often is handed no more."""
     return sc.Reader(s.info, s.sections, s.unit, s.abbrevs, s.specs, s.pool, s.pool_hash, s.string_marks)
 
 
-@inline
+@fused
 def read_die(s, die, code, pos, resolve):
     """`read_attributes` for a State."""
-    return read_attributes(reader_of(s), die, code, pos, resolve)
+    return read_with(reader_of(s), die, code, pos, resolve)
 
 
-@inline
+@fused
 def within_unit(unit, off):
     """Whether a section offset (uint64) is one of a DIE of the unit at hand."""
     return off < sc.MAX_OFF and np.int64(off) >= unit[sc.U_DIE_OFF] and np.int64(off) < unit[sc.U_STOP]
@@ -255,24 +261,15 @@ def code_at(info, unit, abbrevs, off):
     return max(code, np.int64(0)), pos
 
 
-@inline
-def attributes_at(s, die, off, resolve):
-    """Read the DIE at a section offset: (mask, code, position behind, status); BAD_REFERENCE if there is none.
-
-    `s` is a Reader.
-    """
+@fused
+def die_at(s, die, off, resolve):
+    """Read the DIE at a section offset: (mask, code, position behind, status); BAD_REFERENCE if there is none."""
     code, pos = code_at(s.info, s.unit, s.abbrevs, off)
     if code == 0:
         s.unit[sc.RUN_DETAIL] = np.int64(off & np.uint64(0x7FFFFFFFFFFFFFFF))
         return np.uint64(0), code, pos, sc.BAD_REFERENCE
-    mask, pos, status = read_attributes(s, die, code, pos, resolve)
+    mask, pos, status = read_die(s, die, code, pos, resolve)
     return mask, code, pos, status
-
-
-@inline
-def die_at(s, die, off, resolve):
-    """`attributes_at` for a State."""
-    return attributes_at(reader_of(s), die, off, resolve)
 
 
 @inline
@@ -329,7 +326,7 @@ def step_over(info, unit, abbrevs, specs, code, pos):
     return pos
 
 
-@inline
+@fused
 def next_child(info, unit, abbrevs, specs, pos, classes):
     """The next child, from `pos` on, of one of the classes that `classes` has bits for; others are stepped over.
 
@@ -353,7 +350,7 @@ def next_child(info, unit, abbrevs, specs, pos, classes):
             return code, at, at, sc.PAST_END
 
 
-@part
+@fused
 def read_child(s, pos, classes, resolve):
     """Read the next child of one of `classes` into s.die; what is malformed in it is said to be where it stands.
 
@@ -366,7 +363,7 @@ def read_child(s, pos, classes, resolve):
     if status != sc.OK or code == 0:
         return code, mask, pos, at, status
     malformed(s.unit, at, sc.OK)
-    mask, pos, status = read_die(s, s.die, code, pos, resolve)
+    mask, pos, status = read_attributes(reader_of(s), s.die, code, pos, resolve)
     if status == sc.OK and has_children(s.abbrevs, code):
         pos = skip_children(s.info, s.unit, s.abbrevs, s.specs, pos)
         if pos < 0:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, njit, part
+from harness.accelerate import fused, inline, njit, part
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
@@ -47,7 +47,7 @@ def variable_address(s, mask):
     return addr, wt.VF_ADDRESS, sc.OK
 
 
-@part
+@fused
 def fill_variable(s, variables, v, off):
     """Write variable `v`, whose DIE is at section offset `off`; a status."""
     s.unit[sc.RUN_MALFORMED_OFF] = off

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline
+from harness.accelerate import fused, inline
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 
@@ -294,7 +294,7 @@ def indexed_address(sections, unit, index):
     return read_sized(sections, unit[sc.SEC_ADDR] + at, size, unit[sc.SEC_BIG_ENDIAN]), True
 
 
-@inline
+@fused
 def string_name(sections, unit, form, value, string_marks):
     """Name of a string that stands in a string section, or -1 when its offset lies outside."""
     off = np.int64(-1)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, part
+from harness.accelerate import fused, inline, part
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
@@ -87,7 +87,7 @@ def leaves_unit(unit, die, attribute):
     return True, sc.BAD_REFERENCE
 
 
-@part
+@fused
 def inherit(s, functions, f, mask):
     """Complete function `f`, whose own DIE, with the attributes `mask`, was read into s.die, from its origins.
 
@@ -130,7 +130,7 @@ def inherit(s, functions, f, mask):
     return params_pos, sc.OK
 
 
-@part
+@fused
 def fill_location(s, functions, params, p, mask):
     """Write what the DW_AT_location of parameter `p`, which is in s.die, says; PF_* flags."""
     flags = 0
@@ -161,7 +161,7 @@ def fill_location(s, functions, params, p, mask):
     return flags
 
 
-@part
+@fused
 def inherit_parameter(s, functions, p, mask, expected):
     """Complete parameter `p`, whose own DIE was read into s.die, from its origins: (FN_* of its function, status).
 
@@ -194,7 +194,7 @@ def inherit_parameter(s, functions, p, mask, expected):
     return flags, sc.OK
 
 
-@part
+@fused
 def fill_parameter(s, functions, params, p, mask, off, expected):
     """Write parameter `p`, whose DIE is in s.die and at section offset `off`: (FN_* of its function, status)."""
     functions.param_flags[p] = fill_location(s, functions, params, p, mask)
@@ -242,7 +242,7 @@ def next_expected(s, pos):
     return UNKNOWN, UNKNOWN
 
 
-@part
+@fused
 def fill_parameters(s, functions, params, f, n_params, pos, origin_pos):
     """Write the parameters of function `f`, whose children begin at `pos`, its origin's at `origin_pos`; a status."""
     p = functions.param[f]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, njit, part
+from harness.accelerate import fused, inline, njit, part
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
@@ -271,7 +271,7 @@ def add_type(s, out, off, mask, cls, tag):
     return parent_kind(kind), row, add_row(out, off, kind)
 
 
-@part
+@fused
 def index_die(s, out, around, depth, at, code, pos, cls):
     """List the DIE at `at` in `info`, whose code is read: (its PARENT_*, its index, position behind it, status)."""
     unit = s.unit

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, part
+from harness.accelerate import fused, inline
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 from harness.dwarf.die_kernels import class_at, code_at, die_at, read_die
@@ -22,7 +22,7 @@ LOOP = 4
 LONGEST_CHAIN = 64
 
 
-@inline
+@fused
 def row_at(unit, row_by_off, row_off, relative):
     """type_id of the row whose DIE is at an offset from the unit's header, 0 if none is.
 
@@ -34,7 +34,7 @@ def row_at(unit, row_by_off, row_off, relative):
     return np.uint32(0)
 
 
-@inline
+@fused
 def near_reference(unit, die, row_by_off, row_off, mask):
     """(type_id, found): the row of this unit that DW_AT_type names; nearly every reference is one."""
     if not mask & sc.HAS_TYPE:
@@ -115,7 +115,7 @@ def far_reference(s, space, index):
     return type_id, sc.REFERENCE_LOOP if leads_to == LOOP else sc.BAD_REFERENCE
 
 
-@part
+@fused
 def type_reference(s, mask, space, index):
     """(type_id, status) of the DW_AT_type of the DIE in s.die, whose attributes are `mask`; 0, void, without one.
 

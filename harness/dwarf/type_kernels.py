@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, part
+from harness.accelerate import fused, inline, part
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
@@ -49,7 +49,7 @@ def fill_int(s, words, w, mask, fake_int):
     words[w + 3] = bits | np.uint32(size * np.uint64(8))
 
 
-@part
+@fused
 def fill_reference(s, words, mask, at):
     """Write the type_id of what the DIE in s.die refers to at words[at]; a status."""
     type_id, status = type_reference(s, mask, sc.XREF_WORDS, at)
@@ -92,7 +92,7 @@ def fill_type_tag(s, types, row, type_id, ref):
     return status
 
 
-@part
+@fused
 def fill_pointer(s, types, kinds, row, type_id, mask):
     """Write a PTR and the rows of its type tags: (how many those are, status).
 
@@ -118,7 +118,7 @@ def fill_pointer(s, types, kinds, row, type_id, mask):
     return n, status
 
 
-@part
+@fused
 def fill_array(s, words, w, code, pos, mask, index_id):
     """Write an ARRAY at words[w:], all its dimensions as one; a status."""
     status = fill_reference(s, words, mask, w + 3)
@@ -135,7 +135,7 @@ def fill_array(s, words, w, code, pos, mask, index_id):
     return status
 
 
-@part
+@fused
 def fill_members(s, words, w, vlen, pos, mask):
     """Write a STRUCT or UNION at words[w:]; a status."""
     size = s.die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(0)
@@ -178,7 +178,7 @@ def fits_enum(value):
     return high == 0 or high == 1 or high == np.uint64(0x1FFFFFFFF)
 
 
-@part
+@fused
 def fill_enumerators(s, words, w, kind, vlen, pos, mask):
     """Write an ENUM or ENUM64 at words[w:]; a status."""
     words[w + 2] = np.uint32(enum_size(s.die, mask, kind))
@@ -210,7 +210,7 @@ def fill_enumerators(s, words, w, kind, vlen, pos, mask):
     return sc.OK
 
 
-@part
+@fused
 def fill_prototype(s, words, w, vlen, pos, mask):
     """Write a FUNC_PROTO at words[w:]; a status. An ellipsis is a parameter without name and type."""
     status = fill_reference(s, words, mask, w + 2)

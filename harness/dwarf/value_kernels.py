@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, part
+from harness.accelerate import fused, inline
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 from harness.dwarf.form_kernels import indexed_address, is_constant, is_string_index, read_sized, sum_of, uleb
@@ -64,7 +64,7 @@ def dimension(die, mask):
     return np.uint64(0)
 
 
-@inline
+@fused
 def member_bits(s, mask):
     """(bit offset modulo 2**32, bitfield size) of the member in s.die.
 
@@ -121,7 +121,7 @@ def range_entry(s, value, form):
     return first_range_5(s, at)
 
 
-@part
+@fused
 def first_range(s, at):
     """(start of the first range that is not empty, status) of a list in .debug_ranges (DWARF 4 section 2.17.3)."""
     unit = s.unit
@@ -144,7 +144,7 @@ def first_range(s, at):
             return sum_of(base, first) & top, sc.OK
 
 
-@part
+@fused
 def first_range_5(s, at):
     """The same of a list in .debug_rnglists (DWARF 5 section 7.25)."""
     unit = s.unit

@@ -224,7 +224,7 @@ def _count(rows, holds):
 
 
 def _copies(here):
-    """Names one of whose definitions has several addresses, dict of cause to array of names.
+    """Names with a definition that has several addresses, dict of cause to array of names.
 
     A definition is a file and line of declaration. Copies in one unit with a suffixed symbol among them are clones;
     copies of what is in a header or declared inline are emitted by each unit that uses it; all others come of a

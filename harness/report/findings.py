@@ -285,7 +285,7 @@ def _estimates(frames, about, known):
                  " not measured"}.get(verdict, verdict.replace("holds", _verb(n, "holds", "hold"), 1)
                                                    .replace("under", "under policy"))
         said.append(f"{n:,} {words} ({'; '.join(claims)})")
-    return (f"Of the thread's {_count(known[ESTIMATES], 'estimate')}, judged by the tolerances in data/claims.toml, "
+    return (f"Of the {_count(known[ESTIMATES], 'estimate')} made in the thread of 2023, judged by data/claims.toml, "
             f"{listed(said)}.")
 
 

@@ -96,7 +96,7 @@ def _natural(text):
 
 
 def _measured(report):
-    """What a row says of a report, dict; None for what it does not have.
+    """The values of a report's row, dict; None for what the report does not have.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def _table(rows, baseline, others):
 
 
 def _cell(key, value, first=False):
-    """A number's cell, or one that says that there is none."""
+    """A cell with a number, or with a mark that it is missing."""
     missing = value is None or value != value
     return (f'<td class="n{" group" if first else ""}" data-order="{"" if missing else repr(value)}">'
             f"{plain(key, None if missing else value)}</td>")

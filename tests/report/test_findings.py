@@ -36,7 +36,7 @@ def test_findings__say_what_the_frames_say():
         ("attachable", "Under policy consistent, fentry can attach to 15 of 44 addresses through a BTF id of plain; if "
                        "the kernel read addresses, decl_tag would add 1 at about 1.1 kB and btf_func would add 4 at "
                        "about 65 bytes each."),
-        ("estimates", "Of the thread's 3 estimates, judged by the tolerances in data/claims.toml, 1 holds (the whole "
+        ("estimates", "Of the 3 estimates made in the thread of 2023, judged by data/claims.toml, 1 holds (the whole "
                       "growth stays under 1 MB), 1 holds under policy current (telling FUNCs apart by address adds "
                       "about 1000 of them) and 1 does not (the addresses themselves take roughly 400k)."),
         ("consumers", "bpftool v7.1.0 (using libbpf v1.1) and Linux 6.18.44 (BPF_BTF_LOAD) load plain, decl_tag and "

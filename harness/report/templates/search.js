@@ -172,7 +172,7 @@ function search() {
       const past = BigInt(address) - BigInt(data.address[i]);
       found = [i];
       said = `No function begins at ${address}; the nearest one below begins 0x${past.toString(16)} earlier; ` +
-        "how long it is is not known. ";
+        "its length is not known. ";
       for (let j = i - 1; j >= 0 && data.address[j] === data.address[i]; j--) found.unshift(j);
     }
   }

@@ -48,7 +48,7 @@ class HarnessError(Exception):
 
 
 class UsageError(HarnessError):
-    """An option has a value that it cannot have, or options do not go together.
+    """An option has an invalid value, or options cannot be combined.
 
     Parameters
     ----------
@@ -57,7 +57,7 @@ class UsageError(HarnessError):
     option : str, optional
         Its name without dashes, which is also the name of the parameter in Python.
     path : str, optional
-        The file or folder that it was to be used with.
+        The file or folder that it was used with.
     """
 
     def __init__(self, message, option=None, path=None):
@@ -66,12 +66,12 @@ class UsageError(HarnessError):
 
     @classmethod
     def choice(cls, option, known, found):
-        """The error of a value that is none of the known ones."""
+        """The error for a value that is not one of the known ones."""
         return cls(f"expected one of {', '.join(known)}, found {found!r}", option)
 
 
 class OutputError(HarnessError):
-    """A file or folder cannot be written where it was asked for."""
+    """A file or folder cannot be written where requested."""
 
 
 class KernelError(HarnessError):

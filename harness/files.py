@@ -1,4 +1,4 @@
-"""Files of ours on disk: written whole or not at all."""
+"""Output files: written completely or not at all."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from harness.errors import OutputError
 
 
 def write(path, data):
-    """Write `data` to `path` atomically: whoever opens `path` sees the old file or the whole new one.
+    """Write `data` to `path` atomically: a reader of `path` sees the old file or the whole new one.
 
     Parameters
     ----------
@@ -38,18 +38,18 @@ def write(path, data):
 
 
 def make_folder(path):
-    """Make a folder and those above it, if need be; returns its Path.
+    """Create a folder and its parents if missing; returns its Path.
 
     Raises
     ------
     OutputError
-        It cannot be made.
+        It cannot be created.
     """
     path = Path(path)
     try:
         path.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise OutputError(f"the folder cannot be made: {error.strerror}", path) from error
+        raise OutputError(f"the directory cannot be created: {error.strerror}", path) from error
     return path
 
 

@@ -1,4 +1,4 @@
-"""Where this program has its data, and keeps what it can make again. Imports nothing heavy: every start is by here."""
+"""Where this program has its data and its cache. Imports nothing heavy, since every start comes by here."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ def cache_home():
 
 
 def data_file(name):
-    """A file of data/, a Path: the kernels that are known by name, the claims.
+    """The Path of a file in data/, such as the catalogue of kernels or the claims.
 
     A checkout has the folder at its top and a link to it in the package; an installed package has the files themselves.
     """

@@ -1,6 +1,6 @@
-"""How a command ends as a process when it cannot go on: a signal, or output that cannot be written.
+"""How a command ends when it cannot go on: a signal, or output that cannot be written.
 
-Imports nothing heavy: every command line start comes by here.
+Imports nothing heavy, since every start of the command line comes by here.
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 class Ended(BaseException):
-    """A signal asked this process to end; not an Exception, so that nothing takes it for a failure to go on from.
+    """A signal asked this process to end. Not an Exception, so that nothing handles it as a failure and continues.
 
     Attributes
     ----------
     code : int
-        Exit code: 128 and the signal's number, as a shell has it.
+        Exit code: 128 plus the signal's number, as in a shell.
     """
 
     def __init__(self, signum):
@@ -52,9 +52,9 @@ def ended():
 
 
 def end_on_signals():
-    """Let signals raise `Ended` in the main thread, so that temporary files and children go. The second ends at once.
+    """Make signals raise `Ended` in the main thread, so that temporary files and children go. A second ends at once.
 
-    A signal that is ignored, as by nohup, stays ignored.
+    An ignored signal, as under nohup, stays ignored.
     """
     first, wish = None, queue.SimpleQueue()
     # made now: a thread cannot be started safely in the midst of anything
@@ -76,7 +76,7 @@ def end_on_signals():
 
 
 def _end_workers(wish):
-    """Once there is a wish, end what the threads of executors do: they are waited for, and may compile for a minute."""
+    """Once asked to end, end the work of executors' threads: they are waited for, and may compile for a minute."""
     wish.get()
     import ctypes
     import logging
@@ -102,9 +102,9 @@ def check_stdout():
 
 
 def check_folder(path):
-    """Raise an OutputError unless files can be written in a folder, which may be missing; leaves all as it was.
+    """Raise an OutputError unless files can be written in a folder, which may be missing; changes nothing.
 
-    It is tried: permission bits say little to root, and nothing of a read-only file system.
+    It tries to write: permission bits mean little to root and say nothing about a read-only file system.
     """
     if not os.fspath(path):
         raise OutputError("expected an output directory, found an empty name")
@@ -131,7 +131,7 @@ def check_folder(path):
 
 
 def terminal_width():
-    """Columns of the terminal that standard output is, or None where it is none and lines may be of any length."""
+    """Columns of the terminal on standard output, or None if it is no terminal and lines may have any length."""
     if sys.stdout is not None and sys.stdout.isatty():
         import shutil
 
@@ -140,6 +140,6 @@ def terminal_width():
 
 
 def words_of(error):
-    """One sentence about an OSError that nothing nearer has put into words, str."""
+    """A sentence about an OSError that nothing else has explained, str."""
     where = f"{error.filename}: " if error.filename else ""
     return where + ("cannot be written: " if error.errno in FULL else "") + (error.strerror or str(error))

@@ -1,6 +1,6 @@
 """The stages in order: an ELF file in, its encodings out. What the command line and notebooks call.
 
-harness.results writes what comes of it into a folder, and reads it again.
+harness.results writes the results into a folder and reads them again.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Gets kernels ready while something else is going on, by calling each on next to nothing.
+"""Gets numba kernels ready in the background, by calling each on nearly empty input.
 
-numba compiles and loads one function at a time in a process. On a first run a second process compiles what comes
-after the walk while the first compiles the walk. On later runs a thread loads from the cache what comes next while
-the stages before it run; loading when first called would leave the other core idle for half a second in all.
+In one process numba compiles and loads one function at a time. On the first run a second process compiles the kernels
+used after the walk while the first compiles the walk. On later runs a thread loads the next kernels from the cache
+while earlier stages run; loading them on first use would leave the other core idle for half a second in all.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _processes = []
 
 
 def start():
-    """Begin getting kernels ready; returns at once with a Popen, a Thread or None."""
+    """Start getting kernels ready; returns a Popen, a Thread or None at once."""
     from harness import accelerate
 
     if (os.cpu_count() or 1) < 2 or not accelerate.compiles() or not accelerate.CACHED:
@@ -37,7 +37,7 @@ def start():
 
 
 def stop():
-    """End what `start` started and still runs, for a run that is ended early."""
+    """Stop what `start` started if it still runs, when a run ends early."""
     for process in _processes:
         process.terminate()
     _processes.clear()

@@ -199,7 +199,7 @@ def test_cli__compare_says_that_one_build_is_itself(folder):
 def test_cli__claims_judges_every_folder(folder):
     done = cli("claims", folder)
     assert done.returncode == 0, done.stderr
-    assert "no DIE of that name is here" in done.stdout.replace("\n    ", " ")
+    assert "no DIE has the name" in done.stdout.replace("\n    ", " ")
     rows = list(csv.DictReader(io.StringIO(cli("claims", folder, "--csv").stdout)))
     assert [row["id"] for row in rows] == ["cpumask_weight", "extra_funcs", "payload", "whole_growth", "func_protos"]
     assert_refused(cli("claims", folder.parent / "none"), "expected a result folder or a report")

@@ -38,7 +38,7 @@ def test_write__names_a_folder_that_is_missing(tmp_path):
 def test_make_folder__says_what_is_in_the_way(tmp_path):
     (tmp_path / "file").write_text("")
     assert files.make_folder(tmp_path / "a" / "b").is_dir() and files.make_folder(tmp_path / "a" / "b").is_dir()
-    with pytest.raises(OutputError, match="file/x: the folder cannot be made: Not a directory"):
+    with pytest.raises(OutputError, match="file/x: the directory cannot be created: Not a directory"):
         files.make_folder(tmp_path / "file" / "x")
 
 

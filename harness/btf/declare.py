@@ -108,13 +108,13 @@ def _join(left, right):
 
 
 def _ordered(pending):
-    """Qualifiers and tags, each once, in the order of QUALIFIERS whatever the compiler's."""
+    """Qualifiers and tags, each once, in the order of QUALIFIERS rather than the compiler's."""
     words = dict.fromkeys(reversed(pending))
     return [q for q in QUALIFIERS.values() if q in words] + [w for w in words if w[0] == "_"]
 
 
 def _words(pending, specifier):
-    """Qualifiers before the specifier, type tags behind it, as kernel sources write them."""
+    """Qualifiers before the specifier, type tags after it, as in kernel sources."""
     words = _ordered(pending)
     return " ".join([*(w for w in words if w[0] != "_"), specifier, *(w for w in words if w[0] == "_")])
 

@@ -92,7 +92,7 @@ class _Rows:
             yield type_id, *split_info(self.words[at + 1]), at
 
     def kind(self, type_id):
-        """Kind of a type, None if there is none of that type_id."""
+        """Kind of a type, None if the type_id does not exist."""
         known = 0 < type_id < len(self.starts) - 1
         return split_info(self.words[self.starts[type_id] + 1])[0] if known else None
 

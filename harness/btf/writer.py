@@ -63,7 +63,7 @@ def lay_out(types: TypeTable, strings: StringTable, *, byteorder: str = "little"
 
 
 class Laid(NamedTuple):
-    """Types and the strings that they name where a file has them. Immutable; `then` goes on with more types.
+    """Types and the strings that they name, laid out as in a file. Immutable; `then` appends more types.
 
     Attributes
     ----------
@@ -85,7 +85,7 @@ class Laid(NamedTuple):
     section_nbytes: int
 
     def then(self, types: TypeTable, strings: np.ndarray | None = None, *, layout: Layout = STANDARD) -> Laid:
-        """A Laid with further types, whose type_ids go on; this one stays as it is.
+        """A Laid with further types, whose type_ids continue; this one does not change.
 
         Parameters
         ----------

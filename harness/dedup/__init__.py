@@ -1,4 +1,4 @@
-"""Dedup of types: which rows of a TypeTable say the same, with the semantics of libbpf's btf__dedup.
+"""Dedup of types: which rows of a TypeTable are the same, with the semantics of libbpf's btf__dedup.
 
 ====================================  ==============================================================================
 ``dedup_types(types, strings)``       Dedup: the canonical rows, and what each row became

@@ -1,4 +1,4 @@
-"""Gives a walk its final type_ids, after which nothing refers to the types as the units had them."""
+"""Gives a walk its final type_ids; afterwards nothing refers to the units' own types."""
 
 from __future__ import annotations
 

@@ -16,7 +16,7 @@ HASH_ROWS = 1 << 18
 
 
 class Dedup(NamedTuple):
-    """What dedup leaves.
+    """The result of dedup.
 
     Attributes
     ----------
@@ -81,7 +81,7 @@ def freeze(types, strings):
 
 
 def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, progress=None):
-    """Merge the rows of a table that say the same, or the same as a base.
+    """Merge equal rows of a table, with each other and with a base.
 
     Parameters
     ----------

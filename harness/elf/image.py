@@ -218,7 +218,7 @@ class ElfImage:
         return self._rows[section.index]
 
     def symbols(self):
-        """The defined symbols of .symtab as a SymbolTable; empty arrays when there is none."""
+        """The defined symbols of .symtab as a SymbolTable; empty arrays if there is no such table."""
         return read_symbols(self)
 
     def build_id(self):

@@ -265,7 +265,7 @@ def _words(data, nbytes, end):
 
 
 def _load(data, at, width, end):
-    """What stands at places of one width, uint64, its sign extended."""
+    """The values at places of one width, uint64, sign-extended."""
     if width == SIX_BITS:
         return (data[at] & np.uint8(0x3F)).astype(np.uint64)
     if width == 3:

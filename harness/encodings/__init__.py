@@ -1,8 +1,8 @@
-"""The registry of encodings: one file each, found by being there.
+"""The registry of encodings: every file in this folder is found.
 
-An encoding is all that is particular to one way of writing functions and their addresses: what it writes, how that is
-read back, what it costs over `plain`, and how it is drawn. To add one, add a file with an `ENCODING` or several
-(`ENCODINGS`), or `register` one that is defined elsewhere; nothing else names them.
+An encoding is one way of writing functions and their addresses: what it writes, how that is read back, what it costs
+over `plain`, and how it is drawn. To add one, add a file with an `ENCODING` (or several, `ENCODINGS`), or `register`
+one defined elsewhere; nothing else names them.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ __all__ = ["SECTION", "Addresses", "Artifact", "Encoding", "Fixup", "Ids", "Pair
            "touched_kinds"]
 
 PARTS = ("artifact", "encoding", "pairs")
-"""Modules here that are no encodings."""
+"""Modules here that are not encodings."""
 
 REGISTRY: dict[str, Encoding] = {}
 
 
 def register(*encodings: Encoding) -> None:
-    """Add encodings to the registry, which is in the order of their ranks.
+    """Add encodings to the registry, which is ordered by rank.
 
     Raises
     ------
     ValueError
-        One has the name of another, or a name that cannot be a file's.
+        A name is taken, or is not an identifier.
     """
     for new in encodings:
         if not new.name.isidentifier() or new.name in (*REGISTRY, "shipped"):
@@ -57,7 +57,7 @@ def names() -> list[str]:
 
 
 def default_names() -> list[str]:
-    """The encodings made when none is asked for."""
+    """The encodings made by default."""
     return [e.name for e in REGISTRY.values() if e.default]
 
 
@@ -76,8 +76,8 @@ def encoding(name: str) -> Encoding:
 
 
 def touched_kinds() -> dict[str, Encoding]:
-    """Kinds that encodings differ in, in wire order, each with the first encoding that declares it: whose colour and
-    sign the kind has."""
+    """Kinds in which encodings differ, in wire order, each with the first encoding that declares it: that one gives
+    the kind its colour and sign."""
     touched: dict[Kind, Encoding] = {}
     for e in REGISTRY.values():
         for kind in e.kinds:

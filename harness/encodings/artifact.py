@@ -1,4 +1,4 @@
-"""What an encoding makes of a program's functions: named sections, bytes, and where addresses stand in them."""
+"""The output of an encoding: named sections, their bytes, and where addresses are in them."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Artifact(NamedTuple):
     sections : dict of str to bytes
         SECTION first, then the encoding's own.
     fixups : tuple of Fixup
-        Where addresses stand: `within` is a section, `at` are byte offsets in it.
+        Where addresses are: `within` is a section, `at` are byte offsets in it.
     func : uint32 (pairs,)
         type_id of each pair's FUNC.
     """
@@ -46,14 +46,14 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
     encoding : Encoding
     pairs : Pairs
     common : harness.btf.Laid
-        What all encodings of a program begin with, laid out once for all of them.
+        What all encodings of a program share at their beginning, laid out once.
 
     Raises
     ------
     EncodeError
-        What the encoding writes is no BTF.
+        What the encoding writes is not valid BTF.
     ValueError
-        A section of its own has a name that cannot be one, or it names a place of addresses that is not there.
+        A section of its own has an invalid name, or a fixup is within something unknown.
     """
     made = encoding.write(pairs, common.next_id(), common.strings.next_off)
     for name in made.sections:
@@ -65,7 +65,7 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
         if fixup.within == "types":
             fixups.append(fixup._replace(within=SECTION, at=laid.word_places(fixup.at)))
         elif fixup.within == "strings":
-            # digits stand behind the beginning of a string, which is what the section knows the place of
+            # digits follow the beginning of a string, and only beginnings can be located in the section
             starts = np.flatnonzero(np.concatenate([[0], made.strings[:-1]]) == 0) if len(made.strings) else fixup.at
             start = starts[np.searchsorted(starts, fixup.at, side="right") - 1]
             places = laid.string_places(common.strings.next_off + start) + fixup.at - start

@@ -8,7 +8,7 @@ from harness.functions.annotations import TAG_SEPARATOR
 from harness.model import NOWHERE, STANDARD, Kind
 
 LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 2, "addr", "btf_func", "entry address")
-"""In no btf.rst: kernels refuse a FUNC with kind_flag, and readers that do not know it lose step."""
+"""Not in btf.rst: kernels refuse a FUNC with kind_flag, and readers that do not know it get out of step."""
 
 
 def write(pairs, first_id, first_off):
@@ -22,7 +22,7 @@ def write(pairs, first_id, first_off):
 
 
 def read(file, sections):
-    """The addresses behind FUNCs with kind_flag."""
+    """The addresses after FUNCs with kind_flag."""
     func, address = file.trailing_values()
     return Addresses(func, address)
 
@@ -43,7 +43,7 @@ def tells(ids):
     if max(ids.stand_for) > 1:
         return f"{ids.how_many} with an offset that several sections have: a reader cannot tell which is meant"
     if ids.n_ids == 1:
-        return f"{ids.how_many} with its address: a kernel that reads them gets exactly that one"
+        return f"{ids.how_many} with its own address: a kernel that reads it gets exactly that one"
     return f"{ids.how_many}, each with its own address: a kernel that reads them gets exactly that one"
 
 
@@ -54,7 +54,7 @@ ENCODING = Encoding(
     write=write,
     read=read,
     growth=growth,
-    kinds=(Kind.FUNC, Kind.DECL_TAG),  # an annotation of a FUNC is one of each FUNC that it becomes
+    kinds=(Kind.FUNC, Kind.DECL_TAG),  # an annotation of a FUNC is repeated for each FUNC that it becomes
     colour="#0072B2",
     sign="f",
     rank=3,

@@ -1,7 +1,7 @@
-"""The RFC of May 2023: a DECL_TAG named after each address, pointing at the FUNC.
+"""The RFC of May 2023: for each address, a DECL_TAG with the address in its name that points at the FUNC.
 
 The thread's example writes `address=0x` and 16 digits, 27 bytes with its NUL; the patch itself wrote `addr=0x` and as
-many digits as it takes (`--btf_gen_func_addr`, 17 May 2023). Both are here; tables count the first.
+many digits as needed (`--btf_gen_func_addr`, 17 May 2023). Both are here; tables count the first.
 """
 
 import numpy as np
@@ -57,7 +57,7 @@ def write_tags(texts, prefix):
 
 
 def read_tags(prefix):
-    """The `read` of an encoding whose tags begin with `prefix`, behind which come 1 to MAX_DIGITS digits."""
+    """The `read` of an encoding whose tags are `prefix` and 1 to MAX_DIGITS digits."""
 
     def read(file, sections):
         types = file.types
@@ -78,8 +78,8 @@ def read_tags(prefix):
 
 
 def read_names(blob, offsets, prefix):
-    """Which of some names are addresses behind a prefix, int64 (n,), and these addresses, uint64 (n,)."""
-    offsets = np.where(offsets < len(blob), offsets, 0).astype(np.int64)  # beyond the section nothing is said
+    """Which of some names are a prefix and an address, int64 (n,), and these addresses, uint64 (n,)."""
+    offsets = np.where(offsets < len(blob), offsets, 0).astype(np.int64)  # an offset beyond the section is no name
     ends = np.flatnonzero(blob == 0)
     n_digits = ends[np.searchsorted(ends, offsets)] - offsets - len(prefix)
     rows = np.flatnonzero((n_digits >= 1) & (n_digits <= MAX_DIGITS))
@@ -106,15 +106,15 @@ def cost(nbytes):
 
 
 def tells(ids):
-    """Tags give all addresses of an id, of which the id alone names none."""
+    """Tags give all addresses of an id; the id alone selects none of them."""
     total = sum(ids.stand_for)
     tags = counted(ids.n_given, "address") if ids.n_given == total else f"{ids.n_given} of {counted(total, 'address')}"
     if total == 1:
-        tagged = "a consumer that reads tags knows the address"
+        tagged = "a consumer that reads tags gets the address"
     elif max(ids.stand_for) == 1:
-        tagged = "a consumer that reads tags knows the one address of each id"
+        tagged = "a consumer that reads tags gets the one address of each id"
     else:
-        tagged = "a consumer that reads tags knows every address, yet cannot say one by id"
+        tagged = "a consumer that reads tags gets every address but cannot choose one by id"
     where = "in a tag" if ids.n_given == 1 else "in tags"
     return f"{ids.how_many} for {tags}, {where}: by the id alone {ids.resolved}; {tagged}"
 
@@ -135,8 +135,8 @@ ENCODINGS = [
     ),
     Encoding(
         name="decl_tag_short",
-        summary="one DECL_TAG 'addr=0x<digits>' per address of a FUNC, as the patch of 2023 wrote them",
-        formula="16 per (FUNC, address) pair + 8 and the digits per distinct address",
+        summary="one DECL_TAG 'addr=0x<digits>' per address of a FUNC, as in the patch of 2023",
+        formula="16 per (FUNC, address) pair + 8 + the number of digits per distinct address",
         write=write_tags(short, SHORT),
         read=read_tags(SHORT),
         growth=cost(lambda address: 8 + len(f"{address:x}")),

@@ -1,4 +1,4 @@
-"""The (FUNC, address) pairs that a policy keeps, and the FUNC rows that encodings make of them."""
+"""The (FUNC, address) pairs that a policy keeps, and the FUNC rows that encodings make from them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class Pairs(NamedTuple):
     address : uint64
         Entry address as the file's symbols give it, bytes.
     section : int32
-        Of the place that it is in; of a function that is nowhere only the FUNC is written.
+        ELF section of the place; NOWHERE if the function has no place, then only its FUNC is written.
     tags : list of (int, int, int)
         btf_decl_tag annotations: pair, name, component_idx.
     """
@@ -34,7 +34,7 @@ class Pairs(NamedTuple):
 
     @property
     def known(self):
-        """Which are somewhere, bool (pairs,)."""
+        """Which pairs have a place, bool (pairs,)."""
         return self.section != NOWHERE
 
     def funcs(self, by_place=False):
@@ -92,7 +92,7 @@ def func_rows(pairs, first_id, by_place=False, trailing=None):
     first_id : int
         type_id of the first row.
     by_place : bool
-        As `Pairs.funcs` has it.
+        As in `Pairs.funcs`.
     trailing : (bool (pairs,), uint32 (pairs, words)), optional
         Which pairs' FUNCs have kind_flag, and the words that it adds to them.
 
@@ -132,7 +132,7 @@ def tag_rows(name, target, component=-1):
 
 
 def addressed(pairs, func):
-    """The first pair of each (FUNC, place) of the pairs that are somewhere, by FUNC and address: int64 (n,)."""
+    """The first pair of each (FUNC, place), among pairs with a place, sorted by FUNC and address: int64 (n,)."""
     rows = np.flatnonzero(pairs.known)
     columns = func[rows], pairs.address[rows], pairs.section[rows]
     order = np.lexsort(columns[::-1])
@@ -140,7 +140,7 @@ def addressed(pairs, func):
 
 
 def _changes(*columns):
-    """Rows that differ from the one before in one of some columns, bool (rows,); the first does."""
+    """Rows that differ from the previous one in any column, bool (rows,); the first row counts as different."""
     new = np.ones(len(columns[0]), bool)
     new[1:] = np.any([c[1:] != c[:-1] for c in columns], axis=0)
     return new

@@ -1,4 +1,4 @@
-"""Which registers carry a function's first arguments, per machine, as far as pahole knows them.
+"""Which registers carry a function's first arguments, per machine, as far as pahole knows.
 
 pahole knows how many registers there are for more machines than it knows their numbers. Where the numbers are missing
 here, a parameter that is in no register at all is still seen; one in the wrong register is not.
@@ -52,5 +52,5 @@ NONE = Convention((), True, "no rule for this machine")
 
 
 def convention(machine):
-    """The Convention of a machine, NONE if there is none."""
+    """The Convention of a machine, NONE if it is not known."""
     return CONVENTIONS.get(machine, NONE)

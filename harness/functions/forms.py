@@ -1,4 +1,4 @@
-"""How many functions each form of the rules keeps: pahole's versions, and its faults repeated or not."""
+"""How many functions each form of the rules keeps: each version of pahole, with and without its bugs."""
 
 from __future__ import annotations
 

@@ -31,15 +31,15 @@ class Match(IntEnum):
     PART = 3
     """A .part or .cold symbol: a piece of the function."""
     FALLBACK = 4
-    """No DIE of that name has a matched address; it takes the address of the name's only symbol."""
+    """No DIE of that name has a matched address; it gets the address of the name's only symbol."""
     ALIAS = 5
     """Only symbols of other names are at its address."""
     OVERRIDDEN = 6
-    """No function symbol at its address, but its name's is elsewhere: a weak definition that lost at link time."""
+    """No function symbol at its address, but one of its name elsewhere: a weak definition overridden at link time."""
 
 
 class SymbolClass(IntEnum):
-    """What a function symbol of the ELF file is to the DIEs."""
+    """How a function symbol of the ELF file relates to the DIEs."""
 
     BODY = 0
     """The entry of some DIE's code, under its name, with a suffix or without."""
@@ -48,7 +48,7 @@ class SymbolClass(IntEnum):
     ALIAS = 2
     """Another name at the entry of some DIE's code."""
     FALLBACK = 3
-    """The only symbol of a name none of whose DIEs has a matched address."""
+    """The only symbol of a name with no DIE at a matched address."""
     PADDING = 4
     """__pfx_: bytes before a function (x86)."""
     STATIC_CALL = 5
@@ -72,7 +72,7 @@ PREFIXES = ((b"__pfx_", SymbolClass.PADDING), (b"__SCT__", SymbolClass.STATIC_CA
 
 
 class FunctionTable(NamedTuple):
-    """Function instances, one row each: first the DIEs with code in DIE order, then those that took the fallback.
+    """Function instances, one row each: first the DIEs with code in DIE order, then those found by fallback.
 
     Attributes
     ----------

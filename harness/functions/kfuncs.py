@@ -121,7 +121,7 @@ def tags(kfunc):
 
 
 def func_name(symbol):
-    """The function that a `__BTF_ID__func__NAME__N` symbol stands for (bytes), or None if it is of another form.
+    """The function that a `__BTF_ID__func__NAME__N` symbol stands for (bytes), or None for other names.
 
     N is what follows the last underscore: a counter and a line number as one number. NAME may hold double underscores
     and end with underscores.

@@ -1,4 +1,4 @@
-"""Function instances as columns: what no policy changes, and the names that have no instance.
+"""Function instances as policy-independent columns, and the names that have no instance.
 
 Text is object arrays of str, in which equal texts that come of few are one object; see harness.results for what the
 columns mean and how files have them.
@@ -17,7 +17,7 @@ BINDINGS = {0: "local", 1: "global", 2: "weak"}
 
 
 def describe(walk, table, symbols, image, sources, sites):
-    """The columns of function instances that no policy changes.
+    """The policy-independent columns of function instances.
 
     Parameters
     ----------
@@ -62,7 +62,7 @@ def describe(walk, table, symbols, image, sources, sites):
 
 
 def inlined(walk, table):
-    """Names that have DIEs and no instance, so that no encoding of functions can say them.
+    """Names that have DIEs but no instance, which no encoding of functions can describe.
 
     Returns
     -------

@@ -22,7 +22,7 @@ POLICIES = ("all", "consistent", "current")
 
 
 class Reason(IntEnum):
-    """Why an instance is not encoded; ENCODED is the reason of those that are.
+    """Why an instance is not encoded; ENCODED if it is.
 
     Where several apply the last one is given, as pahole reports it.
     """
@@ -62,7 +62,7 @@ REASON_TEXT = {
 
 
 class Selection(NamedTuple):
-    """What a policy makes of a FunctionTable.
+    """What a policy decides about a FunctionTable.
 
     Attributes
     ----------
@@ -130,8 +130,8 @@ def select(program, policy, rules, quirks=frozenset()):
 
 
 def spoilt_names(program, rules, quirks):
-    """Names all of whose instances `consistent` and `current` leave out: list of (Reason, bool (names,)); where
-    several apply, the last one is the reason."""
+    """Names of which `consistent` and `current` leave out every instance: list of (Reason, bool (names,)); if several
+    apply, the last one is the reason."""
 
     def make():
         table = program.instances
@@ -149,7 +149,7 @@ def spoilt_names(program, rules, quirks):
 
 
 def usable_states(program, quirks=frozenset()):
-    """Which DIEs have a say about their name, bool in the order of `instances.name_dies`.
+    """Which DIEs count when their name is judged, bool in the order of `instances.name_dies`.
 
     Those with names for all parameters, with code or without. Not the bodies of .part symbols, which carry their
     parent's name but have parameters of their own, unless the quirk says so.
@@ -167,7 +167,7 @@ def _names(table):
 
 
 def _any(table, states, flags):
-    """Names one of whose states has a flag, bool (names,)."""
+    """Names with a flag in any of their states, bool (names,)."""
     out = np.zeros(len(table.name_start) - 1, bool)
     out[_names(table)[states & (flags[table.name_dies] != 0)]] = True
     return out

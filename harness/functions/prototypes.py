@@ -35,7 +35,7 @@ class Prototypes(NamedTuple):
     type_id: np.ndarray
 
     def rows_of(self, instances, first_id):
-        """The rows that some instances need beyond the types' own.
+        """The rows that some instances need in addition to those of the types.
 
         Parameters
         ----------
@@ -76,7 +76,7 @@ def prototypes_of(program, rules):
 
 
 def build_prototypes(program, dropped):
-    """The Prototypes of a program, but for the parameters that are `dropped`, bool (params,)."""
+    """The Prototypes of a program without the parameters that are `dropped`, bool (params,)."""
     f, dies, types = program.dies, program.instances.die, program.types
     place = np.where(dropped, jk.DROPPED, jk.PLACED).astype(np.uint8)
     place[(f.param_flags & wt.PF_ELLIPSIS) != 0] = jk.ELLIPSIS

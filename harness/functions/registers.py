@@ -1,4 +1,4 @@
-"""Whether a function's parameters are where a caller puts them: what pahole's register rules see in each DIE.
+"""Whether a function's parameters are where a caller puts them: what pahole's register rules find in each DIE.
 
 A tracer reads arguments from the registers of the calling convention. Where the compiler changed a function's own
 convention (.constprop, .isra), a BTF prototype that says otherwise lies, so pahole looks at where DWARF says each
@@ -25,11 +25,11 @@ class Fault(IntFlag):
     UNEXPECTED_REGISTER = 1
     """A parameter is in another register than the convention says."""
     OPTIMIZED_PARAMETER = 2
-    """A parameter has no location, or one that is no register where a register is due."""
+    """A parameter has no location, or is not in a register although it should be."""
     REORDERED_PARAMETERS = 4
-    """The parameters stand in another order than their origin's."""
+    """The parameters are in another order than in their abstract origin."""
     UNCERTAIN_LOCATION = 8
-    """A packed struct is passed by value behind the parameters in registers."""
+    """A packed struct is passed by value after the parameters in registers."""
 
 
 FAULT_WORDS = {Fault.UNEXPECTED_REGISTER: "unexpected", Fault.OPTIMIZED_PARAMETER: "optimized",
@@ -55,7 +55,7 @@ class Faults(NamedTuple):
 
 
 class Parameters(NamedTuple):
-    """What no rules change about the parameters that take a register: all but the ellipses.
+    """What is the same under all rules about the parameters that take a register: all except ellipses.
 
     Attributes
     ----------
@@ -111,7 +111,7 @@ def faults_of(program, rules, quirks=frozenset()):
 
 
 def read_faults(program, rules, blind=False):
-    """Hold every function's parameters against the calling convention.
+    """Compare every function's parameters with the calling convention.
 
     Parameters
     ----------

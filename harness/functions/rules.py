@@ -58,7 +58,7 @@ class Rules(NamedTuple):
 RULES = {rules.version: rules for rules in (
     Rules("1.24", None, consistent=False, callbacks=False, hasty=False, suffixes=False, pieces=False,
           uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True,
-          about="the first DIE of each name that an ELF symbol has exactly"),
+          about="the first DIE of each name that is exactly an ELF symbol's"),
     Rules("1.25", rk.BY_FIRST, consistent=True, callbacks=True, hasty=True, suffixes=True, pieces=True,
           uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True,
           about="prototypes and registers must agree; one FUNC for each name"),
@@ -67,17 +67,17 @@ RULES = {rules.version: rules for rules in (
           about="packed structs on the stack and names with several addresses are left out, too"),
     Rules("2026-07", rk.BY_SLOT, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
           uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False,
-          about="registers counted as the ABI does; reordered parameters and clones without some are left out"),
+          about="registers counted as the ABI does; reordered parameters and clones that lack some are left out"),
 )}
 """By version, oldest first; the last is the default."""
 
 DEFAULT = list(RULES)[-1]
 
 QUIRKS = {
-    "part-flags": "let the faults of .part bodies, whose DIEs have their parent's name, count against the parent",
+    "part-flags": "count the faults of a .part body, whose DIE has its parent's name, against the parent",
     "no-ranges": "give no address to a DIE that has DW_AT_ranges but no DW_AT_low_pc",
-    "patchable-entry": "match no address of a function whose symbol is before the entry that DWARF gives (arm64)",
-    "unnumbered-clang": "treat every register as wrong in clang's code where the numbers of the registers are unknown",
+    "patchable-entry": "find no address for a function whose symbol precedes the entry in DWARF (arm64)",
+    "unnumbered-clang": "treat every register in clang's code as wrong where register numbers are unknown",
 }
 """pahole bugs, reproduced only on request."""
 

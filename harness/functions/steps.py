@@ -1,4 +1,4 @@
-"""The names behind each figure of the funnel, when they are asked for.
+"""The names behind each count in the funnel, on request.
 
 The steps are the keys of the counts that `join` makes: dies_* on the side of DWARF, elf_* on that of the ELF file. What
 a step counts it also lists: as many rows.

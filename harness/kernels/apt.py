@@ -271,7 +271,7 @@ class Apt:
         return {**os.environ, "APT_CONFIG": str(self.root / "apt.conf"), "LC_ALL": "C"}
 
     def _update(self, lock):
-        """Fetch the package lists. A source that fails is no error as long as the others offer the kernel."""
+        """Fetch the package lists. A failing source is no error as long as another offers the kernel."""
         say(f"asking apt for packages of {self.architecture}", self.progress)
         # The child keeps our lock open: if this process is killed, the next one waits until apt has ended.
         result = subprocess.run(

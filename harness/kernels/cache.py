@@ -1,4 +1,4 @@
-"""Kernels on disk: one directory each, taken for good only when its provenance.json says so.
+"""Kernels on disk: one directory each, trusted only if its provenance.json says so.
 
     kernels/<package>_<version>_<architecture>/vmlinux
     kernels/<package>_<version>_<architecture>/provenance.json
@@ -95,7 +95,7 @@ def lock_path(directory):
 
 
 def write_atomically(path, text, mode=0o644):
-    """Replace a file by `text` at once: readers, and whoever comes after a crash, see the old or the new one."""
+    """Replace a file by `text` at once: readers, also after a crash, see the old or the new one."""
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     try:
@@ -160,7 +160,7 @@ def read_provenance(directory):
 
 
 def all_good():
-    """Every kernel that is completely there, the newest versions first.
+    """Every completely cached kernel, the newest versions first.
 
     Returns
     -------
@@ -177,7 +177,7 @@ def all_good():
 
 @contextmanager
 def staging(directory):
-    """A temporary directory that becomes the kernel's own one, if the block ends well. Needs the kernel's lock.
+    """A temporary directory that becomes the kernel's directory if the block succeeds. Needs the kernel's lock.
 
     Parameters
     ----------

@@ -20,7 +20,7 @@ from harness.kernels.unpack import unpack_vmlinux
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A name, understood: which packages it may mean. `catalogued` names mean the newest of several."""
+    """A parsed name: the packages it may mean. `catalogued` names mean the newest of several."""
 
     name: str
     pattern: str
@@ -51,7 +51,7 @@ def _as_kernel(directory, provenance, name=None):
 
 
 def cached() -> list[Kernel]:
-    """The kernels that are on disk already, the newest versions first.
+    """The kernels already on disk, the newest versions first.
 
     Returns
     -------

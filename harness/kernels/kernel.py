@@ -61,7 +61,7 @@ class Kernel:
 
 
 def from_path(path: str | PathLike[str]) -> Kernel:
-    """A kernel that lies somewhere as a file.
+    """A kernel given as a file.
 
     Parameters
     ----------

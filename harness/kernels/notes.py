@@ -1,4 +1,4 @@
-"""The build ID of an ELF file, read straight from its notes so that a kernel can be named without opening it."""
+"""The build ID of an ELF file, read directly from its notes, so that a kernel can be named without parsing it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ MAX_ENTSIZE = 256
 
 
 class _Layout(NamedTuple):
-    """Where the fields lie that we need, for one ELF class."""
+    """Where the needed fields are, for one ELF class."""
 
     tables: str  # e_phoff, e_shoff
     tables_at: int

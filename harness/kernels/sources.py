@@ -78,7 +78,7 @@ def _field_name(name):
 
 
 def kernel_source(stanza):
-    """The part of a stanza that offers Debian's kernels, for whatever architecture is asked; None if it has none.
+    """The part of a stanza that offers Debian's kernels, for any architecture; None if it offers none.
 
     Parameters
     ----------

@@ -79,7 +79,7 @@ def unpack_vmlinux(deb, target, progress=True):
 
 
 class _Member(tarfile.TarInfo):
-    """A member of an archive whose headers do not grow without end."""
+    """A member of an archive with headers of limited size."""
 
     @classmethod
     def frombuf(cls, buf, encoding, errors):
@@ -145,7 +145,7 @@ def _first_line(errors):
 
 
 class _Part(io.RawIOBase):
-    """`nbytes` bytes of an open file from where it stands, as a file of its own."""
+    """`nbytes` bytes of an open file from its current position, as a separate file."""
 
     def __init__(self, file, nbytes):
         self.file = file

@@ -16,7 +16,7 @@ from harness.measure.columns import COLUMNS, frame
 from harness.measure.functions import ADDRESSABLE, coded, first_rows
 
 LOST = "overridden"
-"""Match of a definition that is not in the image although its name is: a weak one that lost to a strong one."""
+"""Match of a definition that is not in the image although its name is: a weak one overridden by a strong one."""
 
 HEADER_SUFFIX = ".h"
 
@@ -44,12 +44,12 @@ CAUSES = (
     Cause("compiled_twice", "one definition in a source file has several addresses: the file was compiled or included "
                             "several times"),
     Cause("inline_out_of_line", "one definition that is in a header or declared inline has several addresses: each "
-                                "unit emitted its own"),
-    Cause("clone_twins", "separate definitions, at least one of whose symbols has a suffix"),
+                                "unit emitted its own copy"),
+    Cause("clone_twins", "separate definitions, at least one with a suffixed symbol"),
     Cause("same_prototype", "separate definitions with one prototype"),
     Cause("different_prototype", "separate definitions with several prototypes"),
     Cause("weak_strong", "one address, and a weak definition that was overridden"),
-    Cause("alias", "one address that has other names, too"),
+    Cause("alias", "one address that also has other names"),
 )
 """Classes by precedence: the first that applies is a name's class, so that each name has exactly one.
 
@@ -82,7 +82,7 @@ def _addressable_rows(folder):
 
 
 def placed(result):
-    """Of these rows the first of each (name, address), and which of them are at an address that other names have, too.
+    """The first of these rows for each (name, address), and which of them share their address with other names.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def _placed(result):
 
 
 def at_runtime(section):
-    """Which sections are there after boot, bool Series."""
+    """Which sections are still there after boot, bool Series."""
     return ~section.str.startswith(AFTER_BOOT_GONE)
 
 
@@ -183,7 +183,7 @@ def names_of_class(result, name):
 
 
 def ambiguity_summary(result):
-    """Names by class: DataFrame SUMMARY_COLUMNS, one row per class of CAUSES in that order, also those of no name.
+    """Names by class: DataFrame SUMMARY_COLUMNS, one row per class of CAUSES in that order, even if it has no name.
 
     Columns that end in `_names` count names of which that holds; addresses are summed over names, so one that several
     names share counts for each.
@@ -202,7 +202,7 @@ def ambiguity_summary(result):
 
 
 def aliases(result):
-    """Addresses that several DIEs' names have: DataFrame ALIAS_COLUMNS, by address.
+    """Addresses of DIEs with several names: DataFrame ALIAS_COLUMNS, by address.
 
     `names` is how many, `aliases` joins them by spaces, `signatures` counts their distinct prototypes.
     Most are entries of system calls that the compiler folded into their bodies: their DIEs are in kernel/sys_ni.c,
@@ -224,7 +224,7 @@ def _count(rows, holds):
 
 
 def _copies(here):
-    """Names one of whose definitions has several addresses, dict of cause to array of names.
+    """Names with a definition that has several addresses, dict of cause to array of names.
 
     A definition is a file and line of declaration. Copies in one unit with a suffixed symbol among them are clones;
     copies of what is in a header or declared inline are emitted by each unit that uses it; all others come of a

@@ -1,4 +1,4 @@
-"""What fentry could be attached to: addresses that one BTF id stands for, per policy and encoding, and their price.
+"""What fentry could attach to: addresses with a BTF id of their own, per policy and encoding, and their price.
 
 An address is reached *uniquely* if a FUNC stands for it and for nothing else. How a FUNC comes to an address:
 
@@ -34,7 +34,7 @@ SAME_POLICY = f"{BASELINE}, same policy"
 
 
 class FentryRules(NamedTuple):
-    """Which prototypes BPF_TRACE_FENTRY takes.
+    """Which prototypes BPF_TRACE_FENTRY accepts.
 
     Attributes
     ----------
@@ -76,8 +76,8 @@ that do not return, and of late return values above 8 bytes).
 
 DENIED = frozenset({"migrate_disable", "migrate_enable", "___migrate_enable", "rcu_read_unlock_strict",
                     "preempt_count_add", "preempt_count_sub", "__rcu_read_lock", "__rcu_read_unlock"})
-"""Functions that tracing programs are refused: what they call themselves (btf_id_deny in kernel/bpf/verifier.c, v6.18;
-each is listed under the option that makes it a function)."""
+"""Functions that tracing programs may not attach to, since running one calls these (btf_id_deny in
+kernel/bpf/verifier.c, v6.18; each is listed under the option that makes it a function)."""
 
 
 class Untraceable(IntEnum):
@@ -96,11 +96,11 @@ class Untraceable(IntEnum):
 UNTRACEABLE_TEXT = {
     Untraceable.TRACEABLE: "(traceable)",
     Untraceable.MANY_ARGUMENTS: "more than 12 arguments",
-    Untraceable.RETURN_TYPE: "returns a struct, a union or another type that is no integer, enum or pointer",
+    Untraceable.RETURN_TYPE: "returns a type other than an integer, enum or pointer",
     Untraceable.VARIADIC: "variable arguments",
-    Untraceable.ARGUMENT_TYPE: "an argument that is no integer, enum, pointer or struct, such as a float",
+    Untraceable.ARGUMENT_TYPE: "an argument other than an integer, enum, pointer or struct, such as a float",
     Untraceable.LARGE_ARGUMENT: "an argument of more than 16 bytes",
-    Untraceable.EMPTY_ARGUMENT: "an argument of no bytes: void, or an empty struct",
+    Untraceable.EMPTY_ARGUMENT: "an argument of size 0: void or an empty struct",
     Untraceable.MANY_WORDS: "more arguments than the machine's trampoline passes on",
 }
 
@@ -114,14 +114,14 @@ NO_KIND = 255
 
 
 class Status(IntEnum):
-    """What the file's ids are to an address; of several FUNCs the best counts."""
+    """How the file's ids relate to an address; of several FUNCs the best counts."""
 
     NONE = 0
     """No FUNC describes it."""
     UNREACHABLE = 1
     """A FUNC describes it, but no symbol of exactly that name is there."""
     AMBIGUOUS = 2
-    """A FUNC describes it, but its id stands for other addresses too, or other ids for the same name."""
+    """A FUNC describes it, but its id stands for other addresses too, or the name has other ids."""
     UNIQUE = 3
     """A FUNC stands for it alone."""
 
@@ -196,7 +196,7 @@ def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=
 
 
 class _Addresses(NamedTuple):
-    """What functions.csv says of addresses, whatever the file.
+    """What functions.csv says about addresses, the same for every file.
 
     Attributes
     ----------
@@ -247,7 +247,7 @@ def _known_addresses(result):
 
 
 def reached(result, encoding, rules=RULES):
-    """What each address is to the ids of one file.
+    """How each address relates to the ids of one file.
 
     Parameters
     ----------
@@ -357,7 +357,7 @@ def _refused(result, file, ids, rules):
 
 
 def _denied(file, ids):
-    """Which FUNCs fentry refuses for their name, bool (n,)."""
+    """Which FUNCs fentry refuses because of their name, bool (n,)."""
     blob, offsets = file.strings.blob, file.types.words[file.types.start[ids]].astype(np.int64)
     head = blob[np.minimum(offsets[:, None] + np.arange(4), len(blob) - 1)].view(np.uint32)[:, 0]
     # few names begin like one of these, so the others need not be looked at one by one
@@ -368,7 +368,7 @@ def _denied(file, ids):
 
 
 def attachability(results, rules=RULES):
-    """Addresses by what the ids of each file are to them.
+    """Addresses by how the ids of each file relate to them.
 
     Parameters
     ----------
@@ -413,13 +413,13 @@ def bytes_per_attachable(results, rules=RULES):
 
 
 def attach_frames(results, rules=RULES):
-    """Both frames at the price of one: (attachability, bytes_per_attachable)."""
+    """Both frames from one computation: (attachability, bytes_per_attachable)."""
     every = _all_reached(results, rules)
     return _attachability(every), _prices(results, every)
 
 
 def refusals(results, rules=RULES):
-    """Why fentry refuses FUNCs of the baseline, whatever their addresses.
+    """Why fentry refuses FUNCs of the baseline, regardless of their addresses.
 
     Returns
     -------

@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.errors import UsageError
 
 SHOWN = ("name", "address", "match", "section", "file", "faults", "reason")
-"""Columns that a terminal gets; CSV gets them all."""
+"""Columns shown on a terminal; CSV has all of them."""
 
 
 def choose(functions, name=None, reason=None, match=None, fault=None, names=None):

@@ -1,4 +1,4 @@
-"""The thread's estimates as data, held against what was measured."""
+"""The thread's estimates as data, compared with what was measured."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ CLAIM_COLUMNS = ("id", "claim", "predicted", "kernel", "measured", "verdict", "r
 OVERALL_COLUMNS = ("id", "claim", "predicted", "verdict")
 
 FUNC_NBYTES = 12
-"""A FUNC without anything behind it: struct btf_type (include/uapi/linux/btf.h, v6.12)."""
+"""A FUNC with nothing after it: struct btf_type (include/uapi/linux/btf.h, v6.12)."""
 
 SCHEMA = 1
 
@@ -37,7 +37,7 @@ def note_on_addresses(result, name):
     rows = result.functions[(result.functions.name == name) & result.functions.match.isin(MATCHED)]
     rows = rows.drop_duplicates("address")
     names = names_by_addresses(result)
-    most = f"; the most repeated name here is {names.name[0]} with {names.addresses[0]:,}" if len(names) else ""
+    most = f"; the name with most addresses is {names.name[0]}, {names.addresses[0]:,}" if len(names) else ""
     if len(rows):
         exact = int((rows.match == "exact").sum())
         parts = [f"{exact:,} with a symbol of exactly this name"] if exact else []
@@ -53,22 +53,22 @@ def note_on_addresses(result, name):
     inlined = result.inlined[result.inlined.name == name]
     if len(inlined):
         row = inlined.iloc[0]
-        return (f": {row.dies:,} DIEs of the name in {row.units:,} units, and none has code: inlined wherever it is "
-                f"called{most}")
-    return f": no DIE of that name is here{most}"
+        return (f": {row.dies:,} DIEs in {row.units:,} units have the name and none has code: it is inlined "
+                f"everywhere{most}")
+    return f": no DIE has the name{most}"
 
 
 def note_on_extra(result, encoding):
-    """Whose FUNCs are the extra ones, in words."""
+    """Which names the extra FUNCs belong to, in words."""
     code = coded(result)
     rows = np.flatnonzero((result.functions.reason == "").to_numpy())
     n_addresses = np.bincount(code.name[first_rows(rows, code.name[rows], code.place[rows])])
     several = np.flatnonzero(n_addresses > 1)
     if not len(several):
-        return ": no name that is encoded has several addresses"
+        return ": no encoded name has several addresses"
     most = several[np.lexsort((ranks(result)[several], -n_addresses[several]))[0]]
-    return (f": {len(several):,} encoded names have {int(n_addresses[several].sum()):,} addresses together, most of "
-            f"them {code.names[most]} ({n_addresses[most]:,})")
+    return (f": {len(several):,} encoded names share {int(n_addresses[several].sum()):,} addresses; "
+            f"{code.names[most]} has most, {n_addresses[most]:,}")
 
 
 def note_on_payload(result, encoding):
@@ -86,12 +86,12 @@ def note_on_growth(result, encoding):
 
 
 def extra_funcs(result, encoding):
-    """FUNCs more than in the baseline."""
+    """How many more FUNCs the file has than the baseline."""
     return _count(result, encoding, "FUNC") - _count(result, BASELINE, "FUNC")
 
 
 def extra_func_protos(result, encoding):
-    """FUNC_PROTOs more than in the baseline."""
+    """How many more FUNC_PROTOs the file has than the baseline."""
     return _count(result, encoding, "FUNC_PROTO") - _count(result, BASELINE, "FUNC_PROTO")
 
 
@@ -102,7 +102,7 @@ def func_payload_bytes(result, encoding):
 
 
 def growth_bytes(result, encoding):
-    """Bytes of the whole file more than of the baseline's."""
+    """How many more bytes the file has than the baseline."""
     return result.btf(encoding).file_nbytes - result.btf(BASELINE).file_nbytes
 
 
@@ -115,7 +115,7 @@ QUANTITIES = {q.__name__: q for q in
 
 NOTES = {"addresses_of_name": note_on_addresses, "extra_funcs": note_on_extra, "func_payload_bytes": note_on_payload,
          "growth_bytes": note_on_growth}
-"""By quantity, where the figure comes from: a function of the result and the claim's arguments."""
+"""What explains the figure of a quantity: a function of the result and the claim's arguments."""
 
 COMPARISONS = {
     "equal": lambda m, p, t: m == p,
@@ -219,7 +219,7 @@ def _measured(values):
 
 def _reason(entry, values, holds, results):
     if not values:
-        return f"no file of the encoding {entry['arguments']['encoding']} here"
+        return f"there is no {entry['arguments']['encoding']} file"
     policy, value = next(iter(values.items()))
     predicted, compare = entry["predicted"], entry["compare"]
     where = f" under {policy}" if len(set(values.values())) > 1 else ""
@@ -227,7 +227,7 @@ def _reason(entry, values, holds, results):
     if compare == "equal":
         sentence += f", {predicted:,} expected" if value != predicted else ", as expected"
     elif value == 0:
-        sentence += f" for {predicted:,}"
+        sentence += f" instead of {predicted:,}"
     elif compare == "less_than":
         sentence += f" is {100 * value / predicted:.0f} % of {predicted:,}"
     else:

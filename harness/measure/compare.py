@@ -31,7 +31,7 @@ from harness.measure.columns import frame
 from harness.measure.functions import ADDRESSABLE, MATCHED
 
 TRUTH = ("name", "unit", "file")
-"""Columns that make a counterpart."""
+"""Columns that define a counterpart."""
 
 class Identity(NamedTuple):
     """A way to name one instance.
@@ -63,11 +63,11 @@ IDENTITIES = (
     Identity("name+unit", ("name", "unit"), "path of its compile unit"),
     Identity("name+unit+file", TRUTH, "both: the counterpart, by definition"),
 )
-"""Candidates, from the plainest on. The lowest instance is not the start of the section (_stext): functions.csv has no
+"""Candidates, the plainest first. The lowest instance is not the start of the section (_stext): functions.csv has no
 sections' addresses, and code without a DIE may come first."""
 
 OUTCOMES = ("right", "wrong", "unknown", "ambiguous", "lost", "gone")
-"""What comes of an instance under an identity; they add up to the instances."""
+"""What an identity does for an instance; together they sum to the instances."""
 
 ALL, AMBIGUOUS = "all", "ambiguous"
 
@@ -149,7 +149,7 @@ def _build_ids(a, b):
 
 
 def _remarks(a, b):
-    """What to say first, tuple of str, and the matches to compare."""
+    """Remarks to show first, tuple of str, and the matches to compare."""
     remarks, matches = [], ADDRESSABLE
     ids = _build_ids(a, b)
     if ids[0] and ids[0] == ids[1]:
@@ -183,7 +183,7 @@ def _instances(result, matches):
 
 
 def _without_roots(a, b):
-    """The tables with paths that do not tell where they were built.
+    """The tables with paths that do not depend on the build directory.
 
     Units of assembler have absolute paths in some kernels, such as /build/linux-6.1.190/arch/x86/entry/entry.S. The
     directories that all absolute paths of a build have in common are compared between the builds; up to and with the
@@ -246,7 +246,7 @@ def _ranks(texts):
 
 
 def _account(a, b, counterpart, unknown, taken, several):
-    """How many have a counterpart, and what else still agrees: all rows, and rows of ambiguous names."""
+    """How many instances have a counterpart, and what else agrees: for all rows, and for rows of ambiguous names."""
     has = counterpart >= 0
     other = b.iloc[counterpart[has]]
     names_left = set(a.name[unknown])

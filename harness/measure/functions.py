@@ -9,10 +9,10 @@ import numpy as np
 from harness.measure.columns import COLUMNS, frame
 
 MATCHED = ("exact", "suffix")
-"""Matches that say: this symbol is this function's body. Not .part bodies, not functions without a DIE of their own."""
+"""Matches of a DIE whose symbol is the function's body: no .part bodies, no functions found by symbol alone."""
 
 ADDRESSABLE = (*MATCHED, "fallback")
-"""Matches with a symbol that is the function's body: what fentry or a kprobe could be put on."""
+"""Matches whose symbol is the function's body, to which fentry or a kprobe could attach."""
 
 STAGES = (
     ("subprogram_dies", "subprogram DIEs"),
@@ -20,31 +20,31 @@ STAGES = (
     ("dies_without_name", "- without a name"),
     ("dies_abstract", "- abstract: DW_AT_inline and no code of their own"),
     ("dies_without_code", "- other definitions without code"),
-    ("dies_with_code", "- concrete instances, with code"),
+    ("dies_with_code", "- instances, with code"),
     ("dies_exact", "  - exact: a symbol of exactly this name at the address"),
-    ("dies_suffix", "  - suffix: a symbol .isra, .constprop"),
-    ("dies_part", "  - part: a symbol .part, .cold, a piece of the function"),
+    ("dies_suffix", "  - suffix: a symbol with .isra, .constprop or the like"),
+    ("dies_part", "  - part: a symbol with .part or .cold, a piece of a function"),
     ("dies_alias", "  - alias: only symbols of other names at the address"),
-    ("dies_overridden", "  - overridden: no symbol there, its name's is elsewhere"),
-    ("dies_none", "  - none: no symbol there, nor one of its name elsewhere"),
-    ("dies_assembler", "  (in units of assembler, whatever the match)"),
-    ("fallback", "added: no DIE has a matched address, but one symbol has the name"),
+    ("dies_overridden", "  - overridden: no symbol there, but one of its name elsewhere"),
+    ("dies_none", "  - none: no symbol there, and none of its name elsewhere"),
+    ("dies_assembler", "  (of these, in assembler units)"),
+    ("fallback", "added by fallback: no DIE is matched, but one symbol has the name"),
     ("elf_function_symbols", "ELF symbols of functions"),
-    ("elf_body", "- entry of a DIE's code, under its name"),
-    ("elf_fallback", "- only symbol of a name none of whose DIEs is matched"),
-    ("elf_alias", "- another name at the entry of a DIE's code"),
+    ("elf_body", "- at the entry of a DIE's code, under its name"),
+    ("elf_fallback", "- only symbol of a name with no matched DIE"),
+    ("elf_alias", "- at the entry of a DIE's code, under another name"),
     ("elf_piece", "- pieces: .part, .cold"),
     ("elf_padding", "- padding: __pfx_"),
     ("elf_static_call", "- static call trampolines: __SCT__"),
     ("elf_cfi", "- type hashes: __cfi_"),
-    ("elf_no_die", "- no DIE: asm without debug information"),
-    ("elf_elsewhere", "- a DIE has the name, but not the address"),
+    ("elf_no_die", "- no DIE: assembler without debug information"),
+    ("elf_elsewhere", "- a DIE has the name but not the address"),
 )
 """Counts of the manifest's funnel, in order, and what they are; each '-' group adds up to the line above it."""
 
 
 class Coded(NamedTuple):
-    """What rows of functions.csv are grouped by, as numbers: tens of thousands of groups are too many for pandas.
+    """Keys to group rows of functions.csv by, as numbers: pandas is too slow for tens of thousands of groups.
 
     Attributes
     ----------
@@ -94,7 +94,7 @@ def _ranks(folder):
 
 
 def first_rows(rows, *keys):
-    """Those of some rows that are the first with their keys, ascending.
+    """The first of some rows with each key, ascending.
 
     Parameters
     ----------
@@ -110,7 +110,7 @@ def first_rows(rows, *keys):
 
 
 PAIRS = "distinct (FUNC, address) pairs"
-"""The stage of the funnel that counts what has an address in BTF."""
+"""The stage of the funnel that counts addresses in BTF."""
 
 
 def funnel(result):
@@ -186,7 +186,7 @@ def _reasons(code, rows, reason):
 
 
 def _texts_of(column):
-    """The distinct strings of a column that has few, sorted, object (texts,), and which of them each row has."""
+    """The distinct strings of a column with few, sorted, object (texts,), and the index of each row's string."""
     import pandas as pd
 
     which, texts = pd.factorize(column.to_numpy(object), sort=True)

@@ -26,11 +26,11 @@ SUMS = {
     "dies_with_code": tuple(f"dies_{m.name.lower()}" for m in Match if m != Match.FALLBACK),
     "elf_function_symbols": tuple(f"elf_{c.name.lower()}" for c in SymbolClass),
 }
-"""Counts of the funnel and what each is made of: nothing vanishes on the side of DWARF nor on that of the ELF file."""
+"""Counts of the funnel and their parts: nothing vanishes, neither from DWARF nor from the ELF file."""
 
 
 def check_invariants(result, table, again=None):
-    """All of them: DataFrame INVARIANT_COLUMNS.
+    """Check all invariants: DataFrame INVARIANT_COLUMNS.
 
     Parameters
     ----------
@@ -59,7 +59,7 @@ def functions(result):
     reasons = result.functions.reason.value_counts()
     listed = {k: int(v) for k, v in reasons.items() if k}
     encoded = int(reasons.get("", 0))
-    yield ("1 functions", "functions.csv says the same, reason by reason",
+    yield ("1 functions", "functions.csv has the same counts for every reason",
            listed == f["skipped"] and encoded == f["encoded"],
            f"{encoded:,} rows without a reason, {sum(listed.values()):,} with one of {len(listed)}")
     if {"dies_with_code", "fallback"} <= funnel.keys():
@@ -69,10 +69,10 @@ def functions(result):
     for whole, parts in SUMS.items():
         if whole in funnel:
             total = sum(funnel.get(part, 0) for part in parts)
-            yield ("1 functions", f"the parts of {whole} sum to it", total == funnel[whole],
+            yield ("1 functions", f"the parts of {whole} sum to {whole}", total == funnel[whole],
                    f"{' + '.join(f'{funnel.get(part, 0):,}' for part in parts)} = {total:,}, {whole} {funnel[whole]:,}")
     n_funcs = result.accounts[BASELINE].kinds["FUNC"][0]
-    yield ("1 functions", "FUNCs of the baseline file == FUNCs that the manifest counts", n_funcs == f["funcs"],
+    yield ("1 functions", "FUNCs in the baseline file == FUNCs in the manifest", n_funcs == f["funcs"],
            f"{n_funcs:,} in the file, {f['funcs']:,} in the manifest")
 
 
@@ -87,7 +87,7 @@ def byte_sums(result, table):
 
 
 def formula(result, table):
-    """3: measured growth == the growth that the encoding's formula counts from the function table."""
+    """3: measured growth == the growth that the encoding's formula predicts from the table of functions."""
     sizes = table[table.part == "file"].set_index("encoding").bytes
     functions = encoded_functions(result)
     for name in result.encodings:
@@ -120,8 +120,8 @@ def neutrality(result, table):
         kinds = sorted(base.keys() | mine.keys())
         differ = [f"{kind} {mine.get(kind, 0):,} for {base.get(kind, 0):,}" for kind in kinds
                   if mine.get(kind, 0) != base.get(kind, 0)]
-        but = f" but {' and '.join(own)}" if own else ""
-        yield ("4 neutrality", f"all kinds of {name}{but} as in {BASELINE}", not differ,
+        but = f", except {' and '.join(own)}" if own else ""
+        yield ("4 neutrality", f"{name} has the same types as {BASELINE}{but}", not differ,
                "; ".join(differ) or f"{sum(base.values()):,} types of {len(base)} kinds")
 
 
@@ -165,12 +165,12 @@ def determinism(result, again=None):
     for name in result.encodings:
         for about in files_of(result.manifest["encodings"][name]):
             found = _digest(result.folder / about["file"])
-            yield ("5 files", f"{Path(about['file']).name} has the sha256 that the manifest says",
+            yield ("5 files", f"{Path(about['file']).name} has the sha256 in the manifest",
                    found == about["sha256"], found[:16])
     if again is not None:
         names = sorted(set(result.encodings) | set(again.encodings))
         differ = [n for n in names if result.sha256.get(n) != again.sha256.get(n)]
-        yield ("5 determinism", "encoded again, the same bytes", not differ,
+        yield ("5 determinism", "encoding again gives the same bytes", not differ,
                f"differ: {', '.join(differ)}" if differ else f"{len(names)} files")
 
 

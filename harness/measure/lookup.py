@@ -236,7 +236,7 @@ def _encoded(of_names, names):
 
 
 def _check(result, encoding, of_names, names, funcs, carries):
-    """functions.csv and a file of ours say the same of these names.
+    """Check that functions.csv and a file of ours agree about these names.
 
     Raises
     ------
@@ -261,7 +261,7 @@ def _check(result, encoding, of_names, names, funcs, carries):
 
 
 def _rows(result, encoding, shown, of_names, funcs, found):
-    """Tuples of the columns ROW_COLUMNS of one file's FUNCs, those that stand for an instance that is shown."""
+    """Tuples of the columns ROW_COLUMNS of one file's FUNCs, those that stand for a shown instance."""
     digits = int(result.manifest["kernel"].get("bits", 64)) // 4
     btf = result.btf(encoding)
     entries, sharing = {}, Counter((func.name, func.proto) for func in funcs)

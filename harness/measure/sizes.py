@@ -53,7 +53,7 @@ def measure(folder: str | PathLike[str] | results.ResultFolder, compressed: bool
 
 
 def together(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Frames of the same columns, one below the other."""
+    """Frames with the same columns, concatenated."""
     import pandas as pd
 
     return pd.concat(list(tables), ignore_index=True)
@@ -84,7 +84,7 @@ def measurements(result: results.Result, compressed: bool = True, threads: int =
 
 
 def compressed_sizes(result: results.Result, threads: int = 2) -> dict[str, dict[str, int]]:
-    """Bytes of each file by compressor, dict of dict; from the cache where the same bytes were compressed before.
+    """Bytes of each file by compressor, dict of dict; from the cache if the same bytes were compressed before.
 
     A file and the encoding's own sections behind it are compressed as one.
     """

@@ -1,6 +1,6 @@
-"""What a tracer gets who asks for a function, in words: of the kernel as it is, and of each file's ids.
+"""What a tracer that asks for a function gets, in words: from the kernel as it is, and from each file's ids.
 
-It follows from the symbols, from the files, and from what the kernel does:
+The verdicts follow from the symbols, the files, and what the kernel does:
 
 - fentry and fexit by BTF id: the verifier takes the FUNC's name and asks kallsyms_lookup_name for it, which gives the
   first symbol of exactly that name, or -ENOENT (bpf_check_attach_target, kernel/bpf/verifier.c, v5.5 to v6.17);
@@ -18,7 +18,7 @@ from harness import encodings as enc
 from harness.encodings.encoding import Ids, counted, said
 
 AMBIGUOUS_SINCE = "1.31"
-"""pahole's version since which a name with several addresses is left out (09c1e9c)."""
+"""The first pahole that leaves out names with several addresses (09c1e9c)."""
 
 
 def rows_by(frame, *columns):
@@ -59,7 +59,7 @@ def _which(n, total):
 def _kernel_verdicts(lookup, name, shown, symbols):
     """(way, verdict): what does not depend on the encoding."""
     if not shown:
-        yield "instances", "DWARF has no code of this name; only the FUNC is known"
+        yield "instances", "DWARF has no code under this name; only the FUNC is known"
         return
     total = len(shown)
     left_out = Counter(row.reason for row in shown if row.reason)
@@ -74,25 +74,25 @@ def _kernel_verdicts(lookup, name, shown, symbols):
     else:
         yield "pahole", f"{words} keeps {_which(total, total)}"
     if several > 1 and not (lookup.policy == "current" and n_out):
-        yield "pahole", (f"pahole since {AMBIGUOUS_SINCE} leaves the name out: its symbols, suffixes set aside, have "
+        yield "pahole", (f"pahole since {AMBIGUOUS_SINCE} leaves the name out: ignoring suffixes, its symbols have "
                          f"{several} addresses")
     for symbol in dict.fromkeys([name, *sorted({row.symbol for row in shown} - {"", name})]):
         if symbol not in symbols:
-            yield "kprobe", f"{symbol}: no function known here has a symbol of exactly this name (-ENOENT)"
+            yield "kprobe", f"{symbol}: no known function has a symbol of exactly this name (-ENOENT)"
         elif symbols[symbol][1] > 1:
             yield "kprobe", (f"{symbol}: {symbols[symbol][1]} addresses, so -EADDRNOTAVAIL since v6.6 "
                              "(b022f0c7, also in stable trees); before, the first that kallsyms lists")
         else:
-            yield "kprobe", f"{symbol}: its one address, {min(symbols[symbol][0])}"
+            yield "kprobe", f"{symbol}: its only address, {min(symbols[symbol][0])}"
     without = sum(row.ftrace == "0" for row in shown)
     if without:
         verb = "has" if without == 1 else "have"
         yield "ftrace", (f"{_which(without, total)} {verb} no ftrace site (notrace, as every 'inline' of the kernel "
-                         "is, or assembler): fentry and kprobe.multi cannot attach there whatever BTF says, kprobe "
-                         "events only with CONFIG_KPROBE_EVENTS_ON_NOTRACE")
+                         "is, or assembler): fentry and kprobe.multi cannot attach there whatever BTF says; kprobe "
+                         "events can only with CONFIG_KPROBE_EVENTS_ON_NOTRACE")
     unknown = sum(row.ftrace == "" for row in shown)
     if unknown:
-        yield "ftrace", f"{_which(unknown, total)}: not known whether there is an ftrace site"
+        yield "ftrace", f"{_which(unknown, total)}: it is not known whether there is an ftrace site"
     faults = [row.faults for row in shown if row.faults]
     if faults:
         words = ", ".join(sorted({word for text in faults for word in text.split("+")}))
@@ -119,18 +119,18 @@ def _file_verdict(shown, exact, rows, encoding):
     at = None
     if exact is None:
         resolved = ("the kernel finds no symbol of exactly this name (-ENOENT)" if shown else
-                    "its symbol is not known here")
+                    "its symbol is not known")
     elif exact[1] == 1:
         at = min(exact[0])
         resolved = f"the kernel looks the name up and finds its one symbol, {at}"
     else:
         resolved = (f"the kernel looks the name up and takes the first of {exact[1]} that kallsyms lists; "
-                    "the id cannot say another")
+                    "the id cannot select another")
     site = {row.address: row.ftrace for row in shown}
     if not given:
-        text = f"{Ids(len(ids), (), 0, resolved).how_many} without address; {resolved}"
+        text = f"{Ids(len(ids), (), 0, resolved).how_many} without an address; {resolved}"
         if len(ids) > 1 and exact is not None:
-            text += "; it is the same for every id, so all prototypes but one are wrong there"
+            text += "; every id leads there, so all prototypes but one are wrong"
         others = len(set(site) - {at})
         if at is not None and site.get(at) == "0":
             text += ", where fentry cannot attach"

@@ -1,4 +1,4 @@
-"""A BTF file byte by byte: chosen types, their strings and the header, each field as it lies in the file.
+"""A BTF file byte by byte: chosen types, their strings and the header, each field as it is in the file.
 
 ======================================  ============================================================================
 ``types_of_function(btf, name)``        type_ids of a function's FUNCs, with their FUNC_PROTOs and DECL_TAGs

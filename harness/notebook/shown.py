@@ -1,4 +1,4 @@
-"""What a notebook shows: text, code and tables as HTML with plain text beside it.
+"""What a notebook shows: text, code and tables as HTML, each with a plain text form.
 
 Everything says the same on every run. The HTML needs nothing from outside, and no style sheet of its own.
 """

@@ -137,7 +137,7 @@ def open_all():
 
 
 def _whole(place):
-    """The report at a place, or None if there is none that notebooks can use."""
+    """The report in a directory, or None if there is none that notebooks can use."""
     try:
         folder = read(place) if (place / ABOUT).is_file() else None
     except MeasureError:

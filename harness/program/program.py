@@ -13,7 +13,7 @@ from harness.model import StringTable, TypeTable
 
 @dataclass(frozen=True, eq=False)
 class Program:
-    """What was read of a file. All type_ids in it are final: they are those of `types`.
+    """What was read from a file. All type_ids in it are final: they are those of `types`.
 
     Attributes
     ----------
@@ -40,12 +40,12 @@ class Program:
     kfunc_tags : dict of bytes to list of int
         Names (offsets in `strings`) of the DECL_TAGs of each function that BPF programs may call.
     described, inlined : dict of str to array
-        What is known of each instance under any policy, and of names without one, as harness.functions.listing gives
-        it.
+        What is known about each instance under any policy, and about names without one, as harness.functions.listing
+        gives it.
     shipped : bytes or None
         The file's own .BTF section, where it is BTF by itself.
     skipped_variables : dict of str to int
-        Variables of the per-CPU section that are no VAR, by reason.
+        Variables of the per-CPU section that have no VAR, by reason.
     """
 
     kernel: dict

@@ -28,7 +28,7 @@ from harness.program.variables import per_cpu_variables
 
 
 class Silent:
-    """Progress that says nothing; see harness.ui for one that does."""
+    """Progress that shows nothing; harness.ui has one that does."""
 
     def stage(self, text: str) -> Callable[[int, int], None]:
         """Begin a stage; returns a callable (done, total)."""
@@ -48,7 +48,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     threads : int
         The result does not depend on it.
     fallback : bool
-        Give a function none of whose DIEs has a matched address the address of its only symbol.
+        Give a function with no matched DIE the address of its only symbol.
     progress : Silent, optional
     meanwhile : dict of str to callable, optional
         (described, inlined, bits) -> anything, called while dedup, which needs no Python, goes on; what they return is
@@ -130,7 +130,7 @@ def shipped_btf(image: ElfImage) -> tuple[bytes | None, str | None]:
 
 
 def _identity(image, path):
-    """What tells a kernel from all others, dict: its build id, or where it has none the hash of its file."""
+    """What identifies a kernel, dict: its build id, else the hash of its file."""
     build_id = image.build_id()
     if build_id:
         return {"build_id": build_id}

@@ -1,4 +1,4 @@
-"""DECL_TAGs that no policy changes: annotations of types and variables, and the names of those of kfuncs."""
+"""Policy-independent DECL_TAGs: annotations of types and variables, and the names of kfuncs' tags."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""What the frames of a report say, in sentences: the same words for the report, the page and mail.
+"""The findings of a report in sentences, the same for report.md, the page and mail.
 
-Sentences are plain text. Every number in them is a cell of one of the report's CSVs, or of `facts`: sums and counts
-that no other CSV has. What was not measured is left out, or said to be missing.
+Sentences are plain text. Every number in them is a cell in one of the report's CSVs; sums and counts that no other CSV
+has are in `facts`. What was not measured is left out, or said to be missing.
 """
 
 from __future__ import annotations
@@ -17,14 +17,14 @@ from harness.witnesses.witness import ALL_FILES
 
 
 class Fact(NamedTuple):
-    """A number that sentences need and that no frame has as a cell.
+    """A number that a sentence needs and no frame holds as a cell.
 
     Attributes
     ----------
     name : str
         What is counted.
     frame : str
-        The frame that it comes from.
+        The frame it comes from.
     value : callable
         (that frame) -> int.
     """
@@ -80,11 +80,11 @@ FACTS = (
     Fact(BROKEN, "invariants", lambda t: (~t.holds).sum()),
     Fact(ESTIMATES, "claims", len),
 )
-"""Each where its frame is; `facts` adds one for each verdict on the estimates."""
+"""Each is known if its frame is there; `facts` adds one for each verdict on the estimates."""
 
 
 def facts(frames):
-    """The numbers that sentences need and that no other frame has as a cell.
+    """The numbers that sentences need and no other frame holds as cells.
 
     Parameters
     ----------
@@ -94,7 +94,7 @@ def facts(frames):
     Returns
     -------
     DataFrame
-        fact (str), number (int64), one row each. What needs a frame that is missing is left out.
+        fact (str), number (int64), one row each. Those whose frame is missing are left out.
     """
     import pandas as pd
 
@@ -110,7 +110,7 @@ def _facts(frames):
 
 
 def headline(frames, about):
-    """What was found, in one sentence: the bytes that addresses take under the policy of the headline.
+    """The main finding in one sentence: the bytes that addresses take under the headline policy.
 
     Parameters
     ----------
@@ -134,7 +134,7 @@ def headline(frames, about):
 
 
 def findings(frames, about):
-    """What was found, a sentence each.
+    """The findings, a sentence each.
 
     Parameters
     ----------
@@ -146,7 +146,7 @@ def findings(frames, about):
     Returns
     -------
     list of (str, str)
-        A short name (of SENTENCES) and the sentence, in their order. What was not measured has none.
+        A short name (a key of SENTENCES) and the sentence, in that order; none for what was not measured.
     """
     known = _facts(frames)
     made = [(name, _sentence(needs, write, frames, about, known)) for name, (needs, write) in SENTENCES.items()]
@@ -160,7 +160,8 @@ def _sentence(needs, write, frames, about, known):
 def _growth(frames, about, known):
     base, *others = frames["encodings"].to_dict("records")
     grown = "; ".join(f"{row['encoding']} takes {_more(row['delta'], 'byte')} ({_percent(row['percent'])}) and has "
-                      f"{_extra(row['extra FUNC'], 'FUNC')}" for row in others)
+                      f"{_extra(row['extra FUNC'], 'FUNC') if row['extra FUNC'] else 'as many FUNCs'}"
+                      for row in others)
     return grown and (f"Under policy {about['policy']}, {base['encoding']} takes {_count(base['bytes'], 'byte')} and "
                       f"has {_count(base['FUNC'], 'FUNC')}; {grown}.")
 
@@ -204,11 +205,11 @@ def _policy_funcs(frames, about, known):
 
 
 HARDLY = 0.1
-"""Growth that differs between policies by less, relative to the largest, hardly does."""
+"""Growth that differs less than this between policies, relative to the largest, hardly differs."""
 
 
 def _encoded(frames):
-    """Rows of policies.csv but the baseline's."""
+    """Rows of policies.csv except the baseline's."""
     return frames["policies"][frames["policies"].encoding != BASELINE]
 
 
@@ -232,7 +233,7 @@ def _separated(frames, about, known):
         return None
     unit, line, file = (_of_all(known[fact], n) for fact in (BY_UNIT, BY_LINE, BY_FILE))
     return (f"Of the {_count(n, 'name')} with several addresses, the compile unit tells the instances apart for "
-            f"{unit}, the file and line of the definition for {line}, the file alone for {file}; "
+            f"{unit}, the file and line of the definition for {line}, and the file alone for {file}; "
             f"{_of_all(known[ONE_PROTOTYPE], n)} {_verb(known[ONE_PROTOTYPE], 'has', 'have')} one prototype.")
 
 
@@ -248,7 +249,7 @@ def _sites(frames, about, known):
 
 
 def _no_table(frames):
-    """Whether no ftrace call site is known: then every unique address counts as one that may have one."""
+    """Whether no ftrace call site is known: then every unique address is assumed to have one."""
     attach = frames["attachability"] if "attachability" in frames else {}
     return "with_site" in attach and bool((attach.with_site == attach.unique_id).all())
 
@@ -284,12 +285,12 @@ def _estimates(frames, about, known):
                  " not measured"}.get(verdict, verdict.replace("holds", _verb(n, "holds", "hold"), 1)
                                                    .replace("under", "under policy"))
         said.append(f"{n:,} {words} ({'; '.join(claims)})")
-    return (f"Of the thread's {_count(known[ESTIMATES], 'estimate')}, judged by the tolerances in data/claims.toml, "
+    return (f"Of the {_count(known[ESTIMATES], 'estimate')} made in the thread of 2023, judged by data/claims.toml, "
             f"{listed(said)}.")
 
 
 VERDICTS = ("holds", "holds under ", "does not hold", "not measured")
-"""How the verdicts on estimates begin, in the order in which they are told."""
+"""How verdicts on estimates begin, in the order in which they are listed."""
 
 
 def _by_verdict(claims):
@@ -316,7 +317,7 @@ def _consumers(frames, about, known):
 
 
 def _witness(name):
-    """'bpftool v7.1.0, using libbpf v1.1' as 'bpftool v7.1.0 (using libbpf v1.1)': commas part the witnesses."""
+    """'bpftool v7.1.0, using libbpf v1.1' as 'bpftool v7.1.0 (using libbpf v1.1)': commas separate witnesses."""
     name, _, how = name.partition(", ")
     return f"{name} ({how})" if how else name
 
@@ -331,7 +332,7 @@ def _kinds(frames, about, known):
         return None if shipped or "kinds" not in frames else "The kernel has no .BTF section to compare with."
     n = known[FIXED]
     same = f"of type that {_verb(n, 'does', 'do')} not depend on the choice of functions and variables"
-    alike = f"{_verb(known[FIXED_EQUAL], 'has', 'have')} as many types as in the kernel's own .BTF"
+    alike = f"{_verb(known[FIXED_EQUAL], 'has the same count', 'have the same counts')} as in the kernel's own .BTF"
     if n == known[FIXED_EQUAL]:
         return n and f"{'All' if n > 1 else 'The'} {_count(n, 'kind')} {same} {alike}."
     table = _fixed(frames["shipped_kinds"])
@@ -370,8 +371,8 @@ SENTENCES = {
     "declarations": (["declarations"], _declarations),
     "invariants": (["invariants"], _invariants),
 }
-"""By short name: the frames without which there is no sentence, and what writes it: (frames, about, facts) -> str, or
-nothing where there is nothing to say."""
+"""By short name: the frames that the sentence needs, and what writes it: (frames, about, facts) -> str, or something
+false if there is nothing to say."""
 
 
 def _amount(n, zero="no"):
@@ -394,7 +395,7 @@ def _extra(n, unit):
 
 
 def _of_all(n, total):
-    """A number of a total of which the sentence spoke."""
+    """A part of a total that the sentence has named."""
     return "none" if not n else "it" if n == total == 1 else "all" if n == total else f"{n:,}"
 
 
@@ -403,7 +404,7 @@ def _percent(value):
 
 
 def about_bytes(n):
-    """A number of bytes that was divided, rounded to what it means: '708 bytes', '9.2 kB'."""
+    """An average number of bytes, rounded to what it means: '708 bytes', '9.2 kB'."""
     return f"{n:,.0f} byte{'s' * (round(n) != 1)}" if n < 1000 else f"{n / 1000:,.1f} kB"
 
 

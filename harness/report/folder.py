@@ -1,4 +1,4 @@
-"""A report's folder: written whole or not at all, and read by what comes later (mail, notebooks, the list of reports).
+"""A report's folder: written completely or not at all, and read by later steps (mail, notebooks, the list of reports).
 
 ``report.json`` says what the folder holds:
 
@@ -65,7 +65,7 @@ class ReportFolder:
 
     @property
     def recorded(self):
-        """Whether the measurements were made before, elsewhere, and only kept."""
+        """Whether the measurements were made earlier, elsewhere, and recorded."""
         return self.about["recorded"]
 
     def frame(self, name):
@@ -127,7 +127,7 @@ def read(path):
 
 
 def write_about(path, about):
-    """Write report.json, what `read` gives as `about`; last, for it says that the folder is whole.
+    """Write report.json, which `read` returns as `about`; written last, since it marks the folder as complete.
 
     Raises
     ------
@@ -138,7 +138,7 @@ def write_about(path, about):
 
 
 def text_of(text):
-    """Text as a file's bytes; what UTF-8 cannot say (names with bytes that are none) becomes '?'."""
+    """Text as a file's bytes; what UTF-8 cannot encode (names with invalid bytes) becomes '?'."""
     return text.encode("utf-8", "replace")
 
 
@@ -220,7 +220,7 @@ def replacing(path):
 
 
 def check_place(path):
-    """Raise a MeasureError if `replacing` could not put a report at a path, for what is there."""
+    """Raise a MeasureError if what is at a path keeps `replacing` from putting a report there."""
     _not_ours(Path(os.path.realpath(path)))
 
 
@@ -240,7 +240,7 @@ def _not_ours(path):
 
 
 def _sweep(parent, prefix):
-    """Remove the folders of runs that were killed: those that nobody holds a lock on."""
+    """Remove the folders of killed runs: those that no process has locked."""
     for left in parent.glob(f"{prefix}*"):
         try:
             descriptor = os.open(left, os.O_RDONLY | os.O_DIRECTORY)
@@ -265,7 +265,7 @@ AT_FDCWD, RENAME_EXCHANGE = -100, 2
 
 
 def _exchange(fresh, path):
-    """Put `fresh` at `path`, and what was there at `fresh`, in one step where the file system can."""
+    """Swap `fresh` and what is at `path`, in one step if the file system can."""
     if not path.exists():
         os.rename(fresh, path)
         return

@@ -10,10 +10,10 @@ from harness.measure.attach import TODAY
 from harness.measure.sizes import together
 
 REASON_SHORT = {"overridden: its name's symbol is elsewhere": "overridden by another symbol"}
-"""Reasons that are too long for a picture."""
+"""Reasons that are too long for a plot, and their short forms."""
 
 NAMED = 4
-"""Most repeated numbers of addresses whose names the picture gives."""
+"""How many of the highest numbers of addresses have their names in the plot."""
 
 FUNNEL = (
     ("subprogram_dies", "subprogram DIEs", "total"),
@@ -77,7 +77,7 @@ def parts_frame(sizes):
 
 
 def skipped_frame(results):
-    """Instances by policy and reason for which they are left out, the encoded ones, and their total."""
+    """Instances by policy and the reason they are left out, the encoded ones, and the total."""
     table = measure.skipped(results)
     rows = []
     for policy, group in table.groupby("policy", sort=False):
@@ -113,7 +113,7 @@ def kinds_plot(sizes):
 
 
 def names_plot(names):
-    """addresses, names, and as named the names themselves where a few have the most addresses."""
+    """addresses, names, and in `named` the names themselves if only a few have the most addresses."""
     table = measure.addresses_per_name(names)
     several = names[names.addresses > 1]
     said = {n: ", ".join(group.name.head(2)) + (" ..." if len(group) > 2 else "")
@@ -168,7 +168,7 @@ def treemap_plot(sizes, file=BASELINE):
 
 
 INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "file", "line", "unit", "ftrace")
-"""Of functions.csv, what the page's search shows."""
+"""Columns of functions.csv that the page's search shows."""
 
 
 def instances_frame(results, ambiguous):

@@ -1,4 +1,4 @@
-"""index.html beside the reports: all kernels measured, one row each, with links to their pages."""
+"""index.html next to the reports: all kernels measured, a row each, with links to their pages."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from harness.results import key_of, labels
 NAME = "index.html"
 
 PAGES = (NAME, "report.md", folder.ABOUT)
-"""What of a report is linked to: the first that is there."""
+"""What a report's link goes to: the first that is there."""
 
 
 def write(directory):
@@ -45,7 +45,7 @@ def write(directory):
         places = sorted(p for p in directory.iterdir()
                         if not p.name.startswith(".") and (p / folder.ABOUT).is_file())
     except OSError as error:
-        raise MeasureError(f"expected a folder of reports, found: {error.strerror}", directory) from error
+        raise MeasureError(f"expected a directory of reports, found: {error.strerror}", directory) from error
     if not places:
         raise MeasureError(f"expected directories with reports (*/{folder.ABOUT}), found none", directory)
     found, unreadable = [], []
@@ -85,7 +85,7 @@ def render(folders, unreadable=()):
 
 
 def _local(error, place):
-    """What is wrong with a folder, without where on this machine it is."""
+    """What is wrong with a folder, without its path on this machine."""
     return error.message.replace(f"{place}/", "")
 
 
@@ -96,7 +96,7 @@ def _natural(text):
 
 
 def _measured(report):
-    """What a row says of a report, dict; None for what it does not have.
+    """The values of a report's row, dict; None for what the report does not have.
 
     Raises
     ------
@@ -174,7 +174,7 @@ def _table(rows, baseline, others):
 
 
 def _cell(key, value, first=False):
-    """A number's cell, or one that says that there is none."""
+    """A cell with a number, or with a mark that it is missing."""
     missing = value is None or value != value
     return (f'<td class="n{" group" if first else ""}" data-order="{"" if missing else repr(value)}">'
             f"{plain(key, None if missing else value)}</td>")

@@ -21,24 +21,24 @@ from harness.report.findings import findings, headline
 from harness.report.tables import WIDTH, Table, ascii_text, plain
 
 INDENT = "  "
-"""Before tables and charts: no line of theirs can be taken for a part of a patch."""
+"""Before tables and charts, so that none of their lines can be taken for a part of a patch."""
 
 DEFAULT_ATTACH = ("bytes", "tradeoff")
-"""Plots that are attached where none are named."""
+"""Plots attached by default."""
 
 LIMIT = 100_000
-"""Bytes that a mail must stay below on the kernel's lists, as it is sent: with CR LF at line ends."""
+"""The kernel's lists take mails smaller than this, in bytes as sent: with CR LF at line ends."""
 
 NEAR = 0.95
-"""Share of LIMIT from which on the headers that servers add might be too much."""
+"""Share of LIMIT above which the headers that servers add might be too much."""
 
 SAID = ("growth", "policy", "policy_funcs", "estimates")
-"""Findings that the tables of the mail say already."""
+"""Findings that the mail's tables already show."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
 PROVENANCE = ("package", "version", "build_id", "machine")
-"""What is told of the kernel, of report.json."""
+"""Fields of report.json that the mail shows about the kernel."""
 
 
 class Message(NamedTuple):
@@ -65,7 +65,7 @@ def body(folder, charts=True, attached=()):
     charts : bool
         With bar charts.
     attached : sequence of Attachment
-        What the body is to announce.
+        Plots that the body announces.
 
     Returns
     -------
@@ -75,7 +75,7 @@ def body(folder, charts=True, attached=()):
     Raises
     ------
     MeasureError
-        The report has no encodings.csv, or a CSV that is none.
+        The report has no encodings.csv, or one of its CSVs cannot be read.
     """
     said = dict(findings(folder, folder.about))
     parts = [*_alarms(folder, said.get("invariants", "")), _filled(words.QUESTION),
@@ -132,8 +132,8 @@ def message(folder, patch, attach=DEFAULT_ATTACH, charts=True, subject=None, pat
     if _sent(data) >= LIMIT:
         raise MeasureError(_too_large(mail, attached), path)
     if _sent(data) >= NEAR * LIMIT:
-        notes.append(f"with {_sent(data):,} bytes the message is close to the limit of lists, {LIMIT:,}, and "
-                     "servers add headers on the way")
+        notes.append(f"the message has {_sent(data):,} bytes, close to the lists' limit of {LIMIT:,}, and servers add "
+                     "headers on the way")
     if not attached and any(len(line) > patches.MAX_LINE_NBYTES for line in mail.text.split(b"\n")):
         notes.append(f"a line of the patch is longer than {patches.MAX_LINE_NBYTES} bytes: git send-email will encode "
                      "it")
@@ -141,14 +141,14 @@ def message(folder, patch, attach=DEFAULT_ATTACH, charts=True, subject=None, pat
 
 
 def _sent(data):
-    """Bytes of a message as it is sent: without the line that begins it in a file, and with CR LF."""
+    """Bytes of a message as sent: without the 'From ' line of a file, and with CR LF."""
     if data.startswith(b"From "):
         data = data[data.index(b"\n") + 1 :]
     return len(data) + data.count(b"\n") - data.count(b"\r\n")
 
 
 def _too_large(mail, attached):
-    """What to say of a message that is too large: of what it consists, and what to leave out."""
+    """What to say about a message that is too large: its parts, and what to leave out."""
     sizes = [_sent(a.part) for a in attached]
     parts = [f"text {_sent(mail.text):,}", *(f"{a.name} {n:,}" for a, n in zip(attached, sizes, strict=True))]
     found = _sent(mail.message(attached))
@@ -180,7 +180,7 @@ def _attachment(folder, name):
 
 
 def _alarms(folder, invariants):
-    """What has to be known before anything else."""
+    """Warnings that come before everything else."""
     if not folder.about["ok"]:
         yield _filled(invariants if invariants.startswith("FAILED") else
                       "FAILED: an invariant does not hold, so no figure can be trusted.")
@@ -194,7 +194,7 @@ def _origin(folder):
     kernel = about["provenance"]
     rows = [("kernel", about["kernel"]), *((key, kernel[key]) for key in PROVENANCE if kernel.get(key) is not None),
             ("program", f"btf-harness {about['program']}")]
-    return "\n\n".join(["Made by:", _command(about["command"]), "\n".join(
+    return "\n\n".join(["Made with:", _command(about["command"]), "\n".join(
         _wrapped(value, f"  {key.replace('_', ' '):<10}", 12) for key, value in rows)])
 
 
@@ -270,13 +270,13 @@ def _attachable(folder, charts):
 
 
 def _estimates(folder):
-    """The thread's estimates with their verdicts, and where they were made."""
+    """The thread's estimates with their verdicts and sources."""
     if "claims" in folder and len(folder["claims"]):
         frame = folder["claims"]
         mails = dict.fromkeys(c["message_id"] for c in read_claims() if c["id"] in set(frame.id))
         yield _table("claims", frame[["claim", "measured", "verdict"]],
                      "The thread's estimates, judged by the tolerances in data/claims.toml:")
-        yield "They are from:\n\n" + "\n".join(f"{INDENT}<{ascii_text(mail)}>" for mail in mails) if mails else ""
+        yield "Sources:\n\n" + "\n".join(f"{INDENT}<{ascii_text(mail)}>" for mail in mails) if mails else ""
 
 
 def _table(name, frame, caption):

@@ -113,7 +113,7 @@ def render(source: str | os.PathLike[str] | list, out: str | os.PathLike[str], w
 
 
 def write_files(report: Report, folder: str | os.PathLike[str], index: str | None = None) -> None:
-    """Write a Report into a folder of its own, in which its results may be: report.md, index.html, CSV, PNG and SVG,
+    """Write a Report into its folder, which may already hold its results: report.md, index.html, CSV, PNG and SVG,
     tables/, and last report.json.
 
     Raises

@@ -1,4 +1,4 @@
-"""index.html: a document as one page that needs nothing else, no network and no server.
+"""index.html: a document as one self-contained page that needs no network and no server.
 
 Everything is in the file: style, the plots as SVG, all rows of the tables, all function instances for the search, and
 DataTables, which sorts and filters. Its Content-Security-Policy lets nothing else in: scripts only by the hash of
@@ -169,7 +169,7 @@ def table(block, names=frozenset()):
 
 
 def _first_text(shown, numeric):
-    """The last row's first cell that is no number, or None."""
+    """The first cell of the last row that is not a number, or None."""
     column = next((c for c, n in zip(shown.columns, numeric, strict=True) if not n), None)
     return None if column is None else shown[column].iloc[-1]
 
@@ -199,7 +199,7 @@ def _breakable(name):
 
 
 def _order(value):
-    """A number to sort by; nothing when there is none, which comes first."""
+    """A number to sort by; empty if it is missing, which sorts first."""
     return "" if value != value else repr(value)
 
 

@@ -1,4 +1,4 @@
-"""A mail that git format-patch wrote: read, given words where git leaves room for them, and given attachments.
+"""A mail from git format-patch: read, filled with text where git leaves room for it, and given attachments.
 
 What git wrote is kept byte for byte: headers, the patch, the signature. Words go where `git am` does not read them: in
 a cover letter, which it does not apply, or below the ``---`` that ends the commit message (mailinfo.c, patchbreak()).
@@ -19,7 +19,7 @@ from typing import NamedTuple
 from harness.errors import MeasureError
 
 FROM_LINE = re.compile(rb"^From \S+ +\w{3} \w{3} +\d+ \d\d:\d\d:\d\d \d{4}$", re.M)
-"""What begins each mail in a file of several; git format-patch writes the commit and always the same date."""
+"""The start of each mail in a file of several; git format-patch writes the commit and always the same date."""
 
 FIELD = re.compile(rb"[!-9;-~]+:")
 BLURB, SUBJECT = b"*** BLURB HERE ***", b"*** SUBJECT HERE ***"
@@ -33,7 +33,7 @@ SHORTLOG = re.compile(rb"\S.* \(\d+\):$")
 STAT, STAT_SUM = re.compile(rb" .* \| "), re.compile(rb" \d+ files? changed")
 
 MAX_LINE_NBYTES = 998
-"""Bytes of a line without its end that SMTP takes (RFC 5322 section 2.1.1); git send-email refuses more."""
+"""Longest line that SMTP accepts, in bytes without its end (RFC 5322 section 2.1.1); git send-email refuses more."""
 
 
 class Attachment(NamedTuple):
@@ -193,7 +193,7 @@ class Patch:
 
 
 def read(data, path=None):
-    """The Patch that the bytes of a file are.
+    """The Patch in the bytes of a file.
 
     Parameters
     ----------

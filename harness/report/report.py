@@ -1,4 +1,4 @@
-"""The report of one kernel: frames from measure, put in order with words, tables and figures."""
+"""The report of one kernel: frames from measure, arranged with words, tables and figures."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from harness.report.tables import Table, escaped
 from harness.report.worker import worker
 
 SHOWN = 20
-"""Rows of a long table in the report; its CSV has all."""
+"""Rows of a long table in the report; its CSV has all of them."""
 
 SHOWN_OF_NAMES = ("name", "class", "instances", "addresses", "signatures", "init_addresses", "ftrace_addresses",
                   "file_separates", "unit_separates")
-"""Columns of ambiguous names in the report; the CSV has all."""
+"""Columns of ambiguous names in the report; the CSV has all of them."""
 
 EXAMPLES = 3
 """Names given for each reason."""
@@ -76,9 +76,9 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
         broken = checks[~checks.holds]
         page.words(f"**FAILED: {len(broken)} of {len(checks)} checks of the invariants do not hold "
                    f"({', '.join(sorted(set(broken.invariant)))}). No figure below can be trusted.**")
-    page.heading(2, "What was asked")
+    page.heading(2, "Question")
     page.words(words.QUESTION)
-    page.heading(2, "What was found")
+    page.heading(2, "Findings")
     page.blocks.append(_Findings())
     _provenance(page, results)
 
@@ -96,7 +96,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.plot("kinds", fr.kinds_plot(page.sizes))
 
     page.heading(2, "Bytes by part")
-    page.words("Every byte of a file has one label; the total is the size of the file.")
+    page.words("Every byte of a file counts exactly once; the total is the size of the file.")
     page.table("parts", fr.parts_frame(page.sizes), caption=f"Bytes by part under policy {results[0].policy}.")
     page.plot("treemap", fr.treemap_plot(page.sizes))
 
@@ -109,15 +109,14 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.words(f"From DIEs to FUNCs, policy `{results[0].policy}`.")
     page.table("funnel", measure.funnel(results[0]), caption=f"From DIEs to FUNCs, policy {results[0].policy}.")
     page.plot("funnel", fr.funnel_plot(results[0], page.sizes))
-    page.words("Function instances by the reason why they are left out. A name can be in several rows; the total "
-               "counts it once:")
-    page.table("skipped", fr.skipped_frame(results), caption="Function instances by policy and by the reason why "
-               "they are left out; a name can be in several rows.")
+    page.words("Function instances by the reason they are left out. A name can be in several rows; the total counts it "
+               "once:")
+    page.table("skipped", fr.skipped_frame(results), caption="Function instances by policy and by the reason they "
+               "are left out; a name can be in several rows.")
     several = names[names.addresses > 1]
     page.words(f"{len(several):,} of {len(names):,} matched names have several addresses, "
-               f"{int(several.addresses.sum()):,} in all. Every instance that a symbol matches counts here, "
-               "whatever the policy; `exact` symbols have exactly the name, `suffix` ones add .isra, .constprop or "
-               "the like.")
+               f"{int(several.addresses.sum()):,} in all. All instances with a matching symbol count, under any "
+               "policy. `exact`: the symbol has exactly the name; `suffix`: it adds .isra, .constprop or the like.")
     page.table("names", several, SHOWN, caption="Names with several addresses.")
     page.plot("names", fr.names_plot(names))
 
@@ -130,11 +129,11 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page.words("Quotes, authors and rules are in `data/claims.toml`.")
     page.words("\n".join(f"- `{c['id']}`: \"{escaped(c['quote'])}\" ({c['author']}, {c['date']}, {c['message_id']})"
                          for c in measure.read_claims()))
-    page.table("claims", measure.judge_claims(results), caption="The thread's estimates and what was measured.")
+    page.table("claims", measure.judge_claims(results), caption="The thread's estimates and the measured values.")
 
     page.heading(2, "Invariants")
     page.words("All hold." if ok else "**FAILED.**")
-    page.table("invariants", checks, caption="Invariants and whether they hold.")
+    page.table("invariants", checks, caption="Invariants, and whether they hold.")
 
     _witnesses(page, answers.result(), witnesses)
     page.heading(2, "Limits")
@@ -164,13 +163,13 @@ def _about(results, ok, command):
 
 
 class _Findings(NamedTuple):
-    """Where findings will stand: all of them when `names` is empty. They are known when every frame is."""
+    """A place for findings, all of them if `names` is empty: they are known only once every frame is."""
 
     names: tuple = ()
 
 
 class _Page:
-    """A report while it grows."""
+    """A report under construction."""
 
     def __init__(self, result, sizes, pool):
         self.result, self.sizes, self._pool = result, sizes, pool
@@ -216,49 +215,50 @@ class _Page:
 
 
 def _forms(page, results):
-    """What the register rules and their historic forms make of the functions."""
+    """How many functions the rules of each version of pahole keep."""
     manifest = results[0].manifest
     registers = {
-        "numbered": "the numbers of the parameter registers are known, as in pahole",
+        "numbered": "pahole knows which registers hold parameters",
         "counted": "pahole knows only how many parameter registers there are, so a wrong one goes unnoticed",
-        "unsupported": "pahole has no register rules for this machine, so parameters are not checked",
+        "unsupported": "pahole has no register rules, so parameters are not checked",
     }
-    page.heading(2, "Forms of the rules")
-    page.words(f"The policies follow pahole's rules of {escaped(manifest.get('rules', '?'))}"
+    page.heading(2, "pahole's rules by version")
+    page.words(f"The policies follow the rules of pahole {escaped(manifest.get('rules', '?'))}"
              + (f" with its bugs {escaped(', '.join(manifest['quirks']))}" if manifest.get("quirks") else "")
-             + f"; {escaped(manifest['kernel'].get('machine', '?'))}: {registers.get(manifest.get('registers'), '?')}.")
+             + f". On {escaped(manifest['kernel'].get('machine', '?'))} "
+               f"{registers.get(manifest.get('registers'), '?')}.")
     forms = next((r.of.forms for r in results if r.of.forms is not None), None)
     if forms is None:
-        page.words("Only this form was computed; a report made from a kernel compares all of them.")
+        page.words("Only these rules were computed; a report made from a kernel compares all versions.")
         return
-    page.words("What each version of pahole would keep, and what its bugs (here called quirks) change:")
+    page.words("What each version of pahole would keep, and what its bugs (called quirks here) change:")
     page.words("\n".join(f"- `{name}`: {escaped(meaning)}." for name, meaning in QUIRKS.items()))
-    page.table("forms", forms, caption="Functions kept by each form of the rules.")
+    page.table("forms", forms, caption="Functions kept by the rules of each version.")
 
 
 def _ambiguity(page, result):
     """Which names are ambiguous, why, and what would tell their instances apart."""
     names, summary = measure.ambiguous_names(result), measure.ambiguity_summary(result)
     page.heading(2, "Why names are ambiguous")
-    page.words("Each name is in the first class that applies, under every policy.")
+    page.words("Each name is in the first class that applies; the policy makes no difference.")
     page.words("\n".join(f"- `{cause.name}`: {cause.meaning}." for cause in measure.CAUSES))
     page.table("ambiguity", summary, caption="Ambiguous names by class.")
     page.blocks.append(_Findings(("separated", "sites")))
     page.table("ambiguous_names", names, SHOWN, SHOWN_OF_NAMES, caption="Ambiguous names.")
     page.frames["aliases"] = measure.aliases(result)
-    page.words(f"{len(page.frames['aliases']):,} addresses have several names that have a DIE (aliases.csv).")
+    page.words(f"{len(page.frames['aliases']):,} addresses belong to DIEs of several names (aliases.csv).")
     return names
 
 
 def _attachability(page, results):
-    """What fentry could be attached to, and what that costs."""
+    """What fentry could attach to, and what that costs."""
     from harness.report.findings import about_bytes
 
     attach, prices = measure.attach_frames(results)
     first = attach.iloc[0]
     page.heading(2, "What fentry can attach to")
-    page.words(f"{first.addresses:,} function addresses are known, whatever the policy. `unique_id`: a BTF id stands "
-             "for this address alone. `ambiguous_id`: the id stands for several addresses or the name has several ids. "
+    page.words(f"{first.addresses:,} function addresses are known. `unique_id`: a BTF id stands for this address "
+             "alone. `ambiguous_id`: the id stands for several addresses, or the name has several ids. "
              "`unreachable`: no symbol has exactly the name of the FUNC, so the kernel's lookup by name fails. "
              "`no_func`: no FUNC describes it. An address is attachable if its id is unique, fentry accepts the "
              "prototype, ftrace has a call site in it, and it is not in .init or .exit.")
@@ -324,11 +324,11 @@ def _ask(folder, policy, outside):
 
 
 def _witnesses(page, answers, asked):
-    """What the witnesses say; each Comparison has a section, unless there was nothing to compare."""
+    """What the witnesses say; each Comparison with something to compare has a section."""
     page.heading(2, "Witnesses")
     page.heading(3, "Consumers")
     if asked:
-        page.table("consumers", answers.readers, caption="Which consumer loads which file.")
+        page.table("consumers", answers.readers, caption="Which consumers load which files.")
     else:
         page.words("Not asked.")
     for comparison in wit.comparisons():
@@ -350,7 +350,7 @@ def _compared(page, comparison, frames):
 
 
 def _shipped(page, comparison, frames):
-    """Our baseline against the shipped .BTF: counts, and names by the reason why only one of the two has them."""
+    """Our baseline against the shipped .BTF: counts, and names by the reason only one of the two has them."""
     if not frames:
         why = page.result.manifest["kernel"].get("shipped_unusable")
         page.words(f"Set aside, since it cannot be read by itself: {escaped(why)}." if why else
@@ -387,4 +387,4 @@ def _declarations(page, comparison, frames):
 
 
 SECTIONS = {"shipped": _shipped, "declarations": _declarations}
-"""What writes the section of a Comparison, where its tables alone would not do."""
+"""Writers of sections for Comparisons that need more than their tables."""

@@ -1,4 +1,4 @@
-"""What a run found, at its end: a short table, the finding in one sentence, and where the files are."""
+"""The end of a run: a short table, the finding in one sentence, and where the files are."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from harness.report.tables import Table, cell
 from harness.report.words import wrapped
 
 COLUMNS = ("encoding", "bytes", "delta", "percent", "extra FUNC", f"{COMPRESSORS[0]} delta", "attachable")
-"""Of encodings.csv, and attachable of attachability.csv."""
+"""Columns of encodings.csv, and attachable from attachability.csv."""
 
 WIDTH = 79
-"""Columns of a terminal, where it is none."""
+"""Columns of text where there is no terminal."""
 
 NARROWEST = 40
 

@@ -1,4 +1,4 @@
-"""Tables: a frame that goes whole into a CSV, and as Markdown, plain text or LaTeX before a reader.
+"""Tables: a frame that is written in full as CSV, and shown as Markdown, plain text or LaTeX.
 
 All forms show the same cells: `plain` writes a value, and each form only escapes what it wrote.
 """
@@ -22,10 +22,10 @@ NARROW, WORD = 14, 24
 where another block of columns can be begun instead."""
 
 JOINTS = "-/_.:+"
-"""Characters behind which a word may be cut that is longer than its column."""
+"""Characters after which a word longer than its column may be cut."""
 
 KIND = 10
-"""Words in a column's name that are no longer stay whole, such as FUNC_PROTO."""
+"""Words in a column's name up to this length stay whole, such as FUNC_PROTO."""
 
 LONG = 40
 """Rows from which on LaTeX may break a table across pages."""
@@ -129,7 +129,7 @@ class Table(NamedTuple):
 
 
 def is_number(column):
-    """Whether a column of a frame is of numbers, which are right-aligned."""
+    """Whether a column of a frame holds numbers, which are right-aligned."""
     return column.dtype.kind in "if"
 
 
@@ -160,13 +160,13 @@ def cell(column, value):
 
 
 def number(text):
-    """The number in a cell that `cell` wrote, int or float; what the tests read the report with."""
+    """The number in a cell that `cell` wrote, int or float; the tests read reports with it."""
     text = text.replace(",", "").removesuffix(" %")
     return float(text) if "." in text else int(text)
 
 
 def escaped(text):
-    """Text that means itself in a Markdown table."""
+    """Text escaped for a Markdown table."""
     text = str(text).replace("\\", "\\\\").replace("|", "\\|").replace("\n", " ")
     for sign in "*_`<[":
         text = text.replace(sign, "\\" + sign)
@@ -174,7 +174,7 @@ def escaped(text):
 
 
 def ascii_text(text):
-    """Text in printable ASCII: other bytes of its UTF-8 as ``\\xNN``, and a backslash doubled, so that both stay apart.
+    """Text in printable ASCII: other bytes of its UTF-8 as ``\\xNN``, and a backslash doubled to avoid confusion.
 
     Bytes that were no UTF-8 to begin with (surrogateescape) come out as they were.
     """
@@ -205,7 +205,7 @@ class _Column(NamedTuple):
 
     @property
     def least(self):
-        """Width that it is not squeezed below willingly."""
+        """Width below which it is squeezed only if nothing else helps."""
         if self.number:
             return max([*map(len, self.cells), *(min(len(piece), WORD) for piece in _pieces(self.name))])
         longest = max((len(word) for cell in self.cells for word in cell.split()), default=0)
@@ -213,7 +213,7 @@ class _Column(NamedTuple):
 
 
 def _pieces(name):
-    """A column's name, cut where its head may be wrapped: at spaces, and long words behind underscores."""
+    """A column's name, cut where its head may be wrapped: at spaces, and long words after underscores."""
     return [piece for word in ascii_text(name).split(" ") if word
             for piece in ([word] if len(word) <= KIND else re.findall("[^_]*_|[^_]+", word))] or [""]
 
@@ -283,7 +283,7 @@ def _text_block(block, widths):
 
 
 def _wrapped(text, width):
-    """A cell of words as lines; what is indented stays so."""
+    """A cell of words as lines; an indent is kept."""
     indent = min(len(text) - len(text.lstrip()), width // 2)
     further = indent + 2 if indent and indent + 2 < width // 2 else indent
     pieces = [piece for word in text.split() for piece in _joints(word, width - further)]
@@ -318,11 +318,11 @@ def _lines(block, widths, cells):
 LATEX = {"\\": r"\textbackslash{}", "{": r"\{", "}": r"\}", "#": r"\#", "$": r"\$", "%": r"\%", "&": r"\&",
          "_": r"\_", "^": r"\textasciicircum{}", "~": r"\textasciitilde{}", "<": r"\textless{}", ">": r"\textgreater{}",
          "|": r"\textbar{}", "`": r"\textasciigrave{}", '"': r"\char34{}", "[": "{[}", "*": "{*}"}
-"""Characters that do not mean themselves; '[' and '*' would be arguments of the line break before them."""
+"""Characters that need escaping; '[' and '*' would be taken as arguments of a line break before them."""
 
 
 def _latex(text):
-    """ASCII text that means itself in LaTeX; spaces at its begin are kept as an indent."""
+    """ASCII text escaped for LaTeX; leading spaces are kept as an indent."""
     bare = text.lstrip()
     indent = r"\quad " * ((len(text) - len(bare)) // 2)
     return indent + re.sub("-(?=-)", "-{}", "".join(LATEX.get(c, c) for c in bare))

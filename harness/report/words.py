@@ -1,4 +1,4 @@
-"""What every form of a report says in the same words: the question, the policies, the limits; lists and lines of words.
+"""Words that every form of a report shares: the question, the policies, the limits; and how lists and lines are made.
 
 All of it is ASCII.
 """
@@ -9,14 +9,14 @@ import textwrap
 
 QUESTION = """\
 A function with several addresses, such as a static inline emitted in many compile units, becomes one FUNC per prototype
-in BTF, so a tracer cannot say which address it means; pahole since 1.31 leaves such names out. What does it cost, in
+in BTF, so a tracer cannot say which address it means; since 1.31 pahole leaves such names out. What does it cost, in
 types and in bytes, to give every function its address, and who can still read the file?"""
 
 POLICIES = {
     "all": "every instance with code, a prototype and an ELF symbol at its address",
-    "consistent": "without names whose instances disagree on types or have a parameter in an unexpected place, and "
-                  "without clones that lack parameters; names with several addresses stay",
-    "current": "like consistent, but also without names that have several addresses, as in pahole since 1.31",
+    "consistent": "leaves out names whose instances disagree on types or have a parameter in an unexpected place, and "
+                  "clones that lack parameters; keeps names with several addresses",
+    "current": "like consistent, but also leaves out names with several addresses, as pahole does since 1.31",
 }
 
 LIMITS = (
@@ -24,19 +24,19 @@ LIMITS = (
     "measured. Whether the machine has BPF trampolines is not checked.",
     "plain under current is what pahole of July 2026 writes; the .BTF that a distribution ships may follow older "
     "rules.",
-    "Addresses that an encoding gives count as attachable if a kernel that reads addresses in BTF could reach "
-    "them; no kernel does so today.",
+    "Addresses in an encoding count as attachable if a kernel that reads addresses from BTF could reach them; no "
+    "kernel does so today.",
     "Addresses are those of the ELF file. A kernel that randomizes its base has to relocate them; that cost is not "
     "counted.",
-    "The encodings are those of the thread of 2023. The location kinds that bpf-next took in 2026 could also carry the "
-    "address of a body; they are not measured.",
+    "The encodings are those of the thread of 2023. The location kinds that bpf-next merged in 2026 could also carry "
+    "the address of a body; they are not measured.",
     "This is one kernel, one compiler and one configuration.",
-    "Consumers are quoted in the versions named, on the machine where the report was made.",
+    "Consumers answered in the versions named, on the machine where the report was made.",
 )
 
 
 UNBROKEN = "\x01"
-"""Stands for a space at which a line must not be broken, while it is wrapped."""
+"""Stands for a space at which a line must not break, while text is wrapped."""
 
 
 def wrapped(text, width, begin="", indent=0):
@@ -50,6 +50,6 @@ def wrapped(text, width, begin="", indent=0):
 
 
 def listed(words):
-    """'a', 'a and b', 'a, b and c'; '' of none."""
+    """'a', 'a and b', 'a, b and c'; '' if there are none."""
     *most, last = [str(word) for word in words] or [""]
     return f"{', '.join(most)} and {last}" if most else last

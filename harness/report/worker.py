@@ -50,7 +50,7 @@ def worker(threads):
 
 
 def _end_with_parent():
-    """Leave no process behind a run that was killed: it would wait for work for ever, holding both ends of its pipe."""
+    """Leave no process behind when a run is killed: it would wait for work for ever, holding both ends of its pipe."""
     import os
     import signal
     import sys

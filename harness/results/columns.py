@@ -1,4 +1,4 @@
-"""Every column of the tables in a result folder: dtype, unit, meaning, and how a file has it, declared once."""
+"""Every column of the tables in a result folder, declared once: dtype, unit, meaning, and its form in a file."""
 
 from __future__ import annotations
 
@@ -15,17 +15,16 @@ class Column(NamedTuple):
     Attributes
     ----------
     dtype : str
-        Of pandas. "boolean" may lack values, the others have one in every row; "category" is words of which there are
-        few.
+        A pandas dtype. Only "boolean" may have missing values; "category" is for a few distinct words.
     unit : str
         bytes, types, functions, percent ..., or empty for words.
     meaning : str
     text : {"", "hex", "bits"}
-        How a CSV has it, if not as itself: a number in hex; 1 and 0, and nothing where it is not known.
+        How a CSV spells it: as it is, in hex, or as 1, 0 and nothing (unknown).
     digits : bool
-        Hex is as wide as an address of the machine.
+        Pad hex to the width of an address of the machine.
     values : tuple of str
-        The only words there are; any when empty.
+        The only words allowed; any if empty.
     """
 
     dtype: str
@@ -43,30 +42,30 @@ COLUMNS = {
     "symbol": Column("str", "", "matched ELF symbol, or empty"),
     "match": Column("category", "", "how the symbol was matched: exact, suffix, part, fallback ...",
                     values=tuple(m.name.lower() for m in Match)),
-    "binding": Column("category", "", "binding of the symbol: local, global or weak; empty without one",
+    "binding": Column("category", "", "binding of the symbol: local, global or weak; empty without a symbol",
                       values=("", "local", "global", "weak")),
     "section": Column("category", "", "ELF section of the function's symbol"),
-    "symbol_addresses": Column("int64", "addresses", "distinct addresses of symbols of exactly the matched name: what "
-                                                     "kallsyms finds by name"),
-    "elf_addresses": Column("int64", "addresses", "distinct addresses of symbols of the base name, .part and .cold "
-                                                  "left aside"),
-    "ftrace": Column("boolean", "", "ftrace has a call site in it; not known where the kernel has no table of them",
+    "symbol_addresses": Column("int64", "addresses", "distinct addresses of symbols with exactly the matched name, as "
+                                                     "kallsyms finds them"),
+    "elf_addresses": Column("int64", "addresses", "distinct addresses of symbols with the base name, except .part "
+                                                  "and .cold"),
+    "ftrace": Column("boolean", "", "ftrace has a call site in it; empty if the kernel has no table of call sites",
                      BITS),
     "unit": Column("str", "", "source file of the compile unit"),
-    "file": Column("str", "", "file of the definition, or empty; of a treemap, the encoding"),
+    "file": Column("str", "", "file of the definition, or empty; in a treemap, the encoding"),
     "line": Column("int64", "", "line of the definition, 0 if unknown"),
     "inline": Column("bool", "", "it was declared inline", BITS),
     "die": Column("uint64", "bytes", "offset of its DIE in .debug_info", HEX),
     # selection.csv
-    "signature": Column("uint32", "", "equal for instances with equal FUNC_PROTOs, whatever the policy; counts from 1"),
-    "faults": Column("category", "", "what the register rules see, joined by '+'"),
+    "signature": Column("uint32", "", "equal for equal FUNC_PROTOs, under any policy; counts from 1"),
+    "faults": Column("category", "", "faults found by the register rules, joined by '+'"),
     "proto": Column("uint32", "", "type_id of its FUNC_PROTO in every file, 0 if it is not encoded"),
     "func": Column("uint32", "", "type_id of its FUNC in plain.btf, 0 if it is not encoded"),
-    "tags": Column("str", "", "DECL_TAGs of its FUNC without an address: name, or name@component_idx, joined by '|'"),
-    "reason": Column("category", "", "why a function instance is not encoded, or why two files differ"),
+    "tags": Column("str", "", "DECL_TAGs of its FUNC other than addresses: name, or name@component_idx, joined by '|'"),
+    "reason": Column("category", "", "why a function instance is left out, or why two files differ"),
     # inlined.csv
-    "dies": Column("int64", "functions", "DIEs that define the name, none of them with code or matched by a symbol"),
-    "units": Column("int64", "", "compile units that have one of them"),
+    "dies": Column("int64", "functions", "DIEs that define the name; none has code or a matching symbol"),
+    "units": Column("int64", "", "compile units with such a DIE"),
     "declared_inline": Column("bool", "", "one of them was declared inline", BITS),
     # forms.csv
     "rules": Column("str", "", "version of pahole whose selection rules were followed"),
@@ -76,23 +75,23 @@ COLUMNS = {
     "names": Column("int64", "names", "distinct function names"),
     # measurements.csv
     "kernel": Column("str", "", "label of the kernel, from the manifest"),
-    "encoding": Column("str", "", "name in the registry of encodings, or 'shipped' for the kernel's own .BTF section"),
-    "part": Column("str", "", "header, types, strings, layout, padding; file is their sum; else a compressor's name"),
+    "encoding": Column("str", "", "name of an encoding, or 'shipped' for the kernel's own .BTF section"),
+    "part": Column("str", "", "header, types, strings, layout or padding; file, their sum; or a compressor's name"),
     "kind": Column("str", "", "BTF kind when part is types, else empty"),
-    "count": Column("int64", "types", "types of that kind, in part file all of them, else 0"),
+    "count": Column("int64", "types", "types of that kind; in part file, all types; else 0"),
     "bytes": Column("int64", "bytes", "size of the part"),
 }
 """Column of each name, in the order of the files."""
 
 INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "binding", "section", "symbol_addresses", "elf_addresses",
                     "ftrace", "unit", "file", "line", "inline", "die")
-"""Columns of functions.csv: what no policy changes."""
+"""Columns of functions.csv: what does not depend on a policy."""
 
 SELECTION_COLUMNS = ("die", "signature", "faults", "proto", "func", "tags", "reason")
-"""Columns of selection.csv: what one policy makes of the instances, in their order."""
+"""Columns of selection.csv: what one policy decides about each instance, in the order of functions.csv."""
 
 FUNCTION_COLUMNS = (*INSTANCE_COLUMNS, *SELECTION_COLUMNS[1:])
-"""Both beside each other: what is known of an instance under a policy."""
+"""Both side by side: all that is known about an instance under a policy."""
 
 INLINED_COLUMNS = ("name", "dies", "units", "declared_inline")
 FORM_COLUMNS = ("rules", "quirks", "policy", "instances", "names")

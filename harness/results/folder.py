@@ -1,4 +1,4 @@
-"""A result folder: written in one go, read when asked for."""
+"""A result folder: written at once, read on demand."""
 
 from __future__ import annotations
 
@@ -59,22 +59,22 @@ class ResultFolder(Once):
 
     @property
     def kernel(self) -> str:
-        """Label of the kernel, for people; several kernels may have the same, see `labels`."""
+        """Label of the kernel, for people; not unique, see `labels`."""
         return self.manifest["kernel"]["label"]
 
     @property
     def key(self) -> str | None:
-        """What makes the kernel itself and no other: its build id, or the hash of its file."""
+        """What identifies the kernel: its build id, else the hash of its file."""
         return key_of(self.manifest["kernel"])
 
     @property
     def bits(self) -> int:
-        """Of the machine's addresses."""
+        """Size of the machine's addresses in bits."""
         return self.manifest["kernel"]["bits"]
 
     @property
     def policies(self) -> list[str]:
-        """Names of the policies, that of the headline first."""
+        """Names of the policies, the headline policy first."""
         return sorted(self.manifest["policies"], key=_headline_first)
 
     def __getitem__(self, policy: str) -> Result:
@@ -83,7 +83,7 @@ class ResultFolder(Once):
         Raises
         ------
         MeasureError
-            There is none, a file of it is missing, or is not the one that the manifest was written for.
+            There is none, or a file of it is missing or does not match the manifest.
         """
         if policy not in self.manifest["policies"]:
             raise MeasureError(f"expected a policy of {', '.join(self.policies)}, found {policy!r}", self.path)
@@ -92,11 +92,11 @@ class ResultFolder(Once):
         return self._results[policy]
 
     def results(self) -> list[Result]:
-        """The Results of all policies, that of the headline first; errors as of `[policy]`."""
+        """The Results of all policies, the headline policy first; raises like `[policy]`."""
         return [self[policy] for policy in self.policies]
 
     def some(self, policy: str) -> Result:
-        """The Result of a policy if it is there, else of the first that is."""
+        """The Result of a policy if present, else of the first one."""
         return self[policy if policy in self.manifest["policies"] else self.policies[0]]
 
     def _checked(self, policy):
@@ -208,23 +208,23 @@ def _headline_first(policy):
 
 
 def key_of(kernel: dict) -> str | None:
-    """What makes a kernel itself and no other, str: its build id, or the hash of its file; None if neither is known.
+    """What identifies a kernel, str: its build id, else the hash of its file; None if neither is known.
 
     Parameters
     ----------
     kernel : dict
-        The manifest's, or what a report says of it.
+        The manifest's entry, or a report's.
     """
     return kernel.get("build_id") or (f"sha256:{kernel['sha256']}" if kernel.get("sha256") else None)
 
 
 def labels(kernels: Iterable[tuple[str | None, str]]) -> list[str]:
-    """A label for each kernel, list of str: its own, with the beginning of its key where another has the same.
+    """A label for each kernel, list of str: its own, plus the beginning of its key if another has the same label.
 
     Parameters
     ----------
     kernels : iterable of (str, str)
-        Key and label; what has the same key is the same kernel.
+        Key and label; equal keys mean the same kernel.
     """
     kernels = list(kernels)
     keys: dict[str, set] = {}
@@ -235,7 +235,7 @@ def labels(kernels: Iterable[tuple[str | None, str]]) -> list[str]:
 
 
 def check_file(path: Path, data: bytes, entry: dict) -> None:
-    """The bytes of a .btf file are those that the manifest's entry was written for.
+    """Raise unless the bytes of a .btf file are those that the manifest describes.
 
     Raises
     ------
@@ -249,12 +249,12 @@ def check_file(path: Path, data: bytes, entry: dict) -> None:
 
 
 def _place(path):
-    """Where in a folder the manifest is, that of results or of a report, or None."""
+    """The manifest of results or of a report in a folder, or None."""
     return next((place for place in (Path(path), Path(path) / IN_REPORT) if (place / mf.NAME).is_file()), None)
 
 
 def is_results(path: str | PathLike[str]) -> bool:
-    """Whether a path is the folder of results, or of a report that has them, be it of another version."""
+    """Whether a path is a folder of results or a report with results, of whatever version."""
     return _place(path) is not None or any(Path(path).glob(f"{IN_REPORT}/*/{mf.NAME}"))
 
 
@@ -264,7 +264,7 @@ def load(path: str | PathLike[str]) -> ResultFolder:
     Parameters
     ----------
     path : path-like
-        A folder of results, or of a report, which has them in btf/.
+        A folder of results, or a report, which has them in btf/.
 
     Raises
     ------
@@ -282,12 +282,12 @@ def load(path: str | PathLike[str]) -> ResultFolder:
 
 
 def save(path: str | PathLike[str], program: Program, encoded: Encoded) -> ResultFolder:
-    """Write a folder of one policy, its files beside the manifest; returns the ResultFolder.
+    """Write a folder of one policy, its files next to the manifest; returns the ResultFolder.
 
     Parameters
     ----------
     path : path-like
-        Made if need be. Each file is written under a temporary name first, the manifest last.
+        Created if missing. Each file is first written under a temporary name, the manifest last.
     program : harness.program.Program
     encoded : harness.run.Encoded
 
@@ -301,7 +301,7 @@ def save(path: str | PathLike[str], program: Program, encoded: Encoded) -> Resul
 
 def save_all(path: str | PathLike[str], program: Program, every: Iterable[Encoded],
              forms: list[tuple] | None = None) -> ResultFolder:
-    """Write a folder of several policies, a folder in it for each; returns the ResultFolder.
+    """Write a folder of several policies, each in a subfolder; returns the ResultFolder.
 
     Parameters
     ----------
@@ -322,7 +322,7 @@ def save_all(path: str | PathLike[str], program: Program, every: Iterable[Encode
 
 
 def kernel_tables(described: dict, inlined: dict, bits: int) -> dict[str, bytes]:
-    """The tables that no policy changes, by name: what `read_program` may be given to make while dedup runs."""
+    """The policy-independent tables by name; `read_program` can make them while dedup runs."""
     return {ins.INSTANCES: ins.write_instances(described, bits), ins.INLINED: ins.write_inlined(inlined)}
 
 
@@ -368,7 +368,7 @@ def _save(path, program, every, place, forms=None):
 
 
 def _forget(path):
-    """Remove what an older run may have left of other results, and would be taken for those of the new ones."""
+    """Remove files that an earlier run may have left and that could be taken for new results."""
     for name in (fm.NAME, ms.NAME):
         remove(path / name)
 
@@ -378,7 +378,7 @@ def _digest(data):
 
 
 def _artifact(encoding, sections, folder):
-    """What the manifest says of an artifact, dict: the file of its .BTF section, and those of its own sections."""
+    """The manifest's entry for an artifact, dict: the file of its .BTF section, and those of its own sections."""
     files = [{"section": section, "file": f"{folder}{encoding}{'.btf' if section == enc.SECTION else section}",
               "bytes": len(data), "sha256": _digest(data)} for section, data in sections.items()]
     first, *others = files
@@ -386,7 +386,7 @@ def _artifact(encoding, sections, folder):
 
 
 def _policy(encoded, selection, data, encodings):
-    """What the manifest says of a policy, dict."""
+    """The manifest's entry for a policy, dict."""
     convention = encoded.faults.convention
     return {
         "selection": selection,
@@ -411,7 +411,7 @@ def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder
     Raises
     ------
     MeasureError
-        They are not of the same instances, a policy is there twice, or a file cannot be read or is another.
+        Their instances differ, a policy appears twice, or a file cannot be read or does not match its manifest.
     OutputError
         A file cannot be written.
     """

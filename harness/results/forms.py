@@ -11,7 +11,7 @@ NAME = "forms.csv"
 
 
 def forms_table(rows):
-    """The table of rows as from harness.functions.forms.selection_forms, dict of str to array."""
+    """The table of the rows of harness.functions.forms.selection_forms, dict of str to array."""
     columns = zip(*rows, strict=True) if rows else [()] * len(FORM_COLUMNS)
     return {name: np.array(values, object if COLUMNS[name].dtype == "str" else COLUMNS[name].dtype)
             for name, values in zip(FORM_COLUMNS, columns, strict=True)}

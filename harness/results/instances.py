@@ -1,7 +1,7 @@
-"""functions.csv and inlined.csv: the functions of a kernel, whatever the policy.
+"""functions.csv and inlined.csv: the functions of a kernel under any policy.
 
 functions.csv has one row per function instance, columns INSTANCE_COLUMNS of harness.results.columns; inlined.csv the
-names that have DIEs and no instance, so that no encoding of functions can say them, INLINED_COLUMNS.
+names that have DIEs but no instance, which no encoding of functions can describe, INLINED_COLUMNS.
 """
 
 from __future__ import annotations

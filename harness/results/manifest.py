@@ -7,20 +7,20 @@ kernel              label, build_id (or null, and then sha256 of the ELF file), 
                     shipped_unusable (why its own .BTF is set aside, or null), provenance
 tables              by name of the kernel's tables, functions.csv and inlined.csv: sha256
 shipped             name of the file with the kernel's own .BTF section, or null
-fallback            whether an instance has the address of its name's only symbol
+fallback            whether an unmatched function gets the address of its name's only symbol
 funnel              what was counted on the way from DIEs and symbols to instances
 variables_skipped   per-CPU variables that became no VAR, by reason
 policies            by name, sorted:
 - selection         name of its selection.csv
 - sha256            of that file
 - rules, quirks     version of pahole whose rules it follows, and the pahole bugs that it reproduces
-- registers         numbered, counted or unsupported: what the rules know of the machine's registers
+- registers         numbered, counted or unsupported: what the rules know about the machine's registers
 - functions         instances, encoded, skipped (by reason), names, funcs, pairs, addresses
 - encodings         by name: section, file, bytes, sha256 of .BTF, and as `sections` those of the encoding's own
 ==================  ================================================================================================
 
-Names of files are relative to the folder and stay in it. A folder of one policy has its files beside the manifest, one
-of several a folder for each; who reads goes by the names.
+Names of files are relative to the folder and stay in it. A folder of one policy has its files next to the
+manifest, one of several in a subfolder for each; readers go by the names.
 """
 
 from __future__ import annotations
@@ -145,7 +145,7 @@ def _counts(path, where, numbers):
 
 
 def _word(path, name):
-    """What names a policy or an encoding may become the name of a file."""
+    """Check a name of a policy or an encoding, which may become a file name."""
     if not name or name != PurePosixPath(name).name or "\0" in name:
         raise MeasureError(f"expected names of policies and encodings, found {name!r}", path)
 

@@ -1,4 +1,4 @@
-"""measurements.csv: every byte of every file with one label, MEASUREMENT_COLUMNS; written by whoever measures."""
+"""measurements.csv: every byte of every file with one label, MEASUREMENT_COLUMNS; written by `measure`."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ NAME = "measurements.csv"
 
 
 def write_measurements(table):
-    """measurements.csv as bytes; `table` is a DataFrame as from harness.measure.measurements."""
+    """measurements.csv as bytes; `table` is a DataFrame from harness.measure.measurements."""
     return csv_bytes(table[list(MEASUREMENT_COLUMNS)])
 
 

@@ -1,4 +1,4 @@
-"""What one policy made of a kernel: its .btf files and functions, read when asked for."""
+"""The result of one policy for a kernel: its .btf files and functions, read on demand."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ T = TypeVar("T")
 
 
 class Texts(dict):
-    """The strings of a BtfFile by their offset, as str: all of them decoded at once, which is faster than one by one.
+    """The strings of a BtfFile by their offset, as str: all decoded at once, which is faster than one by one.
 
-    An offset inside a string, which is allowed, is looked up when it is asked for.
+    An offset inside a string, which is allowed, is looked up on demand.
 
     Raises
     ------
@@ -55,14 +55,14 @@ class Texts(dict):
 
 
 class Once:
-    """What is made of an object when it is first asked for, and kept."""
+    """Values computed from an object on first use and kept."""
 
     @cached_property
     def _known(self):
         return {}
 
     def once(self, function: Callable[..., T], *arguments: object) -> T:
-        """``function(self, *arguments)``, kept for whoever asks next: what several frames are made from."""
+        """``function(self, *arguments)``, computed once, since several frames are made from it."""
         asked = (function, *arguments)
         if asked not in self._known:
             self._known[asked] = function(self, *arguments)
@@ -88,12 +88,12 @@ class Result(Once):
 
     @property
     def folder(self) -> Path:
-        """Path of the folder, which may hold other policies, too."""
+        """Path of the folder, which may also hold other policies."""
         return self.of.path
 
     @cached_property
     def manifest(self) -> dict:
-        """What manifest.json says of the kernel and of this policy, one dict; see harness.results.manifest."""
+        """What manifest.json says about the kernel and this policy, one dict; see harness.results.manifest."""
         kernel = {key: value for key, value in self.of.manifest.items() if key != "policies"}
         return {**kernel, "policy": self.policy, **self.of.manifest["policies"][self.policy]}
 
@@ -104,12 +104,12 @@ class Result(Once):
 
     @property
     def key(self) -> str | None:
-        """What makes the kernel itself and no other: its build id, or the hash of its file."""
+        """What identifies the kernel: its build id, else the hash of its file."""
         return self.of.key
 
     @property
     def bits(self) -> int:
-        """Of the machine's addresses."""
+        """Size of the machine's addresses in bits."""
         return self.of.bits
 
     @property
@@ -125,7 +125,7 @@ class Result(Once):
         return self._parsed[name]
 
     def sections(self, name: str) -> dict[str, bytes]:
-        """The further sections of an encoding, dict of str to bytes; none of SHIPPED.
+        """The further sections of an encoding, dict of str to bytes; SHIPPED has none.
 
         Raises
         ------
@@ -144,12 +144,12 @@ class Result(Once):
         return [self.folder / part["file"] for part in files_of(self.manifest["encodings"][name])]
 
     def addresses(self, name: str) -> enc.Addresses:
-        """The Addresses of an encoding's file, read as the encoding reads it; none of SHIPPED.
+        """The Addresses in an encoding's file, as the encoding reads it; empty for SHIPPED.
 
         Raises
         ------
         MeasureError
-            The encoding is not one of this program.
+            This program does not know the encoding.
         """
         return self.once(_addresses, name)
 

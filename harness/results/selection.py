@@ -1,6 +1,6 @@
-"""selection.csv: what one policy makes of each instance, one row per row of functions.csv, in its order.
+"""selection.csv: what one policy decides about each instance, one row per row of functions.csv, in its order.
 
-`die` is there to be held against functions.csv: a row that does not belong to its instance is noticed.
+`die` is compared with functions.csv, so that a row that does not belong to its instance is noticed.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ def selection_of(program, encoded):
 
 
 def counts_of(encoded):
-    """What the manifest says of the functions of an encoded kernel, dict."""
+    """The manifest's counts of functions of an encoded kernel, dict."""
     reason, pairs = encoded.selection.reason, encoded.pairs
     skipped = {REASON_TEXT[Reason(r)]: int(n) for r, n in zip(*np.unique(reason, return_counts=True), strict=True)
                if r != Reason.ENCODED}
@@ -62,7 +62,7 @@ def read_selection(path, instances):
     Raises
     ------
     MeasureError
-        It is malformed, or of other instances.
+        It is malformed, or its instances differ.
     """
     table = from_csv(path, SELECTION_COLUMNS)
     if len(table) != len(instances):

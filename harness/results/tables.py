@@ -1,7 +1,7 @@
-"""Columns to CSV and back: hex, CSV's quotes and dtypes are dealt with here and nowhere else.
+"""Columns to CSV and back: hex, quoting and dtypes are handled here and nowhere else.
 
-A table that is written is a dict of str to array, one array per column (text as object arrays of str), so that writing
-needs no pandas, whose import takes longer than that; a table that was read is a DataFrame in the dtypes of COLUMNS.
+A table to write is a dict of str to array, one array per column (text as object arrays of str), so that writing needs
+no pandas, whose import takes longer; a table that was read is a DataFrame in the dtypes of COLUMNS.
 """
 
 from __future__ import annotations
@@ -88,12 +88,12 @@ def from_csv(path, names):
     ----------
     path : Path
     names : sequence of str
-        The columns that it has to begin with, of COLUMNS.
+        The columns, of COLUMNS, that the file must begin with.
 
     Raises
     ------
     MeasureError
-        It cannot be read, is no table, lacks a column, or has a value that its column cannot have.
+        It cannot be read, is not a table, lacks a column, or has a value that is invalid in its column.
     """
     import pandas as pd
 
@@ -122,7 +122,7 @@ def typed(column, name):
     Raises
     ------
     ValueError
-        A value is not what the column can have.
+        A value is invalid in the column.
     """
     known = COLUMNS[name]
     if known.text == HEX:
@@ -170,7 +170,7 @@ def _one_of(column, values):
 
 
 def as_text(table, bits=64):
-    """A DataFrame for people and files: numbers that are written in hex as text, and 1, 0 or nothing for bits.
+    """A DataFrame for people and files: hex numbers as text, and 1, 0 or nothing for bits.
 
     Parameters
     ----------

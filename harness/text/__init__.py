@@ -1,1 +1,1 @@
-"""What a terminal gets of a query: ASCII of 80 columns. One module for each kind of answer, with a `to_text`."""
+"""Answers to queries as text for a terminal: ASCII, 80 columns. One module per kind of answer, with a `to_text`."""

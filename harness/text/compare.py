@@ -25,9 +25,9 @@ def to_text(comparison, shown=20):
            *_wrapped("Instances are function bodies that an ELF symbol matches exactly, with a suffix, or as the only "
                      "symbol of the name."), *(line for remark in c.remarks for line in ["", *_wrapped(remark)]), ""]
     out += [*_headed("Counterparts"), *_wrapped(
-        "The counterpart in B of an instance in A has the same name, compile unit and file. Where several are alike "
-        "in all three, they are paired in order of line, symbol and DIE if they are as many in both builds. Without a "
-        "counterpart an instance is gone if B has no instance of that name left over, else unknown."), "",
+        "The counterpart in B of an instance in A has the same name, compile unit and file. Several that "
+        "share all three are paired in order of line, symbol and DIE if both builds have equally many. An instance "
+        "without a counterpart is gone if B has no instance of that name left over, else unknown."), "",
         *_table(c.counterparts, ("what", "instances", "ambiguous names")), "", *_wrapped(_say_counterparts(c)), ""]
     out += [*_headed("Which identity survives")]
     for group, words in ((ALL, "All instances:"), (AMBIGUOUS, "Instances of ambiguous names, those with several "
@@ -39,12 +39,12 @@ def to_text(comparison, shown=20):
     out += ["", "  right      the key is unique in both builds and finds the counterpart",
             "  wrong      it finds another function, or another instance's counterpart",
             "  unknown    it finds one of that name; whether it is the same is unknown",
-            "  ambiguous  the key is not unique in one of the builds",
+            "  ambiguous  the key is not unique in at least one build",
             "  lost       B does not have the key",
             "  gone       B has neither the key nor the function", "",
             *_wrapped(
-        "Identities made of name, unit and file alone cannot be found wrong here: these columns make a counterpart. "
-        "Addresses and ordinals take no part in that."), ""]
+        "Identities made only of name, unit and file cannot be wrong here, since these columns define the "
+        "counterpart. Addresses and ordinals do not."), ""]
     out += [*_headed("Functions that gained or lost instances"), *_wrapped(_say_names(c.names)), "",
             *_table(c.names, ("in A", "in B", "change", "name"), shown)]
     out += [*_headed("Addresses that moved"), *_wrapped(_say_moved(c.moved)), "",
@@ -63,10 +63,10 @@ def _say_counterparts(c):
     ambiguous = c.identities[(c.identities.group == AMBIGUOUS) & (c.identities.identity == "name+ordinal")]
     several = c.counterparts["ambiguous names"][c.counterparts.what == "- with a counterpart in B"].iloc[0]
     if several:
-        text += (f" By its place among the name's addresses alone, {_share(ambiguous['right'].iloc[0], several)} "
+        text += (f" By ordinal alone (place among the name's addresses) {_share(ambiguous['right'].iloc[0], several)} "
                  f"of the {several:,} paired instances of ambiguous names find the same counterpart.")
     if 2 * paired < n["instances in A"]:
-        text += " So few that the paths of the two builds may be spelt differently."
+        text += " That is so few that the two builds may spell their paths differently."
     return text
 
 
@@ -76,13 +76,13 @@ def _say_identities(table):
         return "There are none."
     best = table["right"].max()
     names = list(table.identity[table["right"] == best])
-    text = f"Of {n:,}, {_and(names)} {'finds' if len(names) == 1 else 'find'} most: {best:,} ({_share(best, n)})."
+    text = f"Of {n:,}, {_and(names)} {'finds' if len(names) == 1 else 'find'} the most: {best:,} ({_share(best, n)})."
     worst = table.loc[table.wrong.idxmax()]
     if not worst.wrong:
-        return text + " No identity finds a wrong one."
+        return text + " No identity finds a wrong instance."
     definition = [i.name for i in IDENTITIES if set(i.columns) <= set(TRUTH)]
     clean = list(table.identity[(table.wrong == 0) & (table["right"] > 0) & ~table.identity.isin(definition)])
-    text += f" Most are found wrong by {worst.identity}: {worst.wrong:,} ({_share(worst.wrong, n)})."
+    text += f" {worst.identity} finds the most wrong ones: {worst.wrong:,} ({_share(worst.wrong, n)})."
     if clean:
         text += f" Of those that could be wrong, {_and(clean)} never {'is' if len(clean) == 1 else 'are'}."
     return text
@@ -106,7 +106,7 @@ def _say_moved(moved):
     else:
         top = moved.iloc[moved.shifted.argmax()]
         text = (f"{_share(n - still, n)} of {n:,} moved; the most common shift, {top['usual shift']:+,} bytes in "
-                f"{top.section}, holds for {_share(top.shifted, top.moved)} of that section's.")
+                f"{top.section}, applies to {_share(top.shifted, top.moved)} of those there.")
     elsewhere = moved.resectioned.sum()
     return text + (f" {elsewhere:,} are in another section." if elsewhere else "")
 
@@ -115,8 +115,8 @@ def _say_ordinals(ordinals):
     if not len(ordinals):
         return "No instance changed its place among those of its name."
     crossed = int(ordinals["order changed"].sum())
-    return (f"Instances with another place among their name's addresses: {ordinals.renumbered.sum():,}. Names whose "
-            f"order changed: {crossed:,}; where only others came or went before them: {len(ordinals) - crossed:,}.")
+    return (f"Instances whose place among their name's addresses changed: {ordinals.renumbered.sum():,}. Names whose "
+            f"order changed: {crossed:,}; where only others before them came or went: {len(ordinals) - crossed:,}.")
 
 
 def _share(part, whole):

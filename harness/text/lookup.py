@@ -16,9 +16,9 @@ def to_text(lookup):
     title += f", rules of pahole {lookup.rules}" if lookup.rules else ""
     lines = [*_wrap(title, ""), "=" * min(WIDTH, len(title))]
     if lookup.found == "nearest":
-        lines += _wrap("No known function begins at this address. Shown is the nearest entry below, "
-                       f"{lookup.distance} ({lookup.distance:#x}) bytes before; where that function ends is not known "
-                       "here.", "")
+        lines += _wrap("No known function begins at this address. Shown is the nearest entry below it, "
+                       f"{lookup.distance} ({lookup.distance:#x}) bytes before; where that function ends is not "
+                       "known.", "")
     elif lookup.found == "symbol":
         lines += _wrap("This is an ELF symbol; BTF has the function under its name without the suffix.", "")
     instances, ids = rows_by(lookup.instances, "name"), rows_by(lookup.rows, "name")
@@ -41,7 +41,7 @@ def _shorten(path, room):
 
 
 def _instances_text(rows):
-    """Instances, those alike in everything but address and unit under one heading."""
+    """Instances; those that differ only in address and unit share a heading."""
     groups = {}
     for row in rows:
         own = row.file == row.unit or not row.file
@@ -99,7 +99,7 @@ def _ids_text(rows, encodings):
                 lines += _grid(addresses, indent + "  ")
             if len(singles) > 1:
                 linkages = ", ".join(dict.fromkeys(linkage for _, linkage in singles))
-                lines.append(f"{indent}{len(singles)} ids, {linkages}, each with its address")
+                lines.append(f"{indent}{len(singles)} ids, {linkages}, each with its own address")
                 lines += _grid([text for text, _ in singles], indent + "  ")
             elif singles:
                 lines.append(indent + ", ".join(singles[0]))

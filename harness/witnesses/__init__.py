@@ -1,13 +1,13 @@
-"""What other programs say of the files of a result: a registry of witnesses, one file each, found by being there.
+"""What other programs say about the files of a result: a registry of witnesses; every file in this folder is found.
 
 ==========================  ========================================================================================
-``ask(result)``             Answers of every witness: one frame of who takes which file, and the frames of comparisons
-``ask_readers(result)``     who takes which file: bpftool, the running kernel
+``ask(result)``             Answers of every witness: who loads which file, and the frames of the comparisons
+``ask_readers(result)``     who loads which file: bpftool, the running kernel
 ==========================  ========================================================================================
 
-To add a witness, add a file with a `WITNESS` or several (`WITNESSES`), see harness.witnesses.witness; nothing else
-names them. Each question is asked in a process of its own, with limits. A witness that is not here says so, and one
-that crashes or hangs is a row of the frame, never the end of the run.
+To add a witness, add a file with a `WITNESS` (or several, `WITNESSES`), see harness.witnesses.witness; nothing else
+names them. Each question is asked in a process of its own, with limits. A witness that is not installed says so; one
+that crashes or hangs becomes a row of the frame and never ends the run.
 """
 
 from __future__ import annotations
@@ -32,11 +32,11 @@ from harness.witnesses.witness import (
 __all__ = ["Answers", "Comparison", "Found", "Reader", "ask", "ask_readers", "comparisons"]
 
 HELPERS = ("asking", "program", "witness")
-"""Modules of this folder that are no witness."""
+"""Modules of this folder that are not witnesses."""
 
 
 def found_here():
-    """The witnesses of this folder by name, in the order of their rank."""
+    """The witnesses of this folder by name, in order of rank."""
     found = []
     for module in pkgutil.iter_modules(__path__):
         if module.name not in HELPERS:
@@ -49,17 +49,17 @@ REGISTRY = found_here()
 
 
 class Answers(NamedTuple):
-    """What the witnesses say of the files of one result.
+    """What the witnesses say about the files of one result.
 
     Attributes
     ----------
     readers : DataFrame
-        READER_COLUMNS: a row per Reader and file; one for a Reader that is not here, and one for each witness that
-        gave no answer.
+        READER_COLUMNS: a row per Reader and file; one row for a Reader that is not installed, and for each witness
+        that gave no answer.
     frames : dict of str to dict of str to DataFrame
-        By Comparison, what it gave.
+        By Comparison, the frames it gave.
     silent : dict of str to str
-        Why a Comparison gave nothing, by name: it is not here, or it failed.
+        Why a Comparison gave nothing, by name: it is not installed, or it failed.
     """
 
     readers: object
@@ -73,7 +73,7 @@ def comparisons():
 
 
 def ask_readers(result):
-    """What every Reader says to each file of a Result: DataFrame READER_COLUMNS."""
+    """What every Reader says about each file of a Result: DataFrame READER_COLUMNS."""
     return _ask([w for w in REGISTRY.values() if isinstance(w, Reader)], result).readers
 
 
@@ -84,7 +84,7 @@ def ask(result, outside=True):
     ----------
     result : harness.measure.Result
     outside : bool
-        Also those that are other programs.
+        Also ask witnesses that are other programs.
     """
     return _ask([w for w in REGISTRY.values() if outside or not w.outside], result)
 

@@ -1,7 +1,7 @@
-"""Questions asked in processes of their own: one that crashes, hangs or eats memory ends there.
+"""Questions asked in processes of their own, so that one that crashes, hangs or eats memory harms nothing else.
 
-The processes are forked: they have what the asker has read, and a question needs no name that another interpreter could
-import. They run one function and end, so that locks which other threads held do not matter to them.
+The processes are forked: they have what the asker has read, and a question can be any function, importable or not. Each
+runs one function and ends, so locks that other threads held do not matter.
 """
 
 from __future__ import annotations
@@ -19,10 +19,11 @@ from multiprocessing import connection
 from typing import NamedTuple
 
 TIMEOUT_S = 130
-"""For one question; a little more than a program gets, which then has words for it, see harness.witnesses.program."""
+"""For one question: a little more than a program gets, so that its own time-out is reported first, see
+harness.witnesses.program."""
 
 MEMORY_NBYTES = 4 << 30
-"""What a question may take beyond what the asker has; bpftool takes 0.1 GB for a kernel."""
+"""Memory that a question may use beyond what the asker has; bpftool needs 0.1 GB for a kernel."""
 
 GRACE_S = 1
 """For a process to end after its answer."""
@@ -74,7 +75,7 @@ def ask_each(questions):
             if not ready:
                 pipe = min(running, key=lambda pipe: running[pipe].deadline)
                 asked = running.pop(pipe)
-                answers[asked.number] = Silence(f"no end within {TIMEOUT_S} s")
+                answers[asked.number] = Silence(f"timed out after {TIMEOUT_S} s")
                 _end(pipe, asked.process)
     finally:
         for pipe, asked in running.items():
@@ -122,7 +123,7 @@ def _limit():
 
 
 def _answer_of(pipe, process):
-    """What a process says that has something to say, or has ended."""
+    """The answer of a process that has sent one or has ended."""
     try:
         return pipe.recv()
     except (EOFError, OSError):

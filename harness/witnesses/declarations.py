@@ -1,4 +1,4 @@
-"""The C declarations that bpftool makes of our baseline and of the kernel's own .BTF, compared as sets."""
+"""The C declarations that bpftool prints for our baseline and for the kernel's own .BTF, compared as sets."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Declarations(NamedTuple):
     Attributes
     ----------
     verdict : str
-        'equal', 'equal but for the numbers of name clashes', 'equal but for forward declarations', 'differ', or
+        'equal', 'equal except for the numbers of clashing names', 'equal except for forward declarations', 'differ', or
         'not compared'.
     words : str
         The figures, or why they were not compared.
@@ -44,7 +44,7 @@ class Declarations(NamedTuple):
 
 
 NUMBERED = re.compile(r"___[0-9]+\b")
-"""How bpftool tells apart types that have one name, by the order in which it meets them."""
+"""How bpftool tells apart types of one name: numbered in the order in which it meets them."""
 
 
 def declarations(program, result):
@@ -78,19 +78,19 @@ def as_sets(ours, shipped, program="bpftool"):
     n_plain = len(set(plain[0]) ^ set(plain[1]))
     plain = [_without_forwards(file) for file in plain]
     rows = [(where, " ".join(d.split())) for where, d, _ in differences(*plain)]
-    words = (f"{program}: {len(set(ours)):,} declarations in ours, {len(set(shipped)):,} in the shipped file; as "
-             f"written {len(exact):,} are in one only, without clash numbers {n_plain:,}, also without forward "
-             f"declarations of what is defined {len(rows):,}")
+    words = (f"{program}: {len(set(ours)):,} declarations in ours, {len(set(shipped)):,} in the shipped file; in only "
+             f"one file: {len(exact):,} as written, {n_plain:,} without clash numbers, {len(rows):,} also without "
+             "needless forward declarations")
     table = frame(rows, ("only in", "declaration"))
     if not exact:
         return Declarations("equal", words, table, "")
     if n_plain and not rows:
-        return Declarations("equal but for forward declarations", words, table,
-                            "bpftool declares a struct forward where a pointer to it comes before it in the order of "
-                            "type_ids, which differs, and numbers clashing names in that order")
+        return Declarations("equal except for forward declarations", words, table,
+                            "the order of type_ids differs: bpftool declares a struct forward if a pointer to it comes "
+                            "first, and numbers clashing names in that order")
     if not rows:
-        return Declarations("equal but for the numbers of name clashes", words, table,
-                            "bpftool numbers clashing names in the order of type_ids, which differs")
+        return Declarations("equal except for the numbers of clashing names", words, table,
+                            "the order of type_ids differs: bpftool numbers clashing names in that order")
     return Declarations("differ", words, table, _why(plain))
 
 
@@ -106,18 +106,18 @@ def _without_forwards(declarations):
 
 
 def _why(plain):
-    """Where differences come from: the heads that both have with another body, and those that one of them lacks."""
+    """Where differences come from: heads with different bodies in the two files, and heads that one of them lacks."""
     heads = [{_head(d) for d in file} for file in plain]
     only = [{_head(d) for d in file - other} for file, other in (plain, plain[::-1])]
     changed = sorted(only[0] & only[1])
     absent = [sorted(only[0] - heads[1]), sorted(only[1] - heads[0])]
     parts = []
     if changed:
-        parts.append(f"{len(changed)} with one head and another body: {', '.join(changed[:5])}")
+        parts.append(f"{len(changed)} with the same head but another body: {', '.join(changed[:5])}")
     for where, names in zip((OURS, SHIPPED), absent, strict=True):
         if names:
             parts.append(f"{len(names)} only in {where}: {', '.join(names[:5])}")
-    return "; ".join(parts) or "the same declarations, some of them another number of times"
+    return "; ".join(parts) or "the same declarations, some a different number of times"
 
 
 def _head(declaration):

@@ -1,4 +1,4 @@
-"""The running kernel: which files does bpf(BPF_BTF_LOAD) take, and with which words does it refuse the others?"""
+"""The running kernel: which files does bpf(BPF_BTF_LOAD) accept, and why does it refuse the others?"""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ BPF_SYSCALL = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "loongarch64": 280
 LOG_NBYTES = 64 << 20
 
 BYTEORDER = {b"\x9f\xeb": "little", b"\xeb\x9f": "big"}
-"""By how a file begins."""
+"""By the first two bytes of a file."""
 
 
 def find():
@@ -35,7 +35,7 @@ def find():
     label = f"{platform.system()} {release[0] if release else ''}, BPF_BTF_LOAD".replace(" ,", ",")
     number = BPF_SYSCALL.get(platform.machine())
     if platform.system() != "Linux" or number is None or struct.calcsize("P") not in (4, 8):
-        return Found(label, None, f"the number of bpf(2) on {platform.machine()} is not known here")
+        return Found(label, None, f"the number of bpf(2) on {platform.machine()} is not known")
     return Found(label, number)
 
 
@@ -49,10 +49,10 @@ def ask(number, path):
 
 
 def load_into_kernel(data, number):
-    """Load BTF into the running kernel and let go of it: (verdict, words).
+    """Load BTF into the running kernel and release it: (verdict, words).
 
-    Asked first without a log, since a log that does not fit is an error of its own; after a refusal again with one,
-    whose last line says why.
+    First without a log, since a log that does not fit is an error of its own; after a refusal, again with a log, whose
+    last line says why.
     """
     fd, code = _btf_load(data, number, None)
     if fd >= 0:
@@ -64,7 +64,7 @@ def load_into_kernel(data, number):
         return NOT_ASKED, "this kernel has no bpf(2)"
     words = errno.errorcode.get(code, str(code))
     if len(data) > MAX_BTF_NBYTES:
-        return REFUSED, f"{words}: {len(data):,} bytes, more than the {MAX_BTF_NBYTES:,} that kernels take"
+        return REFUSED, f"{words}: {len(data):,} bytes, more than the {MAX_BTF_NBYTES:,} that kernels accept"
     for nbytes in (LOG_NBYTES, MAX_BTF_NBYTES - 1):  # older kernels take less room for the log
         log = (ctypes.c_char * nbytes).from_buffer(mmap.mmap(-1, nbytes))  # zeros, of which few pages are touched
         fd, _ = _btf_load(data, number, log)

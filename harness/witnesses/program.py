@@ -1,4 +1,4 @@
-"""Programs that are installed, or not: where they are, and what they say."""
+"""Installed programs: where they are, and what they answer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TIMEOUT_S = 120
 
 
 def find_program(name):
-    """The path of a program, also in the folders that are root's, or None."""
+    """The path of a program, also in root's folders, or None."""
     places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
     return shutil.which(name, path=places)
 
@@ -35,7 +35,7 @@ def run(program, *arguments, output=True):
             out.seek(0)
             stdout = out.read()
     except subprocess.TimeoutExpired:
-        return f"no end within {TIMEOUT_S} s", "", ""
+        return f"timed out after {TIMEOUT_S} s", "", ""
     except OSError as error:
         return f"cannot be run: {error.strerror}", "", ""
     return done.returncode, stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""The .BTF section that the kernel itself ships, against our baseline: counts of types, and names with reasons."""
+"""The .BTF section that the kernel ships, compared with our baseline: counts of types, and names with reasons."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def shipped_names(result):
     for where, name, times in differ:
         reason = _func_reason(where, name, known.get(name), n_ours, n_theirs, n_suffixed)
         if n_ours[name] and n_theirs[name] and name in alike[where]:
-            reason += "; they differ in parameter names only"
+            reason += "; they differ only in parameter names"
         funcs.append(("FUNC", where, name, times, reason))
     rows += sorted(funcs, key=lambda row: row[1] != SHIPPED)
     rows += _proto_rows(ours, theirs, n_ours, n_theirs)
@@ -77,7 +77,7 @@ def differences(mine, other):
 
 
 def _matches_and_reasons(functions, names):
-    """What functions.csv says of some names, dict of str to list of (match, reason)."""
+    """What functions.csv says about some names, dict of str to list of (match, reason)."""
     rows = functions[functions.name.isin(names)]
     known = {}
     for name, match, reason in zip(rows.name, rows.match, rows.reason, strict=True):
@@ -104,9 +104,9 @@ def _func_reason(where, name, rows, n_ours, n_theirs, n_suffixed):
         return f"left out here: {left_out}" if left_out else "not left out here"
     kept = {match for match, reason in rows if reason == ""}
     if kept == {"suffix"}:
-        return f"all its symbols have a suffix (.isra, .constprop); of such names the shipped file has {n_suffixed:,}"
+        return f"all its symbols have a suffix (.isra, .constprop); the shipped file has {n_suffixed:,} such names"
     if kept == {"fallback"}:
-        return "its address is that of its only symbol, no DIE has it"
+        return "it has the address of its only symbol, at which no DIE begins"
     return "left out of the shipped file: matched " + ", ".join(sorted(kept))
 
 
@@ -125,11 +125,11 @@ def _proto_rows(ours, theirs, n_ours, n_theirs):
         names = sorted(users.get((where, signature), ()))
         alone = [u for u in names if not lacking[u]]
         if len(alone) == len(names) and names:
-            text = "only prototype of FUNCs that the other file lacks"
+            text = "used only by FUNCs that the other file lacks"
         elif names:
-            text = "FUNCs have another prototype in the other file"
+            text = "its FUNCs have another prototype in the other file"
         else:
-            text = "not of a FUNC"
+            text = "not used by a FUNC"
         some = (alone or names)[:3]
         text += f": {', '.join(some)}" + (f" and {len(names) - len(some)} more" if len(names) > len(some) else "") \
             if some else ""
@@ -143,12 +143,12 @@ def _var_rows(ours, theirs):
         offset = (mine if where == OURS else other)[name]
         reason = "" if offset is None else f"at offset {offset} of its section"
         if offset == 0:
-            reason += ": address 0 in DWARF, as of discarded variables too; older pahole drops both (inferred)"
+            reason += ", so address 0 in DWARF, like discarded variables; older pahole drops both (inferred)"
         yield ("VAR", where, name, times, reason)
 
 
 MAX_DEPTH, CUT = 12, "\u2026"
-"""How deep types are described, and what stands for the rest."""
+"""How deep types are described, and what replaces the rest."""
 
 
 class _Named:

@@ -1,8 +1,8 @@
-"""What a witness is: a program or a file that has something to say of the .btf files of a result.
+"""What a witness is: a program or a file that can confirm or contradict the .btf files of a result.
 
-There are two sorts. A Reader is asked about every file: does it take it? A Comparison is asked once: how do our files
-and what it knows differ? Neither needs to guard itself: harness.witnesses.asking gives each question a process of its
-own, with limits of time and memory, so that a crash, a hang or an exception costs that one answer and no other.
+There are two sorts. A Reader is asked about every file: does it load? A Comparison is asked once: how do our files
+differ from what it knows? Neither needs to guard itself: harness.witnesses.asking gives each question a process of its
+own, with limits on time and memory, so a crash, a hang or an exception costs only that answer.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ READER_COLUMNS = ("witness", "encoding", "verdict", "words")
 LOADED, REFUSED, NOT_PERMITTED, NOT_ASKED, FAILED = "loaded", "refused", "not permitted", "not asked", "failed"
 
 VERDICTS = (LOADED, REFUSED, NOT_PERMITTED, NOT_ASKED, FAILED)
-"""What can come of a question to a Reader; failed: the witness crashed, did not end or answered something else."""
+"""Possible answers of a Reader; failed: the witness crashed, timed out or answered something else."""
 
 ALL_FILES = "-"
-"""In the column `encoding`: of no file in particular."""
+"""In the column `encoding`: no file in particular."""
 
 
 class Found(NamedTuple):
@@ -30,9 +30,9 @@ class Found(NamedTuple):
     label : str
         How it names itself, with its version where it has one.
     how : object
-        What asking needs, such as the path of a program.
+        What `ask` needs, such as the path of a program.
     missing : str
-        Why it cannot be asked here, '' if it can; of a program that is not installed, with its package.
+        Why it cannot be asked here, '' if it can; names the package of a program that is not installed.
     """
 
     label: str
@@ -41,13 +41,13 @@ class Found(NamedTuple):
 
 
 def always():
-    """The `find` of a witness that needs nothing but the files."""
+    """The `find` of a witness that needs only the files."""
     return Found("")
 
 
 @dataclass(frozen=True, kw_only=True)
 class Reader:
-    """A witness that takes a .btf file or refuses it: a row per file in the frame of READER_COLUMNS.
+    """A witness that loads a .btf file or refuses it: a row per file in the frame of READER_COLUMNS.
 
     Attributes
     ----------
@@ -58,7 +58,7 @@ class Reader:
     ask : callable
         (how, path) -> (verdict, words): one of VERDICTS, and what the witness said, on one line.
     rank : int
-        Place among the others, the lowest first.
+        Place among the others, lowest first.
     """
 
     name: str
@@ -74,19 +74,19 @@ class Reader:
 
 @dataclass(frozen=True, kw_only=True)
 class Comparison:
-    """A witness that knows something of the same kernel.
+    """A witness that knows something about the same kernel.
 
     Attributes
     ----------
     name, find, rank
-        As of a Reader; its label is not shown.
+        As for a Reader; its label is not shown.
     title : str
         Heading of its section in a report.
     compare : callable
-        (how, result) -> dict of str to DataFrame: by name of the table, whose CSV is called so too; empty if there is
-        nothing to compare.
+        (how, result) -> dict of str to DataFrame, by the name of the table and its CSV; empty if there is nothing to
+        compare.
     outside : bool
-        Whether other programs are run for it, which a report can be told not to do.
+        Whether it runs other programs, which a report can be told not to do.
     """
 
     name: str

@@ -65,17 +65,17 @@ def test_claims__measure_a_real_folder(tmp_path):
     assert table.measured["payload"] == str(8 * 7)
     assert table.measured["whole_growth"] == str(8 * 7 + 12 * 2)
     assert table.verdict["whole_growth"] == table.verdict["func_protos"] == "holds"
-    assert "no DIE of that name is here; the most repeated name here is twice with 3" in table.reason["cpumask_weight"]
+    assert "no DIE has the name; the name with most addresses is twice, 3" in table.reason["cpumask_weight"]
     assert ": 8 bytes for each of 7 FUNCs" in table.reason["payload"]
-    assert ": 1 encoded names have 3 addresses together, most of them twice (3)" in table.reason["extra_funcs"]
+    assert ": 1 encoded names share 3 addresses; twice has most, 3" in table.reason["extra_funcs"]
     assert ": 56 of addresses and 12 for each of 2 extra FUNCs;" in table.reason["whole_growth"]
 
 
 @pytest.mark.parametrize(("name", "words"), [
     ("twice", "3 addresses, as expected: 2 with a symbol of exactly this name and 1 .isra clones, of a function with "
               "one definition, a.c:1, in 1 units"),
-    ("gone", "0 addresses, 3 expected: 12 DIEs of the name in 3 units, and none has code: inlined wherever it is "
-             "called"),
+    ("gone", "0 addresses, 3 expected: 12 DIEs in 3 units have the name and none has code: it is inlined "
+             "everywhere"),
 ])
 def test_claims__say_where_a_figure_comes_from(tmp_path, name, words):
     entry = {**ENTRY, "quantity": "addresses_of_name", "arguments": {"name": name}, "unit": "addresses",

@@ -68,7 +68,7 @@ def test_lookup__of_an_address_without_an_entry_is_the_nearest_below_and_says_so
     found = lookup(tiny, PREFIX + "25")
     assert (found.found, found.distance) == ("nearest", 5)
     assert found.instances.address.tolist() == [PREFIX + "20"]
-    assert "nearest entry below, 5 (0x5) bytes before" in " ".join(to_text(found).split())
+    assert "nearest entry below it, 5 (0x5) bytes before" in " ".join(to_text(found).split())
     with pytest.raises(MeasureError, match="the lowest is 0xffffffff81000000"):
         lookup(tiny, "0x10")
     assert lookup(tiny, "0x" + "f" * 16).instances.name.tolist() == ["found"]
@@ -105,7 +105,7 @@ def test_lookup__a_name_that_only_the_shipped_file_has(tmp_path):
     tiny = load(tmp_path / "tiny", instances=[("other", 0xFFFFFFFF81000000, "exact", TAKES_INT, "")])
     found = lookup(tiny, "twice")
     assert not len(found.instances) and found.rows.encoding.tolist() == ["shipped"]
-    assert verdicts(found, "instances") == ["DWARF has no code of this name; only the FUNC is known"]
+    assert verdicts(found, "instances") == ["DWARF has no code under this name; only the FUNC is known"]
     assert "[8] static" in to_text(found) or "] static, no address in the file" in to_text(found)
 
 
@@ -137,10 +137,10 @@ def test_verdicts__say_what_the_kernel_does_with_a_name(tmp_path):
     ])
     one = lookup(tiny, "one")
     assert verdicts(one, "pahole") == ["policy all keeps the instance"]
-    assert verdicts(one, "kprobe") == ["one: its one address, " + PREFIX + "00"]
+    assert verdicts(one, "kprobe") == ["one: its only address, " + PREFIX + "00"]
     assert "finds its one symbol, " + PREFIX + "00" in verdicts(one, "fentry, plain")[0]
     assert verdicts(one, "fentry, btf_func") == [
-        "one id with its address: a kernel that reads them gets exactly that one; there is an ftrace site"]
+        "one id with its own address: a kernel that reads it gets exactly that one; there is an ftrace site"]
     assert verdicts(one, "ftrace") == verdicts(one, "section") == verdicts(one, "arguments") == []
     assert verdicts(one, "fentry, shipped") == ["no FUNC, so no id to attach by"]
 
@@ -154,7 +154,7 @@ def test_verdicts__say_what_the_kernel_does_with_a_name(tmp_path):
     assert verdicts(many, "ftrace")[0].startswith("1 of 2 instances has no ftrace site")
 
     clone = lookup(tiny, "clone")
-    assert "(-ENOENT)" in verdicts(clone, "kprobe")[0] and "clone.isra.0: its one" in verdicts(clone, "kprobe")[1]
+    assert "(-ENOENT)" in verdicts(clone, "kprobe")[0] and "clone.isra.0: its only" in verdicts(clone, "kprobe")[1]
     assert "-ENOENT" in verdicts(clone, "fentry, plain")[0]
     assert "(optimized)" in verdicts(clone, "arguments")[0]
 
@@ -219,7 +219,7 @@ def test_text__is_ascii_of_80_columns_with_every_address(tmp_path):
     for i in range(31):
         assert text.count(f"{base + 16 * i:#x}") == 3
     assert re.search(r"  \.\.\.\S+/far/unit\.c$", text, re.M) and "include/linux/h.h:1" in text
-    assert "31 ids, static, each with its address" in text
+    assert "31 ids, static, each with its own address" in text
 
 
 def test_lookup__of_a_compiled_program(tmp_path):

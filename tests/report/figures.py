@@ -32,6 +32,8 @@ UNITS = {"%": 1, "kB": 1_000, "MB": 1_000_000}
 
 ROUNDED = re.compile(NUMBER.pattern + r"[ \xa0](%|kB|MB)")
 
+ABOUT_BYTES = re.compile(r"about ([0-9][0-9,]*)[ \xa0]bytes")
+
 
 def numbers(text):
     """The numbers in a text, set of float."""
@@ -39,8 +41,13 @@ def numbers(text):
 
 
 def unknown(text, allowed):
-    """The numbers in a text that are not allowed, set of str; one with a unit may be an allowed one, rounded."""
+    """The numbers in a text that are not allowed, set of str; one with a unit, or with 'about', may be an allowed one,
+    rounded."""
     found = set()
+    for match in ABOUT_BYTES.finditer(text):
+        if not any(abs(a - float(match[1].replace(",", ""))) <= 0.501 for a in allowed):
+            found.add(match[0])
+    text = ABOUT_BYTES.sub("", text)
     for match in re.finditer(r"([+-]?[0-9][0-9,]*(?:\.([0-9]+))?)[ \xa0](%|kB|MB)", text):
         value, places, scale = float(match[1].replace(",", "")), len(match[2] or ""), UNITS[match[3]]
         if not any(abs(a / scale - abs(value)) <= 0.501 * 10 ** -places for a in allowed):

@@ -194,7 +194,7 @@ def test_search__finds_by_address(asked):
     name = instances().name[32]
     assert ask(asked, "0xffffffff81000200") == [name] and ask(asked, "FFFFFFFF81000200") == [name]
     assert ask(asked, "0xffffffff81000207") == [name]
-    assert "the nearest below begins 0x7 earlier" in asked.texts("#fs-status")[0]
+    assert "the nearest one below begins 0x7 earlier" in asked.texts("#fs-status")[0]
     assert ask(asked, "0x1") == []
 
 

@@ -22,7 +22,7 @@ def changed(name, **columns):
 def test_findings__say_what_the_frames_say():
     assert findings(reports.frames(), ABOUT) == [
         ("growth", "Under policy consistent, plain takes 1,000 bytes and has 20 FUNCs; decl_tag takes 1,075 bytes "
-                   "more (+107.5 %) and has no more FUNCs; btf_func takes 260 bytes more (+26.0 %) and has 5 more "
+                   "more (+107.5 %) and has as many FUNCs; btf_func takes 260 bytes more (+26.0 %) and has 5 more "
                    "FUNCs."),
         ("compressed", "Compressed with zstd -19, plain takes 500 bytes, decl_tag 200 more (+40.0 %; uncompressed "
                        "+107.5 %) and btf_func 140 more (+28.0 %; uncompressed +26.0 %)."),
@@ -30,19 +30,19 @@ def test_findings__say_what_the_frames_say():
         ("policy_funcs", "btf_func has 5 more FUNCs than plain under consistent and none under current."),
         ("ambiguous", "3 of 43 names share 7 addresses; a has most, 3."),
         ("separated", "Of the 3 names with several addresses, the compile unit tells the instances apart for all, the "
-                      "file and line of the definition for 2, the file alone for 2; 2 have one prototype."),
+                      "file and line of the definition for 2, and the file alone for 2; 2 have one prototype."),
         ("sites", "Of the 7 addresses that share a name, 4 have an ftrace call site and 1 is in .init or .exit text, "
                   "which is freed after boot."),
         ("attachable", "Under policy consistent, fentry can attach to 15 of 44 addresses through a BTF id of plain; if "
                        "the kernel read addresses, decl_tag would add 1 at about 1.1 kB and btf_func would add 4 at "
                        "about 65 bytes each."),
-        ("estimates", "Of the thread's 3 estimates, judged by the tolerances in data/claims.toml, 1 holds (the whole "
+        ("estimates", "Of the 3 estimates made in the thread of 2023, judged by data/claims.toml, 1 holds (the whole "
                       "growth stays under 1 MB), 1 holds under policy current (telling FUNCs apart by address adds "
                       "about 1000 of them) and 1 does not (the addresses themselves take roughly 400k)."),
         ("consumers", "bpftool v7.1.0 (using libbpf v1.1) and Linux 6.18.44 (BPF_BTF_LOAD) load plain, decl_tag and "
                       "the kernel's own .BTF, and refuse btf_func."),
-        ("kinds", "All 2 kinds of type that do not depend on the choice of functions and variables have as many types "
-                  "as in the kernel's own .BTF."),
+        ("kinds", "All 2 kinds of type that do not depend on the choice of functions and variables have the same "
+                  "counts as in the kernel's own .BTF."),
         ("declarations", "bpftool writes the same C declarations for plain and for the kernel's own .BTF."),
         ("invariants", "All 2 checks of the invariants hold."),
     ]
@@ -128,7 +128,7 @@ def test_separated__speaks_of_one_name_of_none_and_of_all():
     one = table[table.name == "a"].assign(unit_separates=False)
     assert said("separated", ambiguous_names=one) == (
         "Of the 1 name with several addresses, the compile unit tells the instances apart for none, the file and line "
-        "of the definition for none, the file alone for none; it has one prototype.")
+        "of the definition for none, and the file alone for none; it has one prototype.")
     assert said("sites", ambiguous_names=one) == (
         "Of the 3 addresses that share a name, none has an ftrace call site and none is in .init or .exit text, which "
         "is freed after boot.")
@@ -178,11 +178,11 @@ def test_consumers__are_told_apart_where_they_disagree():
 
 def test_kinds__names_those_that_differ():
     assert said("kinds", **changed("shipped_kinds", difference=[0, -3, 2])) == (
-        "1 of 2 kinds of type that do not depend on the choice of functions and variables has as many types as in the "
+        "1 of 2 kinds of type that do not depend on the choice of functions and variables has the same count as in the "
         "kernel's own .BTF; these differ: PTR (-3).")
     assert said("kinds", **changed("shipped_kinds", difference=[1, -3, 2])).startswith("None of 2 kinds of type")
     assert said("kinds", shipped_kinds=reports.frames()["shipped_kinds"].head(1)).startswith(
-        "The 1 kind of type that does not depend on the choice of functions and variables has as many")
+        "The 1 kind of type that does not depend on the choice of functions and variables has the same count")
     bare = {"kinds": reports.frames()["kinds"].drop(columns="shipped")}
     assert dict(findings(bare, ABOUT))["kinds"] == "The kernel has no .BTF section to compare with."
 

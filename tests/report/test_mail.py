@@ -97,7 +97,7 @@ def test_body__is_ascii_of_72_columns_and_fits_a_cover_letter(report):
 def test_body__has_question_finding_command_kernel_tables_and_limits(report):
     text = " ".join(mail.body(report).split())
     expected = [" ".join(words.QUESTION.split()), "function addresses add 1,075 bytes",
-                "Made by: make report KERNEL=tiny", "package linux-image-tiny-dbg version 1.0-1 build id 00ff00ff",
+                "Made with: make report KERNEL=tiny", "package linux-image-tiny-dbg version 1.0-1 build id 00ff00ff",
                 "machine EM_X86_64 program btf-harness 0.1.0", "plain BTF without addresses",
                 "current like consistent",
                 "decl_tag 2,075 +1,075 +107.50 % 86 20 0", "current btf_func 1,076 +136 +14.47 % 17 0",
@@ -144,7 +144,7 @@ def test_body__escapes_what_is_not_ascii_and_breaks_long_commands(tmp_path):
     text = mail.body(reports.write(tmp_path / "r", kernel="h\u00e9\udce9", command=command,
                                    provenance={"package": "p" * 200, "version": "\u2026"}))
     assert text.isascii() and max(map(len, text.split("\n"))) <= 72 and r"h\xc3\xa9\xe9" in text
-    lines = text.split("Made by:\n\n")[1].split("\n\n")[0]
+    lines = text.split("Made with:\n\n")[1].split("\n\n")[0]
     assert lines.replace("\\\n", "").split() == command.split() and lines.count("\\\n") >= 3
     assert "\n".join(textwrap.wrap("p" * 60, 60)) in text
 
@@ -383,7 +383,7 @@ def test_message__counts_bytes_as_they_are_sent(report):
     def padded(nbytes):
         return PATCH.replace(b"+b\n", b"+b" + b"x" * nbytes + b"\n")
 
-    assert "close to the limit of lists, 100,000" in mail.message(report, padded(room - 1), ()).notes[0]
+    assert "close to the lists' limit of 100,000" in mail.message(report, padded(room - 1), ()).notes[0]
     with pytest.raises(MeasureError, match="found 100,000"):
         mail.message(report, padded(room), ())
 

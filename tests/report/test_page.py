@@ -345,7 +345,7 @@ def test_index__of_a_folder_without_reports_or_of_none_fails(tmp_path):
     assert not list(tmp_path.iterdir())
     (reports(tmp_path, "broken") / "report.json").write_text("{")
     assert "There is no report here." in index.write(tmp_path).read_text()
-    with pytest.raises(MeasureError, match="expected a folder of reports, found: No such file"):
+    with pytest.raises(MeasureError, match="expected a directory of reports, found: No such file"):
         index.write(tmp_path / "none")
 
 

@@ -133,7 +133,7 @@ def test_text__splits_a_wide_frame_into_blocks_that_name_the_rows():
 
 
 def test_text__does_not_part_words_from_the_rows_they_belong_to():
-    statements = ["the_parts_of_subprogram_dies sum to it", "functions.csv says the same, reason by reason"]
+    statements = ["the_parts_of_subprogram_dies sum to it", "functions.csv has the same counts for every reason"]
     rows = pd.DataFrame({"policy": ["consistent"] * 2, "invariant": ["1 functions"] * 2, "statement": statements,
                          "holds": [True, False], "detail": ["144,452 + 128,989 + 4,594 + 48,362 = 326,397"] * 2})
     text = Table("invariants", rows).text()

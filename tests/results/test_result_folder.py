@@ -95,7 +95,7 @@ def test_save__forgets_what_was_measured_before(one, prepared):
 def test_save__that_cannot_write_is_one_error(prepared, tmp_path):
     (tmp_path / "file").write_text("")
     encoded = run.encode(prepared, "all", ["plain"])
-    with pytest.raises(OutputError, match="file: the folder cannot be made"):
+    with pytest.raises(OutputError, match="file: the directory cannot be created"):
         results.save(tmp_path / "file", prepared, encoded)
     (tmp_path / "r" / "functions.csv").mkdir(parents=True)
     with pytest.raises(OutputError, match="functions.csv: expected a writable file"):

@@ -97,7 +97,7 @@ def mumble(how, path):
 
 
 @pytest.mark.parametrize(("ask", "words"), [
-    (crash, "killed by SIGSEGV"), (hang, "no end within 0.5 s"), (devour, "MemoryError"),
+    (crash, "killed by SIGSEGV"), (hang, "timed out after 0.5 s"), (devour, "MemoryError"),
     (leave, "ended without an answer, exit status 3"), (stumble, "ValueError: no such thing"),
     (mumble, "expected a verdict and words, found ('perhaps', '')"),
 ])

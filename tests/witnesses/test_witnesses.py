@@ -31,8 +31,8 @@ def test_shipped_kinds__tell_allowed_differences_from_others(result):
 def test_shipped_names__give_the_reason_of_each(result):
     names = shipped_names(result).set_index(["kind", "name"])
     assert names.loc[("FUNC", "torn")].tolist() == ["shipped", 1, "left out here: inconsistent prototype"]
-    assert names.loc[("FUNC", "cloned"), "reason"].endswith("of such names the shipped file has 0")
-    assert names.loc[("FUNC", "found"), "reason"] == "its address is that of its only symbol, no DIE has it"
+    assert names.loc[("FUNC", "cloned"), "reason"].endswith("the shipped file has 0 such names")
+    assert names.loc[("FUNC", "found"), "reason"] == "it has the address of its only symbol, at which no DIE begins"
     assert names.loc[("FUNC", "alias"), "reason"] == "left out of the shipped file: matched exact"
     assert names.loc[("VAR", "counter"), "reason"].startswith("at offset 0 of its section")
     assert ("DATASEC", ".data..percpu: 1 variables") in names.index
@@ -55,9 +55,9 @@ def test_shipped_names__prototypes_name_their_functions(result):
     found = shipped_names(result)
     protos = found[found.kind == "FUNC_PROTO"]
     assert protos[["only in", "name", "times", "reason"]].to_numpy().tolist() == [
-        ["shipped", "struct node (int, ...)", 1, "not of a FUNC"],
-        ["ours", "void (int b)", 1, "FUNCs have another prototype in the other file: a, b, new and 2 more"],
-        ["ours", "void (int c)", 1, "FUNCs have another prototype in the other file: only and 1 more"]]
+        ["shipped", "struct node (int, ...)", 1, "not used by a FUNC"],
+        ["ours", "void (int b)", 1, "its FUNCs have another prototype in the other file: a, b, new and 2 more"],
+        ["ours", "void (int c)", 1, "its FUNCs have another prototype in the other file: only and 1 more"]]
     funcs = found[found.kind == "FUNC"]
     assert funcs[["only in", "name"]].to_numpy().tolist() == [["ours", name] for name in ("a", "b", "new", "only",
                                                                                          "zoo")]
@@ -100,14 +100,14 @@ def test_declarations__see_through_clash_numbers():
     same = declarations.as_sets(ours, list(reversed(ours)))
     assert same.verdict == "equal" and len(same.differences) == 0
     renumbered = declarations.as_sets(ours, declarations.split(HEADER.replace("b___2", "b___3")))
-    assert renumbered.verdict == "equal but for the numbers of name clashes"
-    assert "2 are in one only, without clash numbers 0" in renumbered.words
+    assert renumbered.verdict == "equal except for the numbers of clashing names"
+    assert "in only one file: 2 as written, 0 without clash numbers" in renumbered.words
     forward = declarations.as_sets(ours, [*ours, "struct empty;"])
-    assert forward.verdict == "equal but for forward declarations" and len(forward.differences) == 0
+    assert forward.verdict == "equal except for forward declarations" and len(forward.differences) == 0
     assert declarations.as_sets(ours, [*ours, "struct unknown;"]).verdict == "differ"
     other = declarations.as_sets(ours, declarations.split(HEADER.replace("int x", "long x").replace("s32", "s64")))
     assert other.verdict == "differ" and len(other.differences) == 4
-    assert "1 with one head and another body: struct a" in other.reason
+    assert "1 with the same head but another body: struct a" in other.reason
     assert "1 only in ours: typedef int s32" in other.reason
 
 
@@ -143,7 +143,7 @@ def test_run__hands_on_what_a_program_says(tmp_path):
 
 def test_run__ends_what_does_not_end(tmp_path, monkeypatch):
     monkeypatch.setattr(program, "TIMEOUT_S", 0.1)
-    assert program.run(script(tmp_path / "program", "exec sleep 20"))[0] == "no end within 0.1 s"
+    assert program.run(script(tmp_path / "program", "exec sleep 20"))[0] == "timed out after 0.1 s"
 
 
 def test_readers__are_in_the_order_of_the_files_whoever_is_first(result, tmp_path, monkeypatch):

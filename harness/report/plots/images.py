@@ -19,7 +19,7 @@ FONTS = "'DejaVu Sans', 'Bitstream Vera Sans', Verdana, 'Noto Sans', Arial, sans
 
 
 def figure(plot, frame, height_inches, caption="", **arguments):
-    """A plot in house style on a Figure of its own, laid out; a notebook shows it as it is.
+    """A plot in house style on a new Figure, laid out, ready for a notebook to show.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def draw(plot, frame, height_inches, caption="", **arguments):
 
 
 def _house():
-    """The house style, whatever the caller's settings are."""
+    """The house style, regardless of the caller's settings."""
     import matplotlib
 
     return matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.STYLE, "backend": "agg"})
@@ -97,7 +97,7 @@ def _png(page):
 
 
 def _svg(page):
-    """As an SVG that can stand in an HTML page: nothing in it reaches beyond it, and its ids are its own."""
+    """As an SVG to embed in an HTML page: it affects nothing outside, and its ids are unique."""
     buffer = io.StringIO()
     page.savefig(buffer, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
     text = buffer.getvalue()

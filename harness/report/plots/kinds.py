@@ -16,7 +16,7 @@ def _counts(frame):
 
 
 def types_by_kind_finding(frame):
-    """The kinds whose counts differ between encodings, or what the only file is made of."""
+    """The kinds whose counts differ between encodings, or the composition of the only file."""
     kinds, encodings, counts = _counts(frame)
     of = {k: [counts.get((k, e), 0) for e in encodings] for k in kinds}
     total = sum(of[k][0] for k in kinds)

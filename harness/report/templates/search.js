@@ -171,8 +171,8 @@ function search() {
     if (i >= 0 && BigInt(data.address[i]) > 0n && test(i)) {
       const past = BigInt(address) - BigInt(data.address[i]);
       found = [i];
-      said = `No function begins at ${address}; the nearest below begins 0x${past.toString(16)} earlier, and how long it ` +
-        "is is not known here. ";
+      said = `No function begins at ${address}; the nearest one below begins 0x${past.toString(16)} earlier; ` +
+        "its length is not known. ";
       for (let j = i - 1; j >= 0 && data.address[j] === data.address[i]; j--) found.unshift(j);
     }
   }

@@ -1,6 +1,7 @@
 """What compiled kernels depend on: their sources and what those import, and nothing else."""
 
 import os
+import re
 import subprocess
 import sys
 
@@ -51,3 +52,21 @@ def test_cache__of_code_without_bounds_checks_is_not_that_of_code_with_them(tmp_
 def test_uncompiled__there_is_no_first_run_to_wait_for(tmp_path):
     code = "from harness import accelerate, warm; print(accelerate.compiles(), accelerate.first_run(), warm.start())"
     assert run(["-c", code], tmp_path, NUMBA_DISABLE_JIT="1").stdout == "False False None\n"
+
+
+def test_kernels__that_have_no_wrapper_are_called_by_kernels_alone():
+    """Python would end in a crash."""
+    without = {}
+    for path in PACKAGE.glob("*/*_kernels.py"):
+        for _, name in re.findall(r"^@(inline|fused|part)\ndef (\w+)", path.read_text(), re.M):
+            without.setdefault(path.stem, set()).add(name)
+    assert without
+    for path in PACKAGE.rglob("*.py"):
+        if path.stem.endswith("_kernels"):
+            continue
+        text = path.read_text()
+        for module, alias in re.findall(r"\b(\w+_kernels)(?: as (\w+))?", text):
+            called = set(re.findall(rf"\b{alias or module}\.(\w+)\(", text)) | {
+                name for names in re.findall(rf"from harness\.\w+\.{module} import ([^\n]*)", text)
+                for name in re.findall(r"\w+", names)}
+            assert not called & without.get(module, set()), (path, called & without.get(module, set()))

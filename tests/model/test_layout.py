@@ -3,11 +3,13 @@
 import numpy as np
 import pytest
 
-from harness.model import MODIFIERS, STANDARD, Kind, declared_kind, info_word, kind_number, split_info
+from harness.model import MODIFIERS, STANDARD, Kind, declared_kind, info_word, kind_number, layout_kernels, split_info
 from harness.model import layout as module
-from harness.model import layout_kernels as lk
 from harness.model.layout import KindLayout, Layout
+from tests.compiled import Callable
 from tests.reference import wire
+
+lk = Callable(layout_kernels)
 
 KINDS = [kind for kind in Kind if kind != Kind.VOID]
 

@@ -112,7 +112,7 @@ def test_places__a_lookup_says_that_an_offset_is_of_several_sections(module, tmp
     result = results.save(tmp_path / "out", prepared, run.encode(prepared, "all"))["all"]
     text = " ".join(to_text(measure.lookup(result, "setup")).split())
     assert "2 instances, 2 addresses, 1 signature" in text
-    assert "one id for 1 of 2 addresses, in a tag" in text and "yet cannot say one by id" in text
+    assert "one id for 1 of 2 addresses, in a tag" in text and "cannot choose one by id" in text
     assert "2 ids with an offset that several sections have: a reader cannot tell which is meant" in text
 
 

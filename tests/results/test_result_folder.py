@@ -216,6 +216,6 @@ def measure_all(result):
 
 def test_addresses__of_an_encoding_that_is_not_known_are_refused(tmp_path, monkeypatch):
     folder = make(tmp_path / "r")
-    monkeypatch.delitem(encodings.REGISTRY, "decl_tag")
+    monkeypatch.setattr(encodings, "REGISTRY", {n: e for n, e in encodings.REGISTRY.items() if n != "decl_tag"})
     with pytest.raises(MeasureError, match="expected an encoding of plain, .* found decl_tag, which is not known here"):
         results.load(folder)["consistent"].addresses("decl_tag")

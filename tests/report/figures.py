@@ -190,8 +190,11 @@ def check_words(folder, csvs):
     for n, name in re.findall(r"\[([0-9,]+) others in ([\\a-z_]+)\.csv\]", text):
         assert int(n.replace(",", "")) == len(csvs[name.replace("\\", "")]) - 1 - SHOWN, name
     page = " ".join(Page((folder / "index.html").read_text()).words)
-    for form, words in (("report.md", prose_of_markdown(text)), ("page", page), ("mail", mail.body(read))):
-        assert not (found := unknown(re.sub(QUOTES, "", words), allowed)), (form, found)
+    # the mail has tables among its words, and one of them has whole bytes where its CSV has decimals
+    whole = {float(round(n)) for n in known({"": csvs["bytes_per_attachable"]})}
+    for form, words, more in (("report.md", prose_of_markdown(text), set()), ("page", page, set()),
+                              ("mail", mail.body(read), whole)):
+        assert not (found := unknown(re.sub(QUOTES, "", words), allowed | more)), (form, found)
     for name, plot in plots.PLOTS.items():
         assert plot.finding(read[f"plot_{name}"]) in " ".join(text.replace("\\", "").split()), name
     return len(numbers(prose_of_markdown(text)))

@@ -241,7 +241,7 @@ def _run(argv, args):
 
 
 def _failed(text, code):
-    """Say why in one line and stop the helper processes; returns the exit code."""
+    """Say why in one line and stop the processes that it started; returns the exit code."""
     if "harness.warm" in sys.modules:
         sys.modules["harness.warm"].stop()
     try:

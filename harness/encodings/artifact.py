@@ -32,11 +32,6 @@ class Artifact(NamedTuple):
     fixups: tuple[Fixup, ...]
     func: np.ndarray
 
-    @property
-    def nbytes(self) -> int:
-        """Bytes of all sections."""
-        return sum(map(len, self.sections.values()))
-
 
 def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
     """The Artifact of an encoding.

@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.btf.wire import WHOLE
 from harness.encodings.encoding import Addresses, Encoding, Fixup, Written, counted
-from harness.encodings.pairs import addressed, func_rows, tag_rows
+from harness.encodings.pairs import addressed, changes, func_rows, tag_rows
 from harness.model import NOWHERE, Kind, concatenate
 
 PADDED, SHORT = b"address=0x", b"addr=0x"
@@ -70,8 +70,7 @@ def read_tags(prefix):
         func = target[own][rows]
         order = np.lexsort((address, func))
         func, address = func[order], address[order]
-        new = np.ones(len(func), bool)
-        new[1:] = (func[1:] != func[:-1]) | (address[1:] != address[:-1])
+        new = changes(func, address)
         return Addresses(func[new], address[new])
 
     return read

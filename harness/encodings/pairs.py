@@ -48,7 +48,7 @@ class Pairs(NamedTuple):
         key = [self.name, self.proto, *([self.address, self.section] if by_place else [])]
         order = np.lexsort(key)
         group = np.empty(len(order), np.int64)
-        group[order] = np.cumsum(_changes(*(column[order] for column in key))) - 1
+        group[order] = np.cumsum(changes(*(column[order] for column in key))) - 1
         _, first, which = np.unique(group, return_index=True, return_inverse=True)
         number = np.empty(len(first), np.int64)
         by_first = np.argsort(first)
@@ -76,7 +76,7 @@ def make_pairs(names, protos, addresses, sections, blob_strings, tags_of):
     rank[np.argsort(blob_strings(distinct), kind="stable")] = np.arange(len(distinct))
     order = np.lexsort((protos, sections, addresses, rank[inverse]))
     columns = [column[order] for column in (names, protos, addresses, sections)]
-    new = _changes(*columns)
+    new = changes(*columns)
     pair = np.empty(len(order), np.int64)
     pair[order] = np.cumsum(new) - 1
     tags = sorted({(int(pair[i]), name, component) for i, name, component in tags_of})
@@ -136,10 +136,10 @@ def addressed(pairs, func):
     rows = np.flatnonzero(pairs.known)
     columns = func[rows], pairs.address[rows], pairs.section[rows]
     order = np.lexsort(columns[::-1])
-    return rows[order[_changes(*(column[order] for column in columns))]]
+    return rows[order[changes(*(column[order] for column in columns))]]
 
 
-def _changes(*columns):
+def changes(*columns):
     """Rows that differ from the previous one in any column, bool (rows,); the first row counts as different."""
     new = np.ones(len(columns[0]), bool)
     new[1:] = np.any([c[1:] != c[:-1] for c in columns], axis=0)

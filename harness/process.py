@@ -51,6 +51,15 @@ def ended():
     return _ended[0] if _ended else None
 
 
+def give_memory_back():
+    """Return freed memory to the system: glibc keeps what threads freed, 230 MB after a 6.12 kernel was encoded."""
+    import ctypes
+
+    trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # not in other C libraries
+    if trim is not None:
+        trim(0)
+
+
 def end_on_signals():
     """Make signals raise `Ended` in the main thread, so that temporary files and children go. A second ends at once.
 

@@ -1,5 +1,6 @@
 """The command line as a process that is misused, has nowhere to write to, or is told to end."""
 
+import ctypes
 import fcntl
 import os
 import pty
@@ -244,3 +245,25 @@ def test_cli__functions_follows_the_width_of_the_terminal(tmp_path, columns):
     assert columns // 2 < max(map(len, lines)) <= columns
     piped = cli("functions", folder, "-q").stdout.splitlines()
     assert max(map(len, piped)) > columns and len(piped) <= len(lines)
+
+
+# Memory
+
+
+def anonymous_kib():
+    """Memory of this process that is of no file."""
+    return int(Path("/proc/self/status").read_text().split("RssAnon:")[1].split()[0])
+
+
+@pytest.mark.skipif(not hasattr(ctypes.CDLL(None), "malloc_trim"), reason="not glibc")
+def test_give_memory_back__returns_what_lies_between_blocks_in_use():
+    blocks = [b"x" * 100_000 for _ in range(500)]
+    del blocks[:-1]  # the last keeps the heap from shrinking by itself
+    kept = anonymous_kib()
+    process.give_memory_back()
+    assert kept - anonymous_kib() > 30_000
+
+
+def test_give_memory_back__does_nothing_in_a_c_library_without_it(monkeypatch):
+    monkeypatch.setattr(ctypes, "CDLL", lambda name: object())
+    process.give_memory_back()

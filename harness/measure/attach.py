@@ -22,7 +22,7 @@ import numpy as np
 from harness.errors import MeasureError
 from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
-from harness.measure.functions import coded
+from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
 from harness.model import Kind
 
@@ -289,8 +289,9 @@ def reached(result, encoding, rules=RULES):
     stand(ours, at, n_given[ours] == 1, Status.AMBIGUOUS)
 
     # without an address of its own a FUNC stands for the name, for what the policy let it describe
-    nameless = ids[n_given[ids] == 0]
-    name, func = _by_name(result, encoding, nameless)
+    name = func_names(result, encoding)
+    nameless = (n_given[ids] == 0) & (name >= 0)
+    name, func = name[nameless], ids[nameless]
     n_names = len(coded(result).names)
     rivals, func_of = np.bincount(name, minlength=n_names), np.zeros(n_names, np.int64)
     func_of[name] = func
@@ -321,32 +322,17 @@ def _standing(result, encoding, listed):
             raise MeasureError(f"expected addresses of functions.csv, found {theirs[strange][0]:#x} on "
                                f"[{ours[strange][0]}]", result.files[encoding])
         return ours, at
-    code, places = coded(result), {}
+    places = {}
     for name, at in dict.fromkeys(zip(listed.name.tolist(), listed.at.tolist(), strict=True)):
-        places.setdefault((code.names[name], int(listed.address[at])), []).append(at)
-    file, found = result.btf(encoding), []
-    for func, text, address in zip(ours.tolist(), result.texts(encoding).of(file.types.words[file.types.start[ours]]),
-                                   theirs.tolist(), strict=True):
-        if (text, address) not in places:
+        places.setdefault((name, int(listed.address[at])), []).append(at)
+    types, found = result.btf(encoding).types, []
+    names = func_names(result, encoding)[np.searchsorted(np.flatnonzero(types.kind() == Kind.FUNC) + 1, ours)]
+    for func, name, address in zip(ours.tolist(), names.tolist(), theirs.tolist(), strict=True):
+        if (name, address) not in places:
             raise MeasureError(f"expected offsets of functions.csv, found {address:#x} on [{func}]",
                                result.files[encoding])
-        found += [(func, at) for at in places[text, address]]
+        found += [(func, at) for at in places[name, address]]
     return tuple(np.array(found, np.int64).T)
-
-
-def _by_name(result, encoding, ids):
-    """Those FUNCs whose name functions.csv has: which name of Coded it is, and the type_id, int64 (n,) each."""
-    if not len(ids):
-        return np.zeros(0, np.int64), np.zeros(0, np.int64)
-    types = result.btf(encoding).types
-    where = result.once(_where)
-    name = np.array([where.get(text, -1) for text in result.texts(encoding).of(types.words[types.start[ids]])])
-    return name[name >= 0], ids[name >= 0]
-
-
-def _where(result):
-    """Where each name is in Coded.names, dict."""
-    return {name: i for i, name in enumerate(coded(result).names.tolist())}
 
 
 def _refused(result, file, ids, rules):

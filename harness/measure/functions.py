@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.measure.columns import COLUMNS, frame
+from harness.model import Kind
 
 MATCHED = ("exact", "suffix")
 """Matches of a DIE whose symbol is the function's body: no .part bodies, no functions found by symbol alone."""
@@ -79,6 +80,27 @@ def _coded(folder):
         section, sections = pd.factorize(table.section.to_numpy(object))
         place = place * len(sections) + section
     return Coded(names, name.astype(np.int64), address, place.astype(np.int64))
+
+
+def func_names(result, encoding):
+    """Which of Coded.names each FUNC of a file has, -1 if none: int64 (FUNCs,) in the order of the file. Made once.
+
+    Raises
+    ------
+    BtfFormatError
+        A name is not in the file.
+    """
+    return result.once(_func_names, encoding)
+
+
+def _func_names(result, encoding):
+    number, types = result.of.once(_numbers), result.btf(encoding).types
+    names = result.texts(encoding).of(types.name_off()[types.kind() == Kind.FUNC])
+    return np.array([number.get(name, -1) for name in names], np.int64)
+
+
+def _numbers(folder):
+    return {name: i for i, name in enumerate(folder.once(_coded).names.tolist())}
 
 
 def ranks(result):

@@ -13,7 +13,7 @@ import numpy as np
 from harness import encodings as enc
 from harness.functions.join import Match, SymbolClass
 from harness.measure.columns import frame
-from harness.measure.functions import coded
+from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.sizes import COMPRESSORS
 from harness.model import NOWHERE, Kind
@@ -128,8 +128,7 @@ def neutrality(result, table):
 def round_trip(result):
     """6: each file, read back, has the (name, FUNC_PROTO) and the addresses that went in."""
     functions = encoded_functions(result)
-    names, code = np.unique(functions.name.to_numpy(object), return_inverse=True)
-    number = {name: i for i, name in enumerate(names.tolist())}
+    code = coded(result).name[functions.index]
     somewhere = (functions.place != NOWHERE).to_numpy()
     proto, address = functions.proto.to_numpy(), functions.address.to_numpy()
     protos = distinct(code, proto)
@@ -137,8 +136,7 @@ def round_trip(result):
     for name in result.encodings:
         types, read = result.btf(name).types, result.addresses(name)
         rows = np.flatnonzero(types.kind() == Kind.FUNC)
-        texts = result.texts(name).of(types.name_off()[rows])
-        own = np.array([number.get(text, -1) for text in texts], np.int64), types.size_type()[rows]
+        own = func_names(result, name), types.size_type()[rows]
         found = distinct(*own)
         yield ("6 round trip", f"{name}.btf has the names and prototypes that went in", np.array_equal(found, protos),
                f"{found.shape[1]:,} of {protos.shape[1]:,}")

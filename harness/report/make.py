@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from harness import results
 from harness.files import make_folder, write
+from harness.process import give_memory_back
 from harness.report import markdown
 from harness.report.folder import ABOUT, read, replacing, text_of, write_about
 from harness.report.report import build
@@ -68,6 +69,7 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
         found = results.save_all(fresh / IN_REPORT, prepared, (run.encode(prepared, policy) for policy in POLICIES),
                                  run.forms(prepared))
         del prepared
+        give_memory_back()
         progress.stage("measure, ask the witnesses, draw")
         report = build(found.results(), witnesses, threads, command or command_line(kernel.path, out), pool)
         progress.stage("write")

@@ -158,8 +158,8 @@ class Result(Once):
         return self.btf(name).file_nbytes + sum(map(len, self.sections(name).values()))
 
     def texts(self, name: str) -> Texts:
-        """The Texts of an encoding or of SHIPPED, decoded once."""
-        return self.once(_texts, name)
+        """The Texts of an encoding or of SHIPPED, decoded anew and not kept: they take 20 MB a file."""
+        return Texts(self.btf(name))
 
     @cached_property
     def accounts(self) -> dict[str, Account]:
@@ -210,7 +210,3 @@ def _addresses(result, name):
                            result.files[name])
     encoding = enc.encoding(BASELINE if name == SHIPPED else name)
     return encoding.read(result.btf(name), result.sections(name))
-
-
-def _texts(result, name):
-    return Texts(result.btf(name))

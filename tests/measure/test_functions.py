@@ -5,6 +5,8 @@ import pytest
 from harness import measure
 from harness.errors import BtfFormatError, MeasureError
 from harness.measure.ambiguity import aliases, ambiguous_names
+from harness.measure.functions import coded, func_names
+from harness.model import Kind
 from tests.measure.folders import TAKES_INT, TAKES_NODE, any_instances, make, signed
 
 BASE = 0xFFFFFFFF81000000
@@ -130,7 +132,6 @@ def test_functions__more_columns_than_known_are_text(tmp_path):
 def test_texts__are_the_names_of_the_file(tmp_path):
     result = measure.load(make(tmp_path / "r", instances=any_instances(3)))
     file, texts = result.btf("plain"), result.texts("plain")
-    assert texts is result.texts("plain") and texts is not result.texts("shipped")
     offsets = file.types.name_off()
     names = [file.name(i).decode("utf-8", "surrogateescape") for i in range(1, file.types.n_types + 1)]
     assert texts.of(offsets) == names and "\udcff" in names
@@ -138,3 +139,14 @@ def test_texts__are_the_names_of_the_file(tmp_path):
     assert [texts[node + k] for k in range(5)] == ["node", "ode", "de", "e", ""]
     with pytest.raises(BtfFormatError, match="expected a name_off below"):
         texts[len(file.strings.blob)]
+
+
+def test_func_names__are_numbers_of_the_names_in_functions_csv(tmp_path):
+    result = measure.load(make(tmp_path / "r", instances=any_instances(3)))
+    file = result.btf("plain")
+    funcs = [i for i in range(1, file.types.n_types + 1) if file.types.kind()[i - 1] == Kind.FUNC]
+    known = coded(result).names.tolist()
+    expected = [file.name(i).decode("utf-8", "surrogateescape") for i in funcs]
+    found = func_names(result, "plain")
+    assert [known[i] if i >= 0 else None for i in found] == [n if n in known else None for n in expected]
+    assert found is func_names(result, "plain") and (found >= 0).any()

@@ -10,7 +10,7 @@ from harness.btf.account import padding_nbytes
 from harness.btf.reader import BtfFile
 from harness.errors import BtfFormatError
 from harness.model import STANDARD, Kind, StringTable, TypeTable
-from harness.model.layout import SIZE_TYPE_WORD, VLEN_MASK
+from harness.model.layout import MAX_VLEN_BEFORE_2026, SIZE_TYPE_WORD, VLEN_MASK, int_parts
 
 
 def check(btf: BtfFile, *, strict: bool = False) -> None:
@@ -79,11 +79,11 @@ def limits(types: TypeTable, strings: StringTable) -> list[str]:
     nbytes = strings.next_off
     if nbytes > wire.MAX_NAME_OFFSET:
         warnings.append(f"{nbytes} bytes of strings exceed the kernel's BTF_MAX_NAME_OFFSET, {wire.MAX_NAME_OFFSET}")
-    wide = np.flatnonzero(types.vlen() > wire.MAX_VLEN_BEFORE_2026)
+    wide = np.flatnonzero(types.vlen() > MAX_VLEN_BEFORE_2026)
     if len(wide):
         largest = int(types.vlen().max())
         warnings.append(
-            f"{len(wide)} types have a vlen above {wire.MAX_VLEN_BEFORE_2026}, the largest {largest}:"
+            f"{len(wide)} types have a vlen above {MAX_VLEN_BEFORE_2026}, the largest {largest}:"
             " readers from before 2026 take 16 bits"
         )
     return warnings
@@ -141,9 +141,9 @@ def _message(btf, whole, status, type_id, kind, found):
         case kernels.INT_WORD:
             return f"expected zeros in bits 28 to 31 of the encoding, found {found:#010x}"
         case kernels.INT_ENCODING:
-            return f"expected at most one of SIGNED, CHAR and BOOL, found encoding {found >> 24:#x}"
+            return f"expected at most one of SIGNED, CHAR and BOOL, found encoding {int_parts(found)[0]:#x}"
         case kernels.INT_BITS:
-            offset, bits = found >> 16 & 0xFF, found & 0xFF
+            _, offset, bits = int_parts(found)
             return f"expected at most {8 * size} bits in {size} bytes, found {bits} bits at bit {offset}"
         case kernels.FWD_TYPE:
             return f"expected type 0, found {found}"

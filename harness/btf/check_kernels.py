@@ -8,8 +8,34 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.btf import wire
-from harness.model import Kind
-from harness.model.layout import BIT_OFFSET_MASK, HEAD_WORDS, INFO_WORD, NO_WORD, Columns
+from harness.model.kind_numbers import (
+    ARRAY,
+    DATASEC,
+    DECL_TAG,
+    ENUM,
+    ENUM64,
+    FLOAT,
+    FUNC,
+    FUNC_PROTO,
+    FWD,
+    INT,
+    PTR,
+    STRUCT,
+    TYPEDEF,
+    UNION,
+    VAR,
+)
+from harness.model.layout import (
+    BIT_OFFSET_MASK,
+    HEAD_WORDS,
+    INFO_WORD,
+    INT_BYTE_MASK,
+    INT_ENCODING_SHIFT,
+    INT_OFFSET_SHIFT,
+    INT_UNUSED_MASK,
+    NO_WORD,
+    Columns,
+)
 from harness.model.layout_kernels import is_modifier, kind_flag_of, n_references, reference_word, vlen_of
 
 OK = 0
@@ -43,21 +69,6 @@ TAG_TARGET = 27
 TAG_COMPONENT = 28
 LOOP = 29
 
-INT = int(Kind.INT)
-PTR = int(Kind.PTR)
-ARRAY = int(Kind.ARRAY)
-STRUCT = int(Kind.STRUCT)
-UNION = int(Kind.UNION)
-ENUM = int(Kind.ENUM)
-FWD = int(Kind.FWD)
-TYPEDEF = int(Kind.TYPEDEF)
-FUNC = int(Kind.FUNC)
-FUNC_PROTO = int(Kind.FUNC_PROTO)
-VAR = int(Kind.VAR)
-DATASEC = int(Kind.DATASEC)
-FLOAT = int(Kind.FLOAT)
-DECL_TAG = int(Kind.DECL_TAG)
-ENUM64 = int(Kind.ENUM64)
 
 NAME_IS_NONE = int(wire.Name.NONE)
 NAME_IS_OPTIONAL = int(wire.Name.OPTIONAL)
@@ -65,7 +76,6 @@ NAME_IS_IDENTIFIER = int(wire.Name.IDENTIFIER)
 KSYM_NAME_LEN = wire.KSYM_NAME_LEN
 
 INT_MAX_NBYTES = wire.INT_MAX_NBYTES
-INT_UNUSED_MASK = wire.INT_UNUSED_MASK
 FLOAT_NBYTES = wire.FLOAT_NBYTES
 ENUM_NBYTES = wire.ENUM_NBYTES
 WHOLE = wire.WHOLE
@@ -176,10 +186,10 @@ def check_int(types, at):
         return SIZE, at + 2
     if word & INT_UNUSED_MASK:
         return INT_WORD, at + 3
-    encoding = word >> 24
+    encoding = word >> INT_ENCODING_SHIFT
     if encoding & (encoding - 1):
         return INT_ENCODING, at + 3
-    if ((word >> 16) & 0xFF) + (word & 0xFF) > 8 * nbytes:
+    if ((word >> INT_OFFSET_SHIFT) & INT_BYTE_MASK) + (word & INT_BYTE_MASK) > 8 * nbytes:
         return INT_BITS, at + 3
     return OK, at
 

@@ -9,14 +9,14 @@ from typing import IO
 from harness.btf import wire
 from harness.btf.reader import BtfFile
 from harness.model import STANDARD, Kind
-from harness.model.layout import HEAD_WORDS, member_place, split_info
+from harness.model.layout import HEAD_WORDS, IntEncoding, int_parts, member_place, split_info
 
 ANONYMOUS = b"(anon)"
 INT_ENCODING = {
     0: "(none)",
-    wire.IntEncoding.SIGNED: "SIGNED",
-    wire.IntEncoding.CHAR: "CHAR",
-    wire.IntEncoding.BOOL: "BOOL",
+    IntEncoding.SIGNED: "SIGNED",
+    IntEncoding.CHAR: "CHAR",
+    IntEncoding.BOOL: "BOOL",
 }
 LINKAGE = {linkage.value: linkage.name.lower() for linkage in wire.FuncLinkage}
 LINES_PER_WRITE = 8192
@@ -143,13 +143,12 @@ def _raw_lines(btf):
         yield b"[%d] %s '%s'" % (type_id, kind_names[kind], name(at))
         match kind:
             case Kind.INT:
-                word = words[at + 3]
-                encoding = INT_ENCODING.get(word >> 24 & 0xF, "UNKN").encode()
+                encoding, offset, bits = int_parts(words[at + 3])
                 yield b" size=%d bits_offset=%d nr_bits=%d encoding=%s" % (
                     size_type,
-                    word >> 16 & 0xFF,
-                    word & 0xFF,
-                    encoding,
+                    offset,
+                    bits,
+                    INT_ENCODING.get(encoding, "UNKN").encode(),
                 )
             case Kind.ARRAY:
                 yield b" type_id=%d index_type_id=%d nr_elems=%d" % tuple(words[at + 3 : at + 6])
@@ -215,11 +214,11 @@ def _json_pieces(btf):
         row = {"id": type_id, "kind": kind.name, "name": name(at)}
         match kind:
             case Kind.INT:
-                word = words[at + 3]
+                encoding, offset, bits = int_parts(words[at + 3])
                 row["size"] = size_type
-                row["bits_offset"] = word >> 16 & 0xFF
-                row["nr_bits"] = word & 0xFF
-                row["encoding"] = INT_ENCODING.get(word >> 24 & 0xF, "UNKN")
+                row["bits_offset"] = offset
+                row["nr_bits"] = bits
+                row["encoding"] = INT_ENCODING.get(encoding, "UNKN")
             case Kind.ARRAY:
                 row["type_id"], row["index_type_id"], row["nr_elems"] = words[at + 3 : at + 6]
             case Kind.STRUCT | Kind.UNION:

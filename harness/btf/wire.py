@@ -8,7 +8,7 @@ the rows of its tables have the same words.
 from __future__ import annotations
 
 import struct
-from enum import IntEnum, IntFlag
+from enum import IntEnum
 from typing import NamedTuple
 
 from harness.model import Kind
@@ -31,7 +31,6 @@ WORD_NBYTES = 4
 # Limits that only the kernel and older readers set (btf.h); files beyond them are well formed.
 MAX_TYPE = 0x000FFFFF
 MAX_NAME_OFFSET = 0x00FFFFFF
-MAX_VLEN_BEFORE_2026 = 0xFFFF
 
 MAX_SECTION_NBYTES = 0xFFFFFFFF
 """Offsets and lengths in the header are u32."""
@@ -40,15 +39,6 @@ KSYM_NAME_LEN = 512
 """The kernel refuses a FUNC name that does not end within this many bytes (v6.1, b8a94bfb)."""
 
 
-class IntEncoding(IntFlag):
-    """Bits 24-27 of an INT's word (btf.rst 2.2.1); at most one of them is set."""
-
-    SIGNED = 1
-    CHAR = 2
-    BOOL = 4
-
-
-INT_UNUSED_MASK = 0xF0000000
 INT_MAX_NBYTES = 16
 FLOAT_NBYTES = (2, 4, 8, 12, 16)
 ENUM_NBYTES = (1, 2, 4, 8)

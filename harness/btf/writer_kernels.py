@@ -7,8 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.accelerate import inline, njit
-from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS, NO_WORD
-from harness.model.layout_kernels import kind_of, row_words_of, trailing_words_of, vlen_of
+from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS
+from harness.model.layout_kernels import kind_of, n_names, name_word, row_words_of, trailing_words_of
 
 OK = 0
 ROW_SHORT = 1
@@ -125,14 +125,8 @@ def encode_rows(words, start, blob, first_off, columns, swap, max_section, inter
         if swap and trailing_words_of(columns, info) == 2:
             out[begin + row_words - 2] = words[begin + row_words - 1]
             out[begin + row_words - 1] = words[begin + row_words - 2]
-        n_names = np.int64(1)
-        first_name = begin + HEAD_WORDS + columns.fixed_words[kind] + columns.entry_name_word[kind]
-        if columns.entry_name_word[kind] != NO_WORD:
-            n_names += vlen_of(info)
-        for i in range(n_names):
-            at = begin
-            if i > 0:
-                at = first_name + (i - 1) * columns.entry_words[kind]
+        for k in range(n_names(info)):
+            at = begin + name_word(kind, k)
             name = np.int64(words[at]) - first_off
             if name < 0:
                 continue

@@ -21,22 +21,22 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.accelerate import inline, njit
-from harness.model.kinds import Kind
+from harness.model.kind_numbers import (
+    ARRAY,
+    DATASEC,
+    DECL_TAG,
+    ENUM,
+    ENUM64,
+    FLOAT,
+    FUNC_PROTO,
+    FWD,
+    INT,
+    STRUCT,
+    TYPEDEF,
+    UNION,
+    VAR,
+)
 from harness.model.layout_kernels import declared_kind_of, kind_of, n_references, reference_word, vlen_of
-
-INT = int(Kind.INT)
-ARRAY = int(Kind.ARRAY)
-STRUCT = int(Kind.STRUCT)
-UNION = int(Kind.UNION)
-ENUM = int(Kind.ENUM)
-FWD = int(Kind.FWD)
-TYPEDEF = int(Kind.TYPEDEF)
-FUNC_PROTO = int(Kind.FUNC_PROTO)
-VAR = int(Kind.VAR)
-DATASEC = int(Kind.DATASEC)
-FLOAT = int(Kind.FLOAT)
-DECL_TAG = int(Kind.DECL_TAG)
-ENUM64 = int(Kind.ENUM64)
 
 IN_PROGRESS = np.uint32(0xFFFFFFFF)
 

@@ -25,6 +25,8 @@ from harness.dwarf.die_kernels import (
 from harness.dwarf.form_kernels import name_is
 from harness.dwarf.type_kernels import row_words
 from harness.dwarf.unit_kernels import copy_columns, open_unit
+from harness.model import kind_numbers as kn
+from harness.model.layout import MAX_VLEN_BEFORE_2026
 
 
 @inline
@@ -36,29 +38,29 @@ def base_type_kind(die, mask):
         return 0
     if encoding == dw.DW_ATE_float:
         if size == 2 or size == 4 or size == 8 or size == 12 or size == 16:
-            return wt.K_FLOAT
+            return kn.FLOAT
         return 0
-    return wt.K_INT
+    return kn.INT
 
 
 @inline
 def struct_kind(die, mask, tag):
     """Kind of a structure or union; 0 for a declaration that stands for the type in its type unit."""
     if mask & sc.HAS_DECLARATION and die[sc.AT_DECLARATION] != 0:
-        return 0 if mask & sc.HAS_SIGNATURE else wt.K_FWD
-    return wt.K_UNION if tag == dw.DW_TAG_union_type else wt.K_STRUCT
+        return 0 if mask & sc.HAS_SIGNATURE else kn.FWD
+    return kn.UNION if tag == dw.DW_TAG_union_type else kn.STRUCT
 
 
 @inline
 def reference_kind(tag):
     """Kind of a qualifier or typedef."""
     if tag == dw.DW_TAG_const_type:
-        return wt.K_CONST
+        return kn.CONST
     if tag == dw.DW_TAG_typedef:
-        return wt.K_TYPEDEF
+        return kn.TYPEDEF
     if tag == dw.DW_TAG_volatile_type:
-        return wt.K_VOLATILE
-    return wt.K_RESTRICT
+        return kn.VOLATILE
+    return kn.RESTRICT
 
 
 @inline
@@ -67,16 +69,16 @@ def row_kind(die, mask, cls, tag):
     if cls == sc.C_REF:
         return reference_kind(tag)
     if cls == sc.C_POINTER:
-        return wt.K_PTR
+        return kn.PTR
     if cls == sc.C_STRUCT:
         return struct_kind(die, mask, tag)
     if cls == sc.C_ARRAY:
-        return wt.K_ARRAY
+        return kn.ARRAY
     if cls == sc.C_SUBROUTINE:
-        return wt.K_FUNC_PROTO
+        return kn.FUNC_PROTO
     if cls == sc.C_ENUM:
         size = die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(4)
-        return wt.K_ENUM64 if size > 4 else wt.K_ENUM
+        return kn.ENUM64 if size > 4 else kn.ENUM
     if cls == sc.C_INT:
         return base_type_kind(die, mask)
     return 0
@@ -85,15 +87,15 @@ def row_kind(die, mask, cls, tag):
 @inline
 def parent_kind(kind):
     """PARENT_* of a row's DIE."""
-    if kind == wt.K_STRUCT or kind == wt.K_UNION:
+    if kind == kn.STRUCT or kind == kn.UNION:
         return wt.PARENT_MEMBERS
-    if kind == wt.K_PTR:
+    if kind == kn.PTR:
         return wt.PARENT_POINTER
-    if kind == wt.K_TYPEDEF:
+    if kind == kn.TYPEDEF:
         return wt.PARENT_TYPEDEF
-    if kind == wt.K_FUNC_PROTO:
+    if kind == kn.FUNC_PROTO:
         return wt.PARENT_PROTO
-    if kind == wt.K_ENUM or kind == wt.K_ENUM64:
+    if kind == kn.ENUM or kind == kn.ENUM64:
         return wt.PARENT_ENUM
     return wt.PARENT_NONE
 
@@ -165,7 +167,7 @@ def add_annotation(s, out, off, mask, kind, index):
         return sc.OK
     if kind == wt.PARENT_POINTER:
         if name_is(s, s.die[sc.AT_NAME], wt.TYPE_TAG):
-            return add_row(out, off, wt.K_TYPE_TAG)
+            return add_row(out, off, kn.TYPE_TAG)
     elif name_is(s, s.die[sc.AT_NAME], wt.DECL_TAG):
         return add_tag(out, off, kind, index)
     return sc.OK
@@ -203,7 +205,7 @@ def add_chain(s, out, around, pos, kind, index):
     for i in range(n):
         off = around.chain_off[i]
         if kind == wt.PARENT_POINTER:
-            status = add_row(out, off, wt.K_GNU_TYPE_TAG)
+            status = add_row(out, off, wt.GNU_TYPE_TAG)
         else:
             status = add_tag(out, off, kind, index)
         if status != sc.OK:
@@ -355,10 +357,10 @@ def count_words(s, out, first):
     """Count the words of the unit's rows, which begin with row `first`."""
     n_words = np.int64(0)
     for row in range(first, out.used[wt.USED_ROWS]):
-        if out.row_vlen[row] > wt.MAX_VLEN:
+        if out.row_vlen[row] > MAX_VLEN_BEFORE_2026:
             # no reader before 2026 takes more: an enum keeps its name and size, a struct becomes a FWD
-            if out.row_kind[row] == wt.K_STRUCT or out.row_kind[row] == wt.K_UNION:
-                out.row_kind[row] = wt.K_FWD
+            if out.row_kind[row] == kn.STRUCT or out.row_kind[row] == kn.UNION:
+                out.row_kind[row] = kn.FWD
             out.row_vlen[row] = 0
             s.unit[sc.U_N_UNSUPPORTED] += 1
         n_words += row_words(np.int64(out.row_kind[row]), out.row_vlen[row])

@@ -6,7 +6,8 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.dwarf import state as sc
-from harness.dwarf import walk_tables as wt
+from harness.model.layout import INFO_WORD
+from harness.model.layout_kernels import kind_of, n_names, name_word
 
 POOL_FLAG = np.uint32(sc.POOL_FLAG)
 
@@ -108,17 +109,8 @@ def rename_rows(words, start, first, last, canon, remap):
     """Replace the names in the rows [first, last)."""
     for i in range(first, last):
         w = start[i]
-        words[w] = renamed(words[w], canon, remap)
-        info = words[w + 1]
-        kind = (info >> np.uint32(24)) & np.uint32(0x7F)
-        vlen = np.int64(info & np.uint32(0xFFFFFF))
-        step = 0
-        if kind == wt.K_STRUCT or kind == wt.K_UNION or kind == wt.K_ENUM64:
-            step = 3
-        elif kind == wt.K_ENUM or kind == wt.K_FUNC_PROTO:
-            step = 2
-        if step:
-            w += 3
-            for _ in range(vlen):
-                words[w] = renamed(words[w], canon, remap)
-                w += step
+        info = words[w + INFO_WORD]
+        kind = kind_of(info)
+        for k in range(n_names(info)):
+            at = w + name_word(kind, k)
+            words[at] = renamed(words[at], canon, remap)

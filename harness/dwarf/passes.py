@@ -14,6 +14,7 @@ from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
 from harness.dwarf.malformed import unit_error
 from harness.model import Kind, info_word
+from harness.model.layout import IntEncoding, int_word
 
 BATCH_NBYTES = 4 << 20
 """A thread takes about this much of .debug_info at a time."""
@@ -112,7 +113,7 @@ def make_tables(units, indexed, int_name):
     fill.types.start[-1] = n_words
     fill.functions.param[-1] = n_params
     if has_arrays:
-        fill.types.words[:4] = int_name, info_word(Kind.INT), 4, (1 << 24) | 32
+        fill.types.words[:4] = int_name, info_word(Kind.INT), 4, int_word(IntEncoding.SIGNED, 32)
     return Tables(fill, slices, np.empty(sc.XREF_COLUMNS * n_xrefs, np.uint64))
 
 

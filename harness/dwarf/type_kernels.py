@@ -12,23 +12,20 @@ from harness.dwarf import walk_tables as wt
 from harness.dwarf.die_kernels import has_children, malformed, read_child, read_code, read_die
 from harness.dwarf.reference_kernels import signed_underneath, type_reference
 from harness.dwarf.value_kernels import dimension, enumerator_value, member_bits, name_of, text_value
+from harness.model import kind_numbers as kn
+from harness.model.layout import BITFIELD_SIZE_SHIFT, INT_ENCODING_SHIFT, KFLAG_SHIFT, KIND_MASK, IntEncoding
+from harness.model.layout_kernels import info_of, standard_row_words
 
-KIND_FLAG = np.uint32(1 << 31)
+KIND_FLAG = np.uint32(1 << KFLAG_SHIFT)
+SIGNED = int(IntEncoding.SIGNED)
+BOOL = int(IntEncoding.BOOL)
 LOW_32 = np.uint64(0xFFFFFFFF)
 
 
 @inline
 def row_words(kind, vlen):
-    """Words of a row."""
-    if kind == wt.K_STRUCT or kind == wt.K_UNION or kind == wt.K_ENUM64:
-        return np.int64(3) + np.int64(3) * np.int64(vlen)
-    if kind == wt.K_ENUM or kind == wt.K_FUNC_PROTO:
-        return np.int64(3) + np.int64(2) * np.int64(vlen)
-    if kind == wt.K_ARRAY:
-        return np.int64(6)
-    if kind == wt.K_INT:
-        return np.int64(4)
-    return np.int64(3)
+    """Words of a row, whose kind may be GNU_TYPE_TAG."""
+    return standard_row_words(np.int64(kind) & KIND_MASK, vlen)
 
 
 @inline
@@ -38,9 +35,9 @@ def fill_int(s, words, w, mask, fake_int):
     encoding = s.die[sc.AT_ENCODING] if mask & sc.HAS_ENCODING else np.uint64(0)
     bits = np.uint32(0)
     if encoding == dw.DW_ATE_signed or encoding == dw.DW_ATE_signed_char:
-        bits = np.uint32(1 << 24)
+        bits = np.uint32(SIGNED << INT_ENCODING_SHIFT)
     elif encoding == dw.DW_ATE_boolean:
-        bits = np.uint32(4 << 24)
+        bits = np.uint32(BOOL << INT_ENCODING_SHIFT)
     if size == 0 or size > 16 or (size & (size - np.uint64(1))) != 0:
         # sizes that only expressions use (DW_ATE_unsigned_24): pahole writes this stand-in, so do we
         words[w] = fake_int
@@ -68,11 +65,11 @@ def row_position(s, row):
 def n_type_tags(kinds, row):
     """(how many rows of type tags belong to the pointer of `row`, whether they are gcc's)."""
     n = np.int64(0)
-    while row + n + 1 < len(kinds) and kinds[row + n + 1] == wt.K_GNU_TYPE_TAG:
+    while row + n + 1 < len(kinds) and kinds[row + n + 1] == wt.GNU_TYPE_TAG:
         n += 1
     if n > 0:
         return n, True
-    while row + n + 1 < len(kinds) and kinds[row + n + 1] == wt.K_TYPE_TAG:
+    while row + n + 1 < len(kinds) and kinds[row + n + 1] == kn.TYPE_TAG:
         n += 1
     return n, False
 
@@ -87,7 +84,7 @@ def fill_type_tag(s, types, row, type_id, ref):
         return sc.BAD_ABBREV_CODE
     mask, pos, status = read_die(s, s.other, code, pos, sc.RESOLVE)
     types.words[w] = text_value(s.other, mask)
-    types.words[w + 1] = np.uint32(wt.K_TYPE_TAG << 24)
+    types.words[w + 1] = info_of(kn.TYPE_TAG, 0, 0)
     types.words[w + 2] = ref
     return status
 
@@ -153,7 +150,7 @@ def fill_members(s, words, w, vlen, pos, mask):
         words[at + 1], status = type_reference(s, mask, sc.XREF_WORDS, at + 1)
         if status != sc.OK:
             return status
-        words[at + 2] = np.uint32((bit_offset | (bit_size << np.uint64(24))) & LOW_32)
+        words[at + 2] = np.uint32((bit_offset | (bit_size << np.uint64(BITFIELD_SIZE_SHIFT))) & LOW_32)
         if bit_size != 0 or bit_offset & np.uint64(7) != 0:
             kind_flag = True
     words[w + 1] |= np.uint32(vlen)
@@ -167,7 +164,7 @@ def enum_size(die, mask, kind):
     """Bytes of an enum; those that BTF does not have become the kind's usual size."""
     size = die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(4)
     if size != 1 and size != 2 and size != 4 and size != 8:
-        size = np.uint64(8) if kind == wt.K_ENUM64 else np.uint64(4)
+        size = np.uint64(8) if kind == kn.ENUM64 else np.uint64(4)
     return size
 
 
@@ -183,11 +180,11 @@ def fill_enumerators(s, words, w, kind, vlen, pos, mask):
     """Write an ENUM or ENUM64 at words[w:]; a status."""
     words[w + 2] = np.uint32(enum_size(s.die, mask, kind))
     signed = False
-    if kind == wt.K_ENUM64 and mask & sc.HAS_TYPE:
+    if kind == kn.ENUM64 and mask & sc.HAS_TYPE:
         signed, status = signed_underneath(s, s.die[sc.AT_TYPE])
         if status != sc.OK:
             return status
-    step = 3 if kind == wt.K_ENUM64 else 2
+    step = 3 if kind == kn.ENUM64 else 2
     for m in range(vlen):
         code, mask, pos, start, status = read_child(s, pos, sc.ENUMERATORS, sc.RESOLVE)
         if status != sc.OK:
@@ -198,7 +195,7 @@ def fill_enumerators(s, words, w, kind, vlen, pos, mask):
         at = w + 3 + step * m
         words[at] = name_of(s.die, mask)
         words[at + 1] = np.uint32(value & LOW_32)
-        if kind == wt.K_ENUM64:
+        if kind == kn.ENUM64:
             words[at + 2] = np.uint32(value >> np.uint64(32))
         elif not fits_enum(value):
             return malformed(s.unit, start, sc.ENUM_RANGE)
@@ -250,28 +247,28 @@ def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
     mask, pos, status = read_die(s, s.die, code, pos, sc.RESOLVE)
     if status != sc.OK:
         return np.int64(1), status
-    named = kind != wt.K_CONST and kind != wt.K_VOLATILE and kind != wt.K_RESTRICT and kind != wt.K_PTR and (
-        kind != wt.K_ARRAY and kind != wt.K_FUNC_PROTO)
+    named = kind != kn.CONST and kind != kn.VOLATILE and kind != kn.RESTRICT and kind != kn.PTR and (
+        kind != kn.ARRAY and kind != kn.FUNC_PROTO)
     words[w] = name_of(s.die, mask) if named else np.uint32(0)
-    words[w + 1] = np.uint32(kind << 24)
+    words[w + 1] = info_of(kind, 0, 0)
     n_tags = np.int64(0)
-    if kind == wt.K_CONST or kind == wt.K_VOLATILE or kind == wt.K_RESTRICT or kind == wt.K_TYPEDEF:
+    if kind == kn.CONST or kind == kn.VOLATILE or kind == kn.RESTRICT or kind == kn.TYPEDEF:
         status = fill_reference(s, words, mask, w + 2)
-    elif kind == wt.K_PTR:
+    elif kind == kn.PTR:
         n_tags, status = fill_pointer(s, types, kinds, row, type_id, mask)
-    elif kind == wt.K_STRUCT or kind == wt.K_UNION:
+    elif kind == kn.STRUCT or kind == kn.UNION:
         status = fill_members(s, words, w, vlen, pos, mask)
-    elif kind == wt.K_ENUM or kind == wt.K_ENUM64:
+    elif kind == kn.ENUM or kind == kn.ENUM64:
         status = fill_enumerators(s, words, w, kind, vlen, pos, mask)
-    elif kind == wt.K_FUNC_PROTO:
+    elif kind == kn.FUNC_PROTO:
         status = fill_prototype(s, words, w, vlen, pos, mask)
-    elif kind == wt.K_ARRAY:
+    elif kind == kn.ARRAY:
         status = fill_array(s, words, w, code, pos, mask, index_id)
-    elif kind == wt.K_INT:
+    elif kind == kn.INT:
         fill_int(s, words, w, mask, fake_int)
-    elif kind == wt.K_FLOAT:
+    elif kind == kn.FLOAT:
         words[w + 2] = np.uint32(s.die[sc.AT_BYTE_SIZE])
-    elif kind == wt.K_FWD:
+    elif kind == kn.FWD:
         words[w + 2] = 0
         if s.abbrevs[sc.A_COLUMNS * code + sc.A_TAG] == dw.DW_TAG_union_type:
             words[w + 1] |= KIND_FLAG

@@ -261,7 +261,7 @@ def _resolve_xrefs(info, units, batches, indexed, tables):
         for (first, last), (index, _) in zip(batches, indexed, strict=True)])
     kinds = np.concatenate([index.row_kind for index, _ in indexed])
     used = units[:, sc.U_N_XREFS]  # by now what each unit noted, not what it might have
-    own = np.flatnonzero(kinds != wt.K_GNU_TYPE_TAG)
+    own = np.flatnonzero(kinds != wt.GNU_TYPE_TAG)
     die, first_id = row_die[own], int(slices[0, wt.SLICE_ID])
     type_units = units[:, sc.U_UNIT_TYPE] == dw.DW_UT_type
     by_signature = dict(zip(units[type_units, sc.U_SIGNATURE].view(np.uint64).tolist(),

@@ -9,7 +9,8 @@ from typing import Annotated, NamedTuple, get_type_hints
 
 import numpy as np
 
-from harness.model.kinds import Kind
+from harness.model import kind_numbers as kn
+from harness.model.layout import KIND_MASK
 
 TYPE_TAG = np.frombuffer(b"btf_type_tag", np.uint8)
 DECL_TAG = np.frombuffer(b"btf_decl_tag", np.uint8)
@@ -20,26 +21,8 @@ MAX_DEPTH = 4096
 MAX_CHAIN = 256
 """Most annotations in one chain of DW_TAG_GNU_annotation."""
 
-MAX_VLEN = 65535
-"""Most members that every reader of BTF can take (vlen was 16 bits until 2026)."""
-
-# Kinds of rows, as kernels can take them
-K_INT = int(Kind.INT)
-K_PTR = int(Kind.PTR)
-K_ARRAY = int(Kind.ARRAY)
-K_STRUCT = int(Kind.STRUCT)
-K_UNION = int(Kind.UNION)
-K_ENUM = int(Kind.ENUM)
-K_FWD = int(Kind.FWD)
-K_TYPEDEF = int(Kind.TYPEDEF)
-K_VOLATILE = int(Kind.VOLATILE)
-K_CONST = int(Kind.CONST)
-K_RESTRICT = int(Kind.RESTRICT)
-K_FUNC_PROTO = int(Kind.FUNC_PROTO)
-K_FLOAT = int(Kind.FLOAT)
-K_TYPE_TAG = int(Kind.TYPE_TAG)
-K_ENUM64 = int(Kind.ENUM64)
-K_GNU_TYPE_TAG = 100 + K_TYPE_TAG  # a TYPE_TAG whose DIE several pointers may share, so that it names no row
+GNU_TYPE_TAG = (KIND_MASK + 1) | kn.TYPE_TAG
+"""Kind of a row that is a TYPE_TAG whose DIE several pointers may share, so that it names no row."""
 
 # What a DIE is to its children
 PARENT_NONE = 0

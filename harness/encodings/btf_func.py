@@ -14,8 +14,7 @@ LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 2, "addr", "btf_func", "entry 
 def write(pairs, first_id, first_off):
     """FUNCs told apart by name, FUNC_PROTO and place, each with its address."""
     address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
-    table, func = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known, address.astype(np.uint32)))
-    _, pair = pairs.funcs(by_place=True)
+    table, func, pair = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known, address.astype(np.uint32)))
     known = pairs.known[pair]
     words = table.row_starts()[: len(pair)][known] + 3
     return Written(table, func, fixups=(Fixup("types", words, pair[known], "u64"),))

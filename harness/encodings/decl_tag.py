@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.btf.wire import WHOLE
 from harness.encodings.encoding import Addresses, Encoding, Fixup, Written, counted
-from harness.encodings.pairs import addressed, changes, func_rows, tag_rows
-from harness.model import NOWHERE, Kind, concatenate
+from harness.encodings.pairs import addressed, func_rows, tag_rows
+from harness.model import NOWHERE, Kind, changes, concatenate
 
 PADDED, SHORT = b"address=0x", b"addr=0x"
 
@@ -39,7 +39,7 @@ def write_tags(texts, prefix):
     """The `write` of an encoding whose tags are named by `texts`, which begin with `prefix`."""
 
     def write(pairs, first_id, first_off):
-        table, func = func_rows(pairs, first_id)
+        table, func, _ = func_rows(pairs, first_id)
         pair = addressed(pairs, func)
         distinct, which = np.unique(pairs.address[pair], return_inverse=True)
         strings = texts(distinct)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.model import NOWHERE, Kind, TypeTable, concatenate, info_word
+from harness.model import NOWHERE, Kind, TypeTable, changes, concatenate, info_word
 
 
 class Pairs(NamedTuple):
@@ -98,7 +98,7 @@ def func_rows(pairs, first_id, by_place=False, trailing=None):
 
     Returns
     -------
-    (TypeTable, uint32 (pairs,)) : the rows, and the FUNC of each pair.
+    (TypeTable, uint32 (pairs,), int64 (funcs,)) : the rows, the FUNC of each pair, and the first pair of each FUNC.
     """
     func, first = pairs.funcs(by_place)
     n = len(first)
@@ -118,7 +118,7 @@ def func_rows(pairs, first_id, by_place=False, trailing=None):
     if tags:
         target, component, name = np.array(tags, np.int64).T
         table = concatenate([table, tag_rows(name, target, component)])
-    return table, func_id
+    return table, func_id, first
 
 
 def tag_rows(name, target, component=-1):
@@ -137,10 +137,3 @@ def addressed(pairs, func):
     columns = func[rows], pairs.address[rows], pairs.section[rows]
     order = np.lexsort(columns[::-1])
     return rows[order[changes(*(column[order] for column in columns))]]
-
-
-def changes(*columns):
-    """Rows that differ from the previous one in any column, bool (rows,); the first row counts as different."""
-    new = np.ones(len(columns[0]), bool)
-    new[1:] = np.any([c[1:] != c[:-1] for c in columns], axis=0)
-    return new

@@ -8,7 +8,8 @@ from harness.encodings.pairs import func_rows
 
 def write(pairs, first_id, first_off):
     """FUNCs told apart by name and FUNC_PROTO."""
-    return Written(*func_rows(pairs, first_id))
+    table, func, _ = func_rows(pairs, first_id)
+    return Written(table, func)
 
 
 def read(file, sections):

@@ -16,7 +16,7 @@ from harness.dwarf import constants as dw
 from harness.dwarf import walk_tables as wt
 from harness.elf.image import STT_FUNC
 from harness.functions import join_kernels as jk
-from harness.model import ABSOLUTE, NOWHERE, Place
+from harness.model import ABSOLUTE, NOWHERE, Place, changes
 
 
 class Match(IntEnum):
@@ -281,13 +281,9 @@ def _distinct_addresses(group, address):
     """How many distinct addresses the group of each row has, int32 (rows,)."""
     order = np.lexsort((address, group))
     group, address = group[order], address[order]
-    new_group = np.ones(len(group), bool)
-    new_group[1:] = group[1:] != group[:-1]
-    new_address = new_group.copy()
-    new_address[1:] |= address[1:] != address[:-1]
-    number = np.cumsum(new_group) - 1
+    number = np.cumsum(changes(group)) - 1
     out = np.empty(len(group), np.int32)
-    out[order] = np.bincount(number[new_address], minlength=1)[number] if len(group) else 0
+    out[order] = np.bincount(number[changes(group, address)], minlength=1)[number] if len(group) else 0
     return out
 
 

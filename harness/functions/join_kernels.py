@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import inline, njit
-from harness.model.kinds import Kind
+from harness.model.kind_numbers import FUNC_PROTO
 from harness.model.layout import KIND_SHIFT
 from harness.model.layout_kernels import kind_of
 
@@ -13,7 +13,6 @@ NON_FUNCTION = 1  # the suffix says .part or .cold: a piece of a function, not a
 SUFFIXED = 2
 CLONE = 4  # the suffix says .constprop or .isra: parameters may be missing
 
-FUNC_PROTO = int(Kind.FUNC_PROTO)
 
 DROPPED = 0
 PLACED = 1

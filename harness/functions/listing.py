@@ -11,6 +11,7 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.functions.ftrace import has_site
 from harness.functions.join import Match
+from harness.model.grouping import changes
 from harness.model.strings import Strings, objects
 
 BINDINGS = {0: "local", 1: "global", 2: "weak"}
@@ -78,9 +79,7 @@ def inlined(walk, table):
     name = np.repeat(np.arange(n_names), counts)[mine]
     dies = table.name_dies[mine]
     unit = f.unit[dies]  # ascending within a name, as DIEs are
-    new = np.ones(len(dies), bool)
-    new[1:] = (name[1:] != name[:-1]) | (unit[1:] != unit[:-1])
-    n_units = np.bincount(name[new], minlength=n_names)
+    n_units = np.bincount(name[changes(name, unit)], minlength=n_names)
     declared = np.zeros(n_names, bool)
     declared[name[(f.flags[dies] & wt.FN_DECLARED_INLINE) != 0]] = True
     offsets = np.zeros(n_names, np.uint32)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import njit
-from harness.model.kinds import Kind
+from harness.model.kind_numbers import ARRAY, CONST, FUNC_PROTO, PTR, STRUCT, TYPEDEF
 from harness.model.layout import HEAD_WORDS, INFO_WORD, SIZE_TYPE_WORD
 from harness.model.layout_kernels import declared_kind_of, is_modifier, is_sized, kind_of
 from harness.model.sizes import MAX_HOPS
@@ -24,12 +24,6 @@ BY_SEEN = 1
 BY_SLOT = 2
 """After 1.31: the register that the ABI has reached, counting two for wide aggregates."""
 
-PTR = int(Kind.PTR)
-ARRAY = int(Kind.ARRAY)
-STRUCT = int(Kind.STRUCT)
-TYPEDEF = int(Kind.TYPEDEF)
-CONST = int(Kind.CONST)
-FUNC_PROTO = int(Kind.FUNC_PROTO)
 
 
 @njit

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.measure.columns import COLUMNS, frame
-from harness.model import Kind
+from harness.model import Kind, changes
 
 MATCHED = ("exact", "suffix")
 """Matches of a DIE whose symbol is the function's body: no .part bodies, no functions found by symbol alone."""
@@ -125,10 +125,7 @@ def first_rows(rows, *keys):
     keys : arrays (n,)
     """
     order = np.lexsort(keys)  # stable
-    new = np.ones(len(rows), bool)
-    if len(rows):
-        new[1:] = np.any([key[order[1:]] != key[order[:-1]] for key in keys], axis=0)
-    return np.sort(rows[order[new]])
+    return np.sort(rows[order[changes(*(key[order] for key in keys))]])
 
 
 PAIRS = "distinct (FUNC, address) pairs"

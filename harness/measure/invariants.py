@@ -16,7 +16,7 @@ from harness.measure.columns import frame
 from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.sizes import COMPRESSORS
-from harness.model import NOWHERE, Kind
+from harness.model import NOWHERE, Kind, changes
 from harness.results import files_of
 
 INVARIANT_COLUMNS = ("policy", "invariant", "statement", "holds", "detail")
@@ -151,11 +151,8 @@ def distinct(*columns):
     """The distinct rows of some columns in order, uint64 (columns, rows)."""
     columns = [np.asarray(column).astype(np.int64).view(np.uint64) if column.dtype.kind == "i" else
                np.asarray(column, np.uint64) for column in columns]
-    order = np.lexsort(columns[::-1])
-    table = np.stack(columns)[:, order]
-    new = np.ones(table.shape[1], bool)
-    new[1:] = (table[:, 1:] != table[:, :-1]).any(axis=0)
-    return table[:, new]
+    table = np.stack(columns)[:, np.lexsort(columns[::-1])]
+    return table[:, changes(*table)]
 
 
 def determinism(result, again=None):

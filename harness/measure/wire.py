@@ -21,7 +21,7 @@ from harness.btf.declare import declaration
 from harness.errors import MeasureError
 from harness.measure.columns import frame
 from harness.model import Kind
-from harness.model.layout import HEAD_WORDS, TYPE_FIELDS, member_place, split_info
+from harness.model.layout import HEAD_WORDS, TYPE_FIELDS, IntEncoding, int_parts, member_place, split_info
 
 BYTE_COLUMNS = ("item", "file_offset", "raw", "field", "value", "meaning")
 
@@ -212,9 +212,9 @@ def _number(kind, field, value, kind_flag):
         signed = value - (1 << 32) if value >> 31 else value
         return f"{signed}", "the target itself" if value == wire.WHOLE else f"its member or parameter {signed}"
     if kind == Kind.INT and field == "BTF_INT_*":
-        bits = wire.IntEncoding(value >> 24 & 0xF)
-        names = "+".join(b.name for b in bits) or "no encoding"
-        return f"{value:#010x}", f"{names}; bit offset {value >> 16 & 0xFF}; {value & 0xFF} bits"
+        encoding, offset, bits = int_parts(value)
+        names = "+".join(b.name for b in IntEncoding(encoding)) or "no encoding"
+        return f"{value:#010x}", f"{names}; bit offset {offset}; {bits} bits"
     if kind in (Kind.STRUCT, Kind.UNION) and field == "offset":
         bit, width = member_place(value, kind_flag)
         return f"{value:,}" if not width else f"{value:#010x}", f"bit {bit:,}" + (

@@ -1,5 +1,6 @@
 """The tables that every other part hands on: types and strings. Knows neither DWARF nor BTF files."""
 
+from harness.model.grouping import changes
 from harness.model.kinds import Kind
 from harness.model.layout import MODIFIERS, STANDARD, Layout, declared_kind, info_word, kind_number, split_info
 from harness.model.place import ABSOLUTE, NOWHERE, Place
@@ -19,6 +20,7 @@ __all__ = [
     "StringTable",
     "TypeTable",
     "byte_size",
+    "changes",
     "concatenate",
     "declared_kind",
     "info_word",

@@ -13,6 +13,7 @@ Source: Documentation/bpf/btf.rst 2.2 (Type Encoding); include/uapi/linux/btf.h,
 
 from __future__ import annotations
 
+from enum import IntFlag
 from typing import NamedTuple
 
 import numpy as np
@@ -20,6 +21,9 @@ import numpy as np
 from harness.model.kinds import Kind
 
 VLEN_MASK = 0x00FFFFFF
+MAX_VLEN_BEFORE_2026 = 0xFFFF
+"""The largest vlen that readers of before 2026 take, to whom it has 16 bits."""
+
 KIND_SHIFT = 24
 KIND_MASK = 0x7F
 KFLAG_SHIFT = 31
@@ -274,6 +278,30 @@ def member_place(offset, kind_flag):
     """(bit offset, width of a bit-field or 0) in a member's offset word, int; kind_flag of its struct says which of the
     word's two forms it has (btf.rst 2.2.4)."""
     return (offset & BIT_OFFSET_MASK, offset >> BITFIELD_SIZE_SHIFT) if kind_flag else (offset, 0)
+
+
+class IntEncoding(IntFlag):
+    """Bits 24-27 of an INT's word (btf.rst 2.2.1); at most one of them is set."""
+
+    SIGNED = 1
+    CHAR = 2
+    BOOL = 4
+
+
+INT_ENCODING_SHIFT = 24
+INT_OFFSET_SHIFT = 16
+INT_BYTE_MASK = 0xFF
+INT_UNUSED_MASK = 0xF0000000
+
+
+def int_word(encoding, n_bits):
+    """The word after an INT's first three: its IntEncoding, and its width, which begins at bit 0."""
+    return int(encoding) << INT_ENCODING_SHIFT | n_bits
+
+
+def int_parts(word):
+    """(encoding, bit offset, bits) of an INT's word, int (btf.rst 2.2.1); the encoding may be no IntEncoding."""
+    return word >> INT_ENCODING_SHIFT & 0xF, word >> INT_OFFSET_SHIFT & INT_BYTE_MASK, word & INT_BYTE_MASK
 
 
 def declared_kind(info):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import inline
+from harness.model.kind_numbers import FWD, STRUCT, UNION
 from harness.model.kinds import Kind
 from harness.model.layout import (
     HEAD_WORDS,
@@ -16,19 +17,20 @@ from harness.model.layout import (
     KIND_MASK,
     KIND_SHIFT,
     MODIFIERS,
+    NAME_WORD,
+    NO_WORD,
     SIZED,
     STANDARD,
     VLEN_MASK,
 )
 
-FWD = int(Kind.FWD)
-STRUCT = int(Kind.STRUCT)
-UNION = int(Kind.UNION)
-
 REFERENCE_FIRST = STANDARD.columns.reference_first
 REFERENCE_STEP = STANDARD.columns.reference_step
 REFERENCE_FIXED = STANDARD.columns.reference_fixed
 REFERENCE_PER_ENTRY = STANDARD.columns.reference_per_entry
+FIXED_WORDS = STANDARD.columns.fixed_words
+ENTRY_WORDS = STANDARD.columns.entry_words
+ENTRY_NAME_WORD = STANDARD.columns.entry_name_word
 IS_MODIFIER = np.array([kind in MODIFIERS for kind in Kind])
 IS_SIZED = np.array([kind in SIZED for kind in Kind])
 
@@ -72,6 +74,32 @@ def row_words_of(columns, info):
     kind = kind_of(info)
     body = columns.fixed_words[kind] + columns.entry_words[kind] * vlen_of(info)
     return HEAD_WORDS + body + trailing_words_of(columns, info)
+
+
+@inline
+def info_of(kind, vlen, kind_flag):
+    """The info word, uint32."""
+    return np.uint32((np.int64(kind_flag) << KFLAG_SHIFT) | (np.int64(kind) << KIND_SHIFT) | np.int64(vlen))
+
+
+@inline
+def standard_row_words(kind, vlen):
+    """Words of a row in which kind_flag adds none."""
+    return HEAD_WORDS + FIXED_WORDS[kind] + ENTRY_WORDS[kind] * np.int64(vlen)
+
+
+@inline
+def n_names(info):
+    """How many words of a row are name_offs; the kind is a known one."""
+    return np.int64(1) + (vlen_of(info) if ENTRY_NAME_WORD[kind_of(info)] != NO_WORD else np.int64(0))
+
+
+@inline
+def name_word(kind, k):
+    """Which word of a row its k-th name_off is, its own first."""
+    if k == 0:
+        return np.int64(NAME_WORD)
+    return HEAD_WORDS + FIXED_WORDS[kind] + ENTRY_NAME_WORD[kind] + ENTRY_WORDS[kind] * (np.int64(k) - 1)
 
 
 @inline

@@ -11,7 +11,7 @@ SECTION = ".BTF.funcs"
 
 
 def write(pairs, first_id, first_off):
-    table, func = func_rows(pairs, first_id)
+    table, func, _ = func_rows(pairs, first_id)
     pair = addressed(pairs, func)
     address = pairs.address[pair]
     entries = np.column_stack([pairs.name[pair], address & np.uint64(0xFFFFFFFF), address >> np.uint64(32)])

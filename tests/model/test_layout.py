@@ -32,6 +32,7 @@ def test_layout__has_the_words_of_the_wire(kind, vlen):
     row = types.row(1)
     info = row[1]
     assert STANDARD.row_words(info) == len(row) == lk.row_words_of(STANDARD.columns, info)
+    assert lk.standard_row_words(int(kind), split_info(info)[1]) == len(row)
     assert STANDARD.row_words(int(info) | 1 << 31) == len(row)
     assert lk.trailing_words_of(STANDARD.columns, np.uint32(int(info) | 1 << 31)) == 0
 
@@ -45,10 +46,9 @@ def test_layout__knows_which_words_are_references_and_names(kind, vlen):
     words = STANDARD[kind].reference_words(vlen if kind in wire.REPEATED else 0)
     assert row[words].tolist() == t.refs()
     assert [lk.reference_word(int(kind), k) for k in range(lk.n_references(row[1]))] == words
-    own = STANDARD[kind]
-    if own.entry_name_word != module.NO_WORD:
-        at = np.arange(vlen) * own.entry_words + module.HEAD_WORDS + own.fixed_words + own.entry_name_word
-        assert [strings.get(int(off)) for off in row[at]] == [b"n"] * vlen
+    names = [lk.name_word(int(kind), k) for k in range(lk.n_names(row[1]))]
+    n_entries = vlen if "N" in wire.REPEATED.get(kind, "") else 0
+    assert [strings.get(int(off)) for off in row[names]] == [b"name"] + [b"n"] * n_entries
 
 
 def test_layout__names_every_kind_once():
@@ -66,9 +66,16 @@ def test_info_word__is_taken_apart_as_it_was_put_together(kind, vlen, kind_flag)
     word = np.uint32(info)
     assert split_info(info) == split_info(word) == (kind, vlen, kind_flag)
     assert (lk.kind_of(word), lk.vlen_of(word), lk.kind_flag_of(word)) == (kind, vlen, kind_flag)
+    assert lk.info_of(int(kind), vlen, kind_flag) == word
     declared = (Kind.UNION if kind_flag else Kind.STRUCT) if kind == Kind.FWD else kind
     assert declared_kind(word) == lk.declared_kind_of(word) == declared
     assert lk.is_modifier(int(kind)) == (kind in MODIFIERS) and lk.is_sized(int(kind)) == (kind in module.SIZED)
+
+
+@pytest.mark.parametrize("encoding", module.IntEncoding)
+def test_int_word__is_taken_apart_as_it_was_put_together(encoding):
+    assert module.int_parts(module.int_word(encoding, 128)) == (encoding, 0, 128)
+    assert module.int_parts(int(encoding) << 24 | 0x07FF03) == (encoding, 0x07, 0x03)
 
 
 def test_info_word__of_an_unknown_kind_is_not_split():

@@ -104,14 +104,20 @@ def _digest(result, name):
     return hashlib.sha256(read_bytes(result.files[name]) + b"".join(sections.values())).hexdigest()
 
 
+def zstd_version() -> str:
+    """The release of zstd that compresses, str: another may compress better. liblzma's encoder has not changed its
+    output since 5.2."""
+    import zstandard
+
+    return ".".join(map(str, zstandard.ZSTD_VERSION))
+
+
 def _sizes(result, name, digest):
     import zstandard
 
     from harness.paths import cache_home
 
-    # another release of zstd may compress better; liblzma's encoder has not changed its output since 5.2
-    version = ".".join(map(str, zstandard.ZSTD_VERSION))
-    keys = (f"{COMPRESSORS[0]} of zstd {version}", COMPRESSORS[1])
+    keys = (f"{COMPRESSORS[0]} of zstd {zstd_version()}", COMPRESSORS[1])
     place = cache_home() / "compressed" / f"{digest}.json"
     known = _cached(place)
     if not all(isinstance(known.get(key), int) for key in keys):

@@ -11,7 +11,7 @@ from harness.errors import MeasureError
 from harness.functions.rules import QUIRKS
 from harness.measure import BASELINE, HEADLINE, frame
 from harness.measure.attach import TODAY
-from harness.measure.sizes import together
+from harness.measure.sizes import together, zstd_version
 from harness.report import frames as fr
 from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
@@ -310,7 +310,7 @@ def _provenance(page, results):
              if key not in ("build_id", "label")]
     rows += [("program", f"btf-harness {manifest.get('harness', '?')}"),
              ("policies", ", ".join(r.policy for r in results)),
-             ("addresses by fallback", "yes" if manifest.get("fallback") else "no")]
+             ("addresses by fallback", "yes" if manifest.get("fallback") else "no"), ("zstd", zstd_version())]
     import pandas as pd
 
     page.heading(2, "Kernel")

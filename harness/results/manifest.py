@@ -1,7 +1,7 @@
 """manifest.json: what a result folder holds, and what it was made from.
 
 ==================  ================================================================================================
-schema              3
+schema              4
 harness             version of btf-harness that wrote it
 kernel              label, build_id (or null, and then sha256 of the ELF file), machine, bits, byteorder, relocatable,
                     shipped_unusable (why its own .BTF is set aside, or null), provenance
@@ -17,6 +17,7 @@ policies            by name, sorted:
 - registers         numbered, counted or unsupported: what the rules know about the machine's registers
 - functions         instances, encoded, skipped (by reason), names, funcs, pairs, addresses
 - encodings         by name: section, file, bytes, sha256 of .BTF, and as `sections` those of the encoding's own
+sha256              of all the above, so that no field can be edited unnoticed
 ==================  ================================================================================================
 
 Names of files are relative to the folder and stay in it. A folder of one policy has its files next to the
@@ -25,6 +26,7 @@ manifest, one of several in a subfolder for each; readers go by the names.
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import PurePosixPath
 
@@ -33,28 +35,35 @@ from harness.errors import MeasureError
 
 NAME = "manifest.json"
 
-SCHEMA = 3
+SCHEMA = 4
 """Version of the manifest and of the files that it names.
 
 History: 1, first; 2, rules and quirks, columns of functions.csv; 3, one instances table for all policies, each with a
 selection of its own, in one manifest; annotations (tags) in the selection, sections of encodings; formulas count from
-the tables, so that predicted_growth is gone.
+the tables, so that predicted_growth is gone; 4, the manifest has a sha256 of itself.
 """
 
 SHIPPED = "shipped"
 """The kernel's own .BTF section, where an encoding's name is expected."""
+
+DIGEST = "sha256"
 
 BASELINE = enc.names()[0]
 """The encoding that the others are measured against: the first of the registry."""
 
 
 def write_manifest(manifest):
-    """A manifest, dict, as the bytes of the file."""
-    return (json.dumps(manifest, indent=1) + "\n").encode()
+    """A manifest, dict, as the bytes of the file, with its sha256."""
+    return (json.dumps({**manifest, DIGEST: _digest(manifest)}, indent=1) + "\n").encode()
+
+
+def _digest(manifest):
+    """sha256 of a manifest's fields, whatever the order and the layout of its text."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, separators=(",", ":")).encode()).hexdigest()
 
 
 def read_manifest(path, data):
-    """The manifest in the bytes of a file, dict.
+    """The manifest in the bytes of a file, dict, without its sha256.
 
     Parameters
     ----------
@@ -65,7 +74,7 @@ def read_manifest(path, data):
     Raises
     ------
     MeasureError
-        It is malformed, of another schema, or names files outside its folder.
+        It is malformed, of another schema, names files outside its folder, or was edited.
     """
     try:
         manifest = json.loads(data)
@@ -76,6 +85,8 @@ def read_manifest(path, data):
     if manifest.get("schema") != SCHEMA:
         raise MeasureError(f"expected a manifest of schema {SCHEMA}, found {manifest.get('schema')!r}: encode the "
                            "kernel again with this version of btf-harness", path)
+    digest = manifest.pop(DIGEST, None)
+    found = _digest(manifest)  # before defaults are filled in
     _shape(path, manifest, {"harness": str, "kernel": dict, "tables": dict, "funnel": dict, "policies": dict})
     kernel = manifest["kernel"]
     _shape(path, kernel, {"label": str, "machine": str, "bits": int}, "kernel.")
@@ -93,6 +104,9 @@ def read_manifest(path, data):
         raise MeasureError("expected policies, found none", path)
     for name, entry in manifest["policies"].items():
         _policy(path, name, entry)
+    if digest != found:
+        raise MeasureError(f"expected fields with the sha256 {digest}, as the manifest says, found {found}: it was "
+                           "edited", path)
     return manifest
 
 

@@ -12,6 +12,7 @@ from harness import btf
 from harness import encodings as enc
 from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
 from harness.results import FUNCTION_COLUMNS, INSTANCE_COLUMNS, SELECTION_COLUMNS
+from harness.results.manifest import write_manifest
 
 INT, POINTER, NODE, TAKES_INT, TAKES_NODE = 1, 2, 3, 4, 5
 
@@ -148,7 +149,7 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
             skipped[i[4]] = skipped.get(i[4], 0) + 1
     fallback = sum(i[2] == "fallback" for i in instances)
     manifest = {
-        "schema": 3,
+        "schema": 4,
         "harness": "0.1.0",
         "kernel": {"label": label, "build_id": build_id, "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
                    "provenance": {"package": "tiny|dbg", "version": "1.0"}},
@@ -172,16 +173,17 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
                    **{f"dies_{m}": sum(i[2] == m for i in instances) for m in MATCHES},
                    "elf_function_symbols": 7, "elf_body": 4, "elf_padding": 3},
     }
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_bytes(write_manifest(manifest))
     return folder
 
 
 def edit(folder, change):
-    """Apply `change` to the manifest of a folder."""
+    """Apply `change` to the manifest of a folder, which gets a new sha256."""
     path = folder / "manifest.json"
     manifest = json.loads(path.read_text())
+    del manifest["sha256"]
     change(manifest)
-    path.write_text(json.dumps(manifest))
+    path.write_bytes(write_manifest(manifest))
 
 
 def of_policy(change):
@@ -192,9 +194,10 @@ def of_policy(change):
 def signed(folder):
     """The folder, its manifest with the hashes of the tables as they are now."""
     manifest = json.loads((folder / "manifest.json").read_text())
+    del manifest["sha256"]
     digest = lambda name: hashlib.sha256((folder / name).read_bytes()).hexdigest()  # noqa: E731
     manifest["tables"] = {name: digest(name) for name in manifest["tables"]}
     for entry in manifest["policies"].values():
         entry["sha256"] = digest(entry["selection"])
-    (folder / "manifest.json").write_text(json.dumps(manifest))
+    (folder / "manifest.json").write_bytes(write_manifest(manifest))
     return folder

@@ -1,5 +1,6 @@
 """Loading a result folder and labelling every byte of its files."""
 
+import json
 import subprocess
 import sys
 
@@ -99,8 +100,8 @@ def test_load__names_the_file_that_changed(folder):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (lambda m: m.update(schema=99), "expected a manifest of schema 3, found 99: encode the kernel again"),
-    (lambda m: m.update(schema=2), "expected a manifest of schema 3, found 2: encode the kernel again"),
+    (lambda m: m.update(schema=99), "expected a manifest of schema 4, found 99: encode the kernel again"),
+    (lambda m: m.update(schema=3), "expected a manifest of schema 4, found 3: encode the kernel again"),
     (lambda m: m.pop("policies"), "expected policies of type dict, found None"),
     (lambda m: m.update(policies={}), "expected policies, found none"),
     (lambda m: m.update(policies={"../all": m["policies"]["consistent"]}), "expected names of policies and encodings"),
@@ -132,6 +133,24 @@ def test_load__refuses_a_manifest_that_lacks_something(folder, change, words):
     with pytest.raises(MeasureError, match=words) as caught:
         measure.load(folder)
     assert caught.value.path.endswith("manifest.json")
+
+
+@pytest.mark.parametrize("change", [
+    lambda m: m["kernel"].update(bits=32),
+    lambda m: m["kernel"].update(machine="EM_AARCH64"),
+    lambda m: m["funnel"].update(dies_declared=21, subprogram_dies=m["funnel"]["subprogram_dies"] + 1),
+    lambda m: m.update(more=1),
+    lambda m: m.pop("sha256"),
+])
+def test_load__refuses_an_edited_manifest(folder, change):
+    path = folder / "manifest.json"
+    manifest = json.loads(path.read_text())
+    path.write_text(json.dumps(manifest, sort_keys=True))
+    measure.load(folder)  # its layout does not matter
+    change(manifest)
+    path.write_text(json.dumps(manifest))
+    with pytest.raises(MeasureError, match=r"manifest\.json: expected fields with the sha256 .*: it was edited"):
+        measure.load(folder)
 
 
 @pytest.mark.parametrize(("text", "words"), [("{", "expected JSON"), ("[]", "expected a JSON object"),

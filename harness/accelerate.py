@@ -14,13 +14,11 @@ import hashlib
 import os
 import re
 import tempfile
-from contextlib import contextmanager
 from pathlib import Path
 
 from harness.paths import cache_home
 
-__all__ = ["CACHED", "PACKAGE", "cache_home", "compiles", "compiling", "first_run", "fused", "inline", "n_kernels",
-           "njit", "part"]
+__all__ = ["CACHED", "PACKAGE", "cache_home", "compiles", "first_run", "fused", "inline", "njit", "part"]
 
 PACKAGE = Path(__file__).resolve().parent
 
@@ -134,27 +132,3 @@ def first_run():
         return False
     folder = Path(os.environ["NUMBA_CACHE_DIR"])
     return not CACHED or not any(folder.glob("*/*.nbi"))
-
-
-def n_kernels():
-    """About how many functions a first run compiles, for a progress bar."""
-    return sum(len(re.findall(r"^@(?:njit|inline|fused)$", path.read_text(), re.M)) for path in kernel_files())
-
-
-@contextmanager
-def compiling(report):
-    """Call `report` (n,) with the number of functions compiled so far, as they are compiled."""
-    from numba.core import event
-
-    class Listener(event.Listener):
-        seen = set()
-
-        def on_start(self, ev):
-            pass
-
-        def on_end(self, ev):
-            self.seen.add(str(ev.data.get("dispatcher")))
-            report(len(self.seen))
-
-    with event.install_listener("numba:compile", Listener()):
-        yield

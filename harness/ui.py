@@ -41,13 +41,6 @@ class Progress:
                       if accelerate.CACHED else
                       f"  compiling kernels (about a minute, on every run: {os.environ['NUMBA_CACHE_DIR']} "
                       "is not writable)")
-            total = accelerate.n_kernels()
-            if self._bar:
-                task = self._bar.add_task("compiling kernels", total=total)
-                show = lambda n: self._bar.update(task, completed=min(n, total))  # noqa: E731
-            else:
-                show = lambda n: None  # noqa: E731
-            self._stack.enter_context(accelerate.compiling(show))
         return self
 
     def __exit__(self, *exc):

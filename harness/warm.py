@@ -1,8 +1,9 @@
-"""Gets numba kernels ready in the background, by calling each on nearly empty input.
+"""Gets numba kernels ready, by calling each on nearly empty input.
 
-In one process numba compiles and loads one function at a time. On the first run a second process compiles the kernels
-used after the walk while the first compiles the walk. On later runs a thread loads the next kernels from the cache
-while earlier stages run; loading them on first use would leave the other core idle for half a second in all.
+In one process numba compiles and loads one function at a time. So on the first run a second process compiles the walk's
+second pass, about half of all, while this one compiles the rest; the run begins when both are done. On later runs a
+thread loads the kernels from the cache while earlier stages run; loading them on first use would leave the other core
+idle for half a second in all.
 """
 
 from __future__ import annotations
@@ -16,24 +17,25 @@ _processes = []
 """Those that were started and may still be compiling."""
 
 
-def start():
-    """Start getting kernels ready; returns a Popen, a Thread or None at once."""
+def start(stage=lambda text: None):
+    """Load kernels in a thread, or on the first run compile them all before it returns, a stage to tell of."""
     from harness import accelerate
 
     if (os.cpu_count() or 1) < 2 or not accelerate.compiles() or not accelerate.CACHED:
-        return None  # what another process compiles would be lost, and threads of one process compile in turn
+        return  # what another process compiles would be lost, and threads of one process compile in turn
     if not accelerate.first_run():
-        thread = threading.Thread(target=load, daemon=True)
-        thread.start()
-        return thread
+        threading.Thread(target=load, daemon=True).start()
+        return
     try:
         process = subprocess.Popen([sys.executable, "-m", __name__], stdin=subprocess.DEVNULL,
                                    stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     except OSError:
-        return None  # then this process compiles all by itself
+        return  # then this process compiles each on first use
     _processes.append(process)
-    threading.Thread(target=process.wait, daemon=True).start()
-    return process
+    stage("compile kernels")
+    _first_pass()
+    _rest()
+    process.wait()  # if it fails, this process compiles what is missing
 
 
 def stop():
@@ -45,22 +47,36 @@ def stop():
 
 def load():
     """Call every kernel of an encode, in the order in which they are needed."""
-    from harness.dwarf.walk import call_kernels
-
-    call_kernels()
+    _first_pass()
     main()
+    _rest()
 
 
 def main():
-    """Compile dedup, the join and the writer."""
+    """Compile the second pass of the walk."""
+    from harness.dwarf.passes import call_second_pass
+
+    call_second_pass()
+
+
+def _first_pass():
+    from harness.dwarf.passes import call_first_pass
+
+    call_first_pass()
+
+
+def _rest():
+    """Names, location lists, line programs, dedup, the join and the writer."""
     import numpy as np
 
     from harness import btf
     from harness.dedup import dedup_types
+    from harness.dwarf.walk import call_kernels
     from harness.functions import join_kernels as jk
     from harness.functions import register_kernels as rk
     from harness.model import Kind, StringTable, TypeTable, info_word
 
+    call_kernels()
     words = np.array([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], np.uint32)
     types = TypeTable(words, np.array([0, 0, 4, 7], np.int64))
     strings = StringTable(np.frombuffer(b"\0int\0", np.uint8).copy())

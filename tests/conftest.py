@@ -27,14 +27,10 @@ def pytest_configure(config):
     if os.environ.get("PYTEST_XDIST_WORKER") or not config.getoption("numprocesses", None):
         return
     from harness import accelerate, warm
-    from harness.dwarf.walk import call_kernels
 
     if accelerate.CACHED and accelerate.first_run():
         print("compiling the kernels for the first time (about a minute)", flush=True)
-        other = warm.start()
-        call_kernels()
-        if other is not None:
-            other.wait()
+        warm.start()
 
 
 def pytest_collection_modifyitems(items):

@@ -224,17 +224,30 @@ def rename_batch(batch, remap, tables, canon):
     nk.rename(fill.variables.name[begin[wt.SLICE_VAR] : end[wt.SLICE_VAR]], canon, remap)
 
 
-def call_kernels():
-    """Call the two passes and the renaming on no units at all, which loads them from numba's cache."""
+def _nothing():
+    """What both passes take of no units at all: Scratch, State, units, Index and status."""
     scratch, pool = Scratch(), empty_pool(64)
     nothing = np.zeros(sc.PAD, np.uint8)
     state = make_state(scratch, nothing, nothing, np.zeros(sc.UNIT_WORDS, np.int64), pool, np.zeros(1, np.uint8))
-    units, status = np.zeros((0, sc.U_COLUMNS), np.int64), np.zeros(4, np.int64)
-    index = scratch.index(1)
+    return scratch, state, np.zeros((0, sc.U_COLUMNS), np.int64), scratch.index(1), np.zeros(4, np.int64)
+
+
+def call_first_pass():
+    """Call the first pass on no units at all, which loads it from numba's cache."""
+    scratch, state, units, index, status = _nothing()
     ik.index_units(state, units, 0, 0, index, scratch.around, status)
+
+
+def call_second_pass():
+    """The same for the second."""
+    _, state, units, index, status = _nothing()
     fk.fill_units(state, units, 0, 0, index, wt.unfilled(wt.Fill), np.zeros((1, wt.SLICE_COLUMNS), np.int64),
                   np.uint32(0), INDEX_ID, status)
-    none = np.zeros(0, np.uint32)
+
+
+def call_renaming():
+    """The same for the names' kernels."""
+    nothing, none = np.zeros(sc.PAD, np.uint8), np.zeros(0, np.uint32)
     nk.intern_offsets(nothing, np.zeros(0, np.int64), np.zeros(1024, np.uint32), none)
     nk.intern_pool(nothing, np.zeros(1, np.int64), np.zeros(1024, np.uint32), nothing, 0, none)
     nk.rename_rows(none, np.zeros(2, np.int64), np.int64(1), np.int64(1), none, none)

@@ -217,8 +217,9 @@ def read_location_lists(image, walked):
 
 
 def call_kernels():
-    """Call the compiled functions of the walk on nothing at all, which loads them from numba's cache."""
-    passes.call_kernels()
+    """Call the compiled functions of the walk but for the two passes on nothing at all, which loads them from numba's
+    cache."""
+    passes.call_renaming()
     empty, params = np.zeros(sc.PAD, np.uint8), wt.unfilled(Functions)
     lk.read_lists(empty, np.int64(0), empty, np.int64(0), np.zeros((0, lk.L_COLUMNS), np.int64), np.zeros(0, np.int64),
                   np.int64(0), params.param_reg, params.param_reg_pieces, params.param_first, params.param_seen,

@@ -64,12 +64,12 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     """
     progress = progress or Silent()
     path = os.fspath(kernel.path if isinstance(kernel, Kernel) else kernel)
-    if threads > 1:
-        warm.start()
     with ElfImage(path) as image:
         if image.machine == "EM_PPC64" and image.section(".opd") is not None:
             raise ElfError("expected symbols of code, found those of function descriptors (PowerPC's ELFv1), which are "
                            "not supported", image.path, ".opd", 0)
+        if threads > 1:
+            warm.start(progress.stage)
         walked = walk(image, threads, progress.stage("walk over units"), lists=False)
         with ThreadPoolExecutor(1) as executor:
             # dedup needs one core and no Python; the functions are joined on the other meanwhile

@@ -21,8 +21,9 @@ from collections import Counter
 
 import numpy as np
 
+from harness import warm
 from harness.dwarf import walk
-from harness.dwarf.lines import call_kernels, source_files
+from harness.dwarf.lines import source_files
 from harness.elf import ElfImage
 from harness.elf.constants import SHT_NOBITS
 from harness.errors import HarnessError
@@ -92,7 +93,7 @@ def use(path, walked):
 
 
 def main(n_values, every, paths):
-    call_kernels()
+    warm.load()
     for path in paths:
         assert use(path, every), f"{path} itself is refused"
     used = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()

@@ -189,7 +189,13 @@ def _manners(p, default):
 
 
 def main(argv=None):
-    """Run the command line; returns the exit code."""
+    """Run the command line; returns the exit code, see the module. Exceptions become one line on stderr.
+
+    Parameters
+    ----------
+    argv : list of str, optional
+        Without the program's name; by default those of the process.
+    """
     args = argparse.Namespace(verbose=False)
     try:
         try:
@@ -252,7 +258,7 @@ def _failed(text, code):
 
 
 def entry():
-    """`main` as a whole process: ends without tearing down the interpreter, which takes 0.3 s after a run."""
+    """Run `main` as the whole process; it ends without tearing down the interpreter, which takes 0.3 s after a run."""
     gc.disable()  # a process this short makes no cycles worth collecting
     process.end_on_signals()
     code = main()

@@ -49,9 +49,9 @@ class Encoded(NamedTuple):
     signature : int64 (instances,)
         Equal for instances with equal FUNC_PROTOs; counts from 1.
     proto, func : uint32 (instances,)
-        FUNC_PROTO and FUNC in the baseline of each instance, 0 if it is not encoded.
+        FUNC_PROTO and FUNC of each instance in the baseline, 0 if it is not encoded.
     tags : object (instances,)
-        Annotations of each, as harness.results.columns has them.
+        Annotations of each instance, str, as in the column tags of harness.results.columns.
     rules : str
         Version of pahole whose rules the policy followed.
     quirks : tuple of str
@@ -97,6 +97,13 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     Returns
     -------
     Encoded
+
+    Raises
+    ------
+    UsageError
+        No such policy, encoding, rules or quirk.
+    EncodeError
+        What an encoding writes is not valid BTF.
     """
     if policy not in POLICIES:
         raise UsageError.choice("policy", POLICIES, policy)

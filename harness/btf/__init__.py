@@ -4,7 +4,7 @@
 ``read(path)``                        BtfFile of a raw .btf file
 ``parse(data, path, section)``        BtfFile of bytes from anywhere, say an ELF section
 ``encode(types, strings, byteorder)`` bytes of a file with these types and the strings they name
-``lay_out(types, strings)``           Laid: the same before it is bytes, for files that begin alike
+``lay_out(types, strings)``           Laid: the same, not yet bytes, for files that begin alike
 ``check(btf, strict)``                raise for the first error in what the types say
 ``limits(types, strings)``            warnings about what only kernels or older readers refuse
 ``dump_raw(btf, out)``                text, byte for byte what ``bpftool btf dump file`` prints
@@ -18,8 +18,8 @@ field that kind_flag adds to a kind's rows: one or two words in the table (lo32,
 on the wire. Kernels refuse it, and so does ``check(strict=True)``. Which extensions there are is known to
 `harness.encodings`, whose `read` and `parse` find the one that a file is written in.
 
-`read` and `parse` take a `base`, of which a split file (a module's) continues the type_ids and string offsets; `encode`
-writes such a file of tables that have a base.
+`read` and `parse` take a `base`, whose type_ids and string offsets a split file (a module's) continues; `encode` writes
+such a file from tables that have a base.
 
 Malformed input raises BtfFormatError with path, section and byte offset, and nothing else. `wire` is the home of the
 format's constants and mirrors the C structs; what people query are the tables of `harness.model`.

@@ -56,8 +56,8 @@ class Account(NamedTuple):
 def stat(btf: BtfFile) -> Account:
     """The Account of a BtfFile, without its base.
 
-    Padding is not what is left over but the gaps themselves, so that ``total_nbytes == btf.file_nbytes`` is a test
-    of the reader and not a tautology.
+    Padding is the gaps themselves and not what is left over, so that ``total_nbytes == btf.file_nbytes`` is a test of
+    the reader and not a tautology.
     """
     kind = btf.types.kind()
     row_nbytes = np.diff(btf.types.start[1:]) * wire.WORD_NBYTES

@@ -14,24 +14,24 @@ from harness.model.layout import MAX_VLEN_BEFORE_2026, SIZE_TYPE_WORD, VLEN_MASK
 
 
 def check(btf: BtfFile, *, strict: bool = False) -> None:
-    """Raise for the first error in what the types say; return None for a sound file.
+    """Raise for the first error in what the types say.
 
-    All name_offs and type_ids are in range and of the right kind, names are there or absent as the kind demands,
-    sizes, offsets, linkages and kind_flags are ones the kernel takes, and no type contains itself. The rows are
-    checked in order of type_id, then the chains.
+    In a sound file all name_offs and type_ids are in range and of the right kind, names are present or absent as the
+    kind demands, sizes, offsets, linkages and kind_flags are ones that the kernel takes, and no type contains itself.
+    The rows are checked in order of type_id, then the chains.
 
     Parameters
     ----------
     btf : BtfFile
-        If it is over a base, the base is checked, too.
+        If it has a base, the base is checked, too.
     strict : bool
-        Refuse also what a stock kernel refuses although it is well formed: a layout that is not the standard one,
+        Also refuse what a stock kernel refuses although it is well formed: a layout that is not the standard one,
         extern linkage, gaps between sections, a file without types.
 
     Raises
     ------
     BtfFormatError
-        Names type_id, kind, and the byte offset of the wrong word, which a base's has not.
+        It names the type_id, the kind and, unless the type is the base's, the byte offset of the wrong word.
 
     Notes
     -----
@@ -39,9 +39,9 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
 
     Source
     ------
-    Documentation/bpf/btf.rst 2.2, v6.12, and where it leaves a question open what kernel/bpf/btf.c asks. Unlike the
-    kernel this asks for a name of every INT and FLOAT, and leaves out what needs the sizes of other types: bitfields
-    against their base type, members and elements against their own size.
+    Documentation/bpf/btf.rst 2.2, v6.12; what kernel/bpf/btf.c asks where that leaves a question open. Unlike the
+    kernel, this asks every INT and FLOAT for a name, and leaves out what needs the sizes of other types: whether
+    bit-fields fit their base type, and members and elements their struct or array.
     """
     whole = btf.types.flattened()
     types = kernels.Types(
@@ -65,12 +65,15 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
 
 
 def limits(types: TypeTable, strings: StringTable) -> list[str]:
-    """Warnings, a list of str, about what is well formed but too large for kernels or older readers; a base counts.
+    """Warnings, a list of str, about what is well formed but too large for kernels or older readers.
+
+    Types and bytes of strings count with the base's; vlens are those of the file's own types.
 
     Parameters
     ----------
-    types, strings
-        Of a parsed file: name_offs must be the file's own.
+    types : TypeTable
+    strings : StringTable
+        Both of a parsed file.
     """
     warnings = []
     n_types = types.next_id - 1

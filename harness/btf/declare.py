@@ -15,22 +15,22 @@ QUALIFIERS = {Kind.CONST: "const", Kind.VOLATILE: "volatile", Kind.RESTRICT: "re
 
 
 def declaration(btf, type_id):
-    """A FUNC as a C prototype on one line, str.
+    """A type as a C declaration on one line, a FUNC as its prototype: str.
 
     Names of base types are as the compiler gives them (long unsigned int); a type tag X is written __X, which is what
-    the kernel calls the macro (include/linux/compiler_types.h), and an anonymous struct has its members left out. Like
+    the kernel calls the macro (include/linux/compiler_types.h); the members of an anonymous struct are left out. As in
     libbpf's btf_dump, an array without a length is [0], and qualifiers of functions are dropped.
 
     Parameters
     ----------
     btf : BtfFile
     type_id : int
-        A FUNC; or any type, which is then declared without a name.
+        A type other than a FUNC is declared without a name.
 
     Raises
     ------
     BtfFormatError
-        A type_id or name_off is out of range, the types form a cycle, or one stands where it cannot.
+        A type_id or name_off is out of range, the types form a cycle, or one is of a kind that no declaration has.
     """
     types = btf.types
     if 0 < type_id < types.next_id:
@@ -51,7 +51,7 @@ def name_at(btf, type_id, name_off):
     Raises
     ------
     BtfFormatError
-        There is no such string; the error's place is the type.
+        There is no such string; the error is located at the type.
     """
     if name_off >= btf.strings.next_off:
         raise _malformed(btf, type_id, f"expected a name_off below {btf.strings.next_off}, found {name_off}")

@@ -25,14 +25,14 @@ LINES_PER_WRITE = 8192
 def dump_raw(btf: BtfFile, out: IO[bytes] | IO[str]) -> None:
     """Write one line per type and one per member, as ``bpftool btf dump file F format raw`` does (v7.1).
 
-    A field that kind_flag adds, with which bpftool cannot load the file, ends its type's line as `` field=0x`` and 16
-    digits. Names are written as the bytes they are.
+    A field that kind_flag adds, with which bpftool cannot load the file, ends its type's line as `` field=0x`` and 8
+    digits per word. Names are written as the bytes they are.
 
     Parameters
     ----------
     btf : BtfFile
-        Need not have passed `check`: a type_id out of range is printed as the number it is. Over a base, type_ids go on
-        where the base's end.
+        Need not have passed `check`: a type_id out of range is printed as the number it is. With a base, type_ids
+        start where the base's end.
     out : file
         Binary; or text, where bytes that are not UTF-8 are escaped.
 

@@ -1,4 +1,4 @@
-"""The bytes of a .btf file or a .BTF section to tables."""
+"""From the bytes of a .btf file or a .BTF section to tables."""
 
 from __future__ import annotations
 
@@ -30,10 +30,11 @@ class BtfFile(NamedTuple):
         The file's string section as it is.
     file_nbytes : int
         Length of the whole, gaps and trailing bytes included.
-    path, section : str or None
+    path : str or None
+    section : str
         Where it came from, for errors.
     layout : Layout
-        The one that it was read by.
+        The one that it was read in.
     """
 
     header: wire.Header
@@ -60,7 +61,7 @@ class BtfFile(NamedTuple):
         return self.strings.get(int(self.types.row(type_id)[0]))
 
     def trailing_values(self) -> tuple[np.ndarray, np.ndarray]:
-        """The field that kind_flag adds to a row, where there is one: (type_ids, values), int64 and uint64."""
+        """The field that kind_flag adds to a row, where there is one: (type_ids, values), int64 and uint64 (n,)."""
         columns = self.layout.columns
         n_words = columns.trailing_words[self.types.kind()] * self.types.kind_flag()
         rows = np.flatnonzero(n_words)
@@ -111,7 +112,7 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
         What the words of a type mean. Of several, the first that fits: all types are whole, and no kind_flag is set
         that means nothing in it; failing that, the first in which all types are whole.
     base : BtfFile, optional
-        What these types and strings continue, as a module's BTF does the kernel's: type_ids and string offsets go on
+        What these types and strings continue, as a module's BTF does the kernel's: type_ids and string offsets start
         where the base's end.
 
     Returns
@@ -122,7 +123,8 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
     Raises
     ------
     BtfFormatError
-        With the byte offset of the lie; where no layout fits, that of the one that led furthest.
+        The bytes are not BTF, are malformed, or differ from the base in byte order. It has the byte offset of what is
+        wrong; where no layout fits, that of the layout that got furthest.
 
     Source
     ------

@@ -36,7 +36,7 @@ MAX_SECTION_NBYTES = 0xFFFFFFFF
 """Offsets and lengths in the header are u32."""
 
 KSYM_NAME_LEN = 512
-"""The kernel refuses a FUNC name that does not end within this many bytes (v6.1, b8a94bfb)."""
+"""The kernel refuses a FUNC name of more bytes than this, its NUL not counted (v6.1, b8a94bfb)."""
 
 
 INT_MAX_NBYTES = 16
@@ -114,7 +114,7 @@ HEADER_FIELD_OFF = {
     "layout_off": 24,
     "layout_len": 28,
 }
-"""Byte offset of each field, where a lying field is reported."""
+"""Byte offset of each field, where a wrong one is reported."""
 
 
 def prefix(byteorder):

@@ -1,4 +1,4 @@
-"""Tables to the bytes of a .btf file."""
+"""From tables to the bytes of a .btf file."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little",
     type's name before its members'), after the empty string. Strings that nothing refers to are left out, so the
     tables may share one big blob between several encodings.
 
-    Tables over a base become a file over it: without the base's types and strings, whose offsets stay as they are. A
-    name in ``strings.blob`` is written though the base may have an equal one.
+    Tables with a base become a split file: without the base's types and strings, whose offsets stay as they are. A
+    name in ``strings.blob`` is written even if the base has an equal one.
 
     Parameters
     ----------
     types : TypeTable
-        Names are offsets in `strings`. Nothing is checked but what the format needs to be read again: use `check` on
-        the result.
+        Names are offsets in `strings`. Only what is needed to read the file again is checked: use `check` on the
+        result.
     strings : StringTable
     byteorder : {"little", "big"}
         Of the file.
@@ -40,7 +40,8 @@ def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little",
     Raises
     ------
     EncodeError
-        A row's length does not fit its kind and vlen, a name is outside the blob, or a section would exceed 4 GiB.
+        Row starts do not rise to the number of words, a row's length does not fit its kind and vlen, a name is outside
+        the blob, the blob does not begin and end with NUL, or a section would exceed 4 GiB.
 
     Notes
     -----
@@ -50,7 +51,7 @@ def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little",
 
 
 def lay_out(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD) -> Laid:
-    """The same before it is bytes, so that files which begin alike share what they have in common.
+    """A Laid: what `encode` makes, before it is bytes, so that files that begin alike share what they have in common.
 
     Parameters and errors are those of `encode`.
     """
@@ -91,8 +92,12 @@ class Laid(NamedTuple):
         ----------
         types : TypeTable
         strings : uint8, optional
-            Goes on with the bytes that names are offsets in; ends with NUL.
+            Appended to the bytes that names are offsets in; ends with NUL.
         layout : Layout
+
+        Returns
+        -------
+        Laid
 
         Raises
         ------
@@ -131,7 +136,7 @@ class Laid(NamedTuple):
         return Laid(self.byteorder, table, (*self.parts, (types, layout, out)), interned, n_strings, section_nbytes)
 
     def next_id(self, types: TypeTable | None = None) -> int:
-        """type_id of the first type of what comes next: `types`, where nothing is laid out yet."""
+        """type_id of the first type of what comes next; that of `types`, if given, where nothing is laid out yet."""
         if not self.parts:
             return 1 if types is None else types.first_id
         return self.parts[0][0].first_id + sum(part[0].n_types for part in self.parts)

@@ -23,8 +23,8 @@ class Dedup(NamedTuple):
     types : TypeTable
         The canonical rows in the order of the input, their references renumbered; over the base, if there was one.
     id_map : uint32 (next_id,)
-        New type_id of each old one. A base's types keep theirs, but for a forward declaration that found its definition
-        behind the base: that is what references to it become.
+        New type_id of each old one. A base's types keep theirs, except for a forward declaration whose definition comes
+        after the base: references to it become references to the definition.
     """
 
     types: TypeTable
@@ -61,7 +61,7 @@ def freeze(types, strings):
     Raises
     ------
     EncodeError
-        A reference past the table.
+        A reference leads past the table.
     """
     n = types.n_types
     slots = _slots(n)
@@ -93,7 +93,7 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
         What `types` continues: its type_ids go on from the base's, and its rows may refer to the base's. It is not
         changed.
     in_place : bool
-        Whether the words of `types` may be overwritten; they are as large as the rest of the process.
+        Whether the words of `types` may be overwritten; a copy would take as much memory as the rest of the process.
     threads : int
         Threads for hashing; the result does not depend on it.
     progress : callable, optional
@@ -106,20 +106,20 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
     Raises
     ------
     EncodeError
-        A reference past the table, or references that never reach a struct, union or typedef (a const of itself); a
-        table that does not go on where the base ends.
+        A reference leads past the table, references form a cycle without a struct, union or typedef (a const of
+        itself), or the table does not go on where the base ends.
 
     Notes
     -----
     The passes are those of libbpf (src/btf.c, v1.8 development): primitives; structs, unions and typedefs by graph
-    equivalence with a hypothetical map; forward declarations; references bottom up; compaction. What is mended, not
-    copied: the fallback for types that a compiler emits twice in one unit compares the elements of two arrays, which
-    libbpf since v1.6 compares with themselves. Candidates are tried youngest first, and a base's last. libbpf's order
-    is that within one size of its hash table and reverses when the table grows, so where a forward declaration has
-    several definitions its choice is one of chance and ours need not be the same.
+    equivalence with a hypothetical map; forward declarations; references bottom up; compaction. One bug is fixed, not
+    copied: the fallback for types that a compiler emits twice in one unit compares the element types of two arrays,
+    where libbpf since v1.6 compares one array's with itself. Candidates are tried youngest first, and a base's last.
+    libbpf has the same order until its hash table grows, which reverses it; so where a forward declaration has several
+    definitions its choice depends on chance, and ours may differ.
 
-    A base's types are canonical whatever they say. A type that equals one of them only if a forward declaration there
-    were the definition that comes here is kept.
+    A base's types are canonical whatever they say. A type that would equal one of them only if a forward declaration
+    in the base were its definition is kept.
     """
     n_before = 0 if base is None else base.types.n_types
     if types.first_id != n_before + 1:

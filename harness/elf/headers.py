@@ -21,7 +21,7 @@ WIDE = ("flags", "addr", "offset", "nbytes", "align", "entsize")
 
 
 class Section(NamedTuple):
-    """A section header: name, type, flags, address and size in memory, offset and size in the file (bytes).
+    """A section header without sh_entsize; `offset` is that in the file, `offset`, `nbytes` and `align` are in bytes.
 
     In a relocatable file `addr` is the synthetic address that harness.elf.places gives a section that is loaded.
     """
@@ -70,10 +70,17 @@ def read_header(read, path):
     read : callable
         (offset, bytes) -> bytes, fewer at the end of the file.
     path : str
+        Of the file, for errors.
+
+    Returns
+    -------
+    FileHeader
 
     Raises
     ------
     ElfError
+        The file is not ELF, is of an unknown class or byte order, ends within the header, or has section headers of
+        another size than its class.
     """
     data = read(0, 64)
     if data[:4] != b"\x7fELF":
@@ -99,15 +106,24 @@ def read_header(read, path):
 
 
 def read_sections(read, header, file_nbytes, path):
-    """The list of Section; parameters as `read_header`.
+    """The section headers, list of Section by index; empty if there are none.
 
     A file with 0xff00 sections or more keeps their number in the first header's sh_size, and the section of their
-    names in its sh_link.
+    names in its sh_link (System V gABI 4.1, chapter 4, "Section Header").
+
+    Parameters
+    ----------
+    read, path
+        As in `read_header`.
+    header : FileHeader
+    file_nbytes : int
+        Size of the file, bytes.
 
     Raises
     ------
     ElfError
-        The headers or the names reach past the end of the file.
+        The headers or the names reach past the end of the file, or a name is not in the section of names or is longer
+        than LONGEST_NAME.
     """
     if header.shoff == 0:
         return []

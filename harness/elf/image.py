@@ -38,6 +38,7 @@ class ElfImage:
 
     Attributes
     ----------
+    path : str
     bits : {32, 64}
     little_endian, relocatable : bool
         The byte order; whether it is ET_REL: an object or a module, not linked.
@@ -50,7 +51,8 @@ class ElfImage:
     Raises
     ------
     ElfError
-        The file is missing, is not ELF, or its headers lie.
+        The file cannot be opened or read, is not ELF, or its headers are malformed; the sections of a relocatable file
+        do not fit into the address space.
 
     Notes
     -----
@@ -130,7 +132,8 @@ class ElfImage:
         -------
         section_index : int32 (n,)
             The loaded section (SHF_ALLOC) that each lies in; harness.model.NOWHERE (-1) if there is none. Where
-            sections overlap, an executable one comes first, then the first in the file. A section's end is not in it.
+            sections overlap, an executable one comes first, then the first in the file, and one of thread-local data
+            last. The end of a section is not part of it.
         offset : uint64 (n,)
             From the section's start, bytes; the address itself if it is nowhere.
         """
@@ -144,7 +147,7 @@ class ElfImage:
         Raises
         ------
         ElfError
-            The file ends before them.
+            The file ends before them, or cannot be read.
         """
         if out is None:
             if section.offset + stop > self.file_nbytes:
@@ -167,7 +170,7 @@ class ElfImage:
                         section.name, max(offset, 0))
 
     def pread_bytes(self, section, start, stop):
-        """Bytes [start, stop) of an uncompressed section as bytes; for a handful of them."""
+        """Bytes [start, stop) of an uncompressed section as bytes, for a handful of them; errors as of `pread`."""
         data = os.pread(self._file.fileno(), stop - start, section.offset + start)
         return data if len(data) == stop - start else self.pread(section, start, stop).tobytes()
 
@@ -176,7 +179,7 @@ class ElfImage:
         return not is_compressed(section) and section.index not in self._relocations
 
     def check(self, section):
-        """Raise ElfError unless the file holds the section's bytes."""
+        """Raise an ElfError if the section has no bytes in the file (SHT_NOBITS) or reaches past its end."""
         if section.type == SHT_NOBITS:
             raise ElfError("expected bytes, found SHT_NOBITS: this file keeps its debug data elsewhere",
                            self.path, section.name, 0)
@@ -191,14 +194,14 @@ class ElfImage:
         ----------
         section : Section
         relocated : bool, optional
-            Whether to apply its relocations; those of debug sections are, unless said otherwise. Not for code: only
-            types of data are known.
+            Whether to apply its relocations; by default only those of debug sections are applied. Not for code: only
+            relocation types of data are known.
 
         Raises
         ------
         ElfError
-            The section reaches past the end of the file, its compression is unknown or broken, or it has a
-            relocation that cannot be applied.
+            The section has no bytes in the file or reaches past its end, its compression is unknown or broken, or it
+            has a relocation that cannot be applied.
         """
         self.check(section)
         data = self.pread(section, 0, section.nbytes)
@@ -210,7 +213,7 @@ class ElfImage:
         return data
 
     def symbol_rows(self, section):
-        """The symbols.Rows of a section of symbols, which are read once in a relocatable file."""
+        """The symbols.Rows of a section of symbols; those of a relocatable file are kept. Errors as of `read_rows`."""
         if not self.relocatable:
             return read_rows(self, section)
         if section.index not in self._rows:
@@ -218,11 +221,23 @@ class ElfImage:
         return self._rows[section.index]
 
     def symbols(self):
-        """The defined symbols of .symtab as a SymbolTable; empty arrays if there is no such table."""
+        """The defined symbols of .symtab as a SymbolTable; empty arrays if there is no such table.
+
+        Raises
+        ------
+        ElfError
+            As `harness.elf.symbols.read_symbols`.
+        """
         return read_symbols(self)
 
     def build_id(self):
-        """The GNU build-id in hex, or None."""
+        """The GNU build ID in hex (note NT_GNU_BUILD_ID of a SHT_NOTE section), or None.
+
+        Raises
+        ------
+        ElfError
+            A section of notes cannot be read.
+        """
         for section in self.sections:
             if section.type != SHT_NOTE:
                 continue

@@ -11,17 +11,17 @@ from harness.elf import constants as c
 from harness.errors import ElfError
 
 INFLATE_LIMIT = 1100
-"""No section inflates by more than this factor (1032 is the most that zlib can; DWARF stays below 20): a larger
-ch_size is a lie, or a bomb."""
+"""No section inflates by more than this factor (1032 is the most that zlib reaches; DWARF stays below 20): a larger
+ch_size is false, or a bomb."""
 
 SMALL_NBYTES = 1 << 20
 """Sections up to this size may inflate by any factor."""
 
 WINDOW_NBYTES = 1 << 23
-"""The window that any zstd frame may ask for: that of its levels up to 19 for contents of unknown size."""
+"""The window that any zstd frame may ask for: that of levels up to 19 for contents of unknown size."""
 
 PIECE_NBYTES = 1 << 20
-"""How much a stream is asked for at once."""
+"""Bytes that are read from a stream at a time."""
 
 
 def is_compressed(section):
@@ -30,19 +30,26 @@ def is_compressed(section):
 
 
 def inflate(image, section, data):
-    """The contents of a compressed section, uint8, from its bytes in the file.
+    """The contents of a compressed section, uint8 (nbytes,), from its bytes in the file.
+
+    Parameters
+    ----------
+    image : harness.elf.ElfImage
+    section : Section
+        With SHF_COMPRESSED, or named .zdebug_*.
+    data : uint8 (section.nbytes,)
 
     Raises
     ------
     ElfError
-        The header is cut short, or names an unknown compression; the data is broken, or gives another number of bytes
-        than the header says.
+        The header is cut short, names an unknown compression or states an implausible size; the data is broken, or
+        gives another number of bytes than the header says.
 
     Notes
     -----
     Memory grows with what the data gives, not with what the header says.
 
-    Source: gABI chapter 4, "Section Compression"; for .zdebug sections binutils bfd/compress.c, comment on top.
+    Source: gABI chapter 4, "Section Compression"; for .zdebug sections binutils bfd/compress.c, the comment at its top.
     """
     if section.flags & c.SHF_COMPRESSED:
         fmt = ("<" if image.little_endian else ">") + ("IIQQ" if image.bits == 64 else "III")

@@ -17,18 +17,26 @@ from harness.errors import ElfError
 from harness.model import NOWHERE
 
 FIRST_ADDRESS = 0x10000
-"""Where the first section of a relocatable file is laid out: 0 and small numbers stay no addresses."""
+"""Where the first section of a relocatable file is laid out, so that 0 and small numbers are never addresses."""
 
 GAP_NBYTES = 0x1000
-"""Bytes from the end of a section to the next one, at least, so that a section's end is not the next one's start, nor
-is the address a few bytes before an entry in another section. Sections begin at multiples of it, so that offsets can be
-read from addresses."""
+"""Least number of bytes from the end of a section to the next one, so that a section's end is not the next one's start
+and the address a few bytes before an entry is not in another section. Sections begin at multiples of it, so that
+offsets can be read off addresses."""
 
 def lay_out(sections, bits, path):
     """The sections of a relocatable file with distinct addresses instead of 0: list of Section.
 
     Sections that are loaded get addresses from FIRST_ADDRESS on in the order of the file, members of groups (COMDAT)
     and empty ones, too; a multiple of their alignment and of GAP_NBYTES. All others get 0.
+
+    Parameters
+    ----------
+    sections : list of Section
+    bits : {32, 64}
+        Size of an address.
+    path : str
+        Of the file, for errors.
 
     Raises
     ------
@@ -39,7 +47,7 @@ def lay_out(sections, bits, path):
     for section in sections:
         addr = 0
         if section.flags & c.SHF_ALLOC and section.type != c.SHT_NULL:
-            align = section.align if section.align.bit_count() == 1 else 1  # others than powers of two say nothing
+            align = section.align if section.align.bit_count() == 1 else 1  # what is no power of two means nothing
             align = max(align, GAP_NBYTES)
             addr = -(-free // align) * align
             free = addr + section.nbytes + GAP_NBYTES
@@ -56,9 +64,9 @@ class Places:
     Parameters
     ----------
     sections : list of Section
-        Those that are loaded may overlap, as .data..percpu does at address 0 in kernels for x86: an executable section
-        then has an address before others, those with thread-local data have it last (.tbss takes no room), and the
-        first in the file has it before the next.
+        Those that are loaded may overlap, as .data..percpu does at address 0 in kernels for x86. An address then
+        belongs to an executable section before others, to one of thread-local data last (.tbss takes no room), and
+        among equals to the first in the file.
     """
 
     def __init__(self, sections):
@@ -79,7 +87,7 @@ class Places:
         self._addr = np.array([*(s.addr for s in sections), 0], np.uint64)  # the last one is NOWHERE's
 
     def __call__(self, addresses):
-        """(section_index, offset) of addresses; see ElfImage.place."""
+        """(section_index, offset) of addresses, int32 and uint64 (n,); see ElfImage.place."""
         addresses = np.asarray(addresses, np.uint64)
         section = self._owners[np.searchsorted(self._bounds, addresses, side="right")]
         return section, addresses - self._addr[section]

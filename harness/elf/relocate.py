@@ -9,7 +9,7 @@ from harness.elf.relocation_types import SIX_BITS, TYPES, ULEB128, Op
 from harness.errors import ElfError
 
 LONGEST_ULEB128 = 10
-"""Bytes of 64 bits."""
+"""Bytes that 64 bits take."""
 
 ARITHMETIC = (Op.SET, Op.ADD, Op.SUB)
 
@@ -20,8 +20,8 @@ PLACE_NBYTES = np.array([1, 1, 2, 3, 4, 0, 1, 0, 8], np.int64)
 """Bytes of a place by width; of ULEB128, where it is longer, the first one."""
 
 CHUNK = 1 << 15
-"""Entries that are looked at together, so that the columns stay in the processor's cache: measured, 1.2 million entries
-take half of the time that they take at once."""
+"""Entries that are handled together, so that the columns stay in the processor's cache: measured, 1.2 million entries
+take half the time that they take all at once."""
 
 
 def relocate(image, section, tables, data):
@@ -32,15 +32,15 @@ def relocate(image, section, tables, data):
     image : harness.elf.ElfImage
     section : Section
     tables : list of Section
-        Its relocations (SHT_RELA, SHT_REL).
+        Its relocations; those of other types than SHT_RELA and SHT_REL are refused.
     data : uint8 (nbytes,)
-        Its contents, not compressed; changed in place if they may be.
+        Its contents, not compressed; changed in place if writable.
 
     Raises
     ------
     ElfError
-        A type that we do not know, a symbol or place that there is not, a value that does not fit its place, or several
-        relocations of one place that are no sum.
+        The machine, the type of a relocation section or that of a relocation is unknown; a symbol or place does not
+        exist; places overlap; a value does not fit its place; or several relocations of one place do not make a sum.
 
     Notes
     -----

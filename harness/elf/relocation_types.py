@@ -20,7 +20,7 @@ class Op(IntEnum):
     """What a relocation does to its place."""
 
     UNKNOWN = 0
-    """We do not know."""
+    """Not known here."""
     NONE = 1
     """Nothing: a hint for the linker."""
     ABS = 2

@@ -58,11 +58,18 @@ class Rows(NamedTuple):
 def read_rows(image, section):
     """The Rows of a section of symbols.
 
+    Parameters
+    ----------
+    image : harness.elf.ElfImage
+    section : Section
+        SHT_SYMTAB or SHT_DYNSYM.
+
     Raises
     ------
     ElfError
-        The table, or the one of its extended section numbers, reaches past the file; in a relocatable file, a symbol
-        lies in a section that there is not.
+        The table, or that of its extended section numbers (SHT_SYMTAB_SHNDX), reaches past the file; that of the
+        numbers is missing, too short or names a section that does not exist; in a relocatable file, a symbol lies in a
+        section that does not exist.
     """
     end = "<" if image.little_endian else ">"
     if image.bits == 64:
@@ -122,7 +129,7 @@ def read_symbols(image):
     Raises
     ------
     ElfError
-        As `read_rows`; or names lie outside the string table.
+        As `read_rows`; sh_link is no section, its string table cannot be read, or a name lies outside it.
     """
     section = next((s for s in image.sections if s.type == c.SHT_SYMTAB), None)
     if section is None:

@@ -1,4 +1,4 @@
-"""Annotations of function instances: their btf_decl_tags, and those that make a kfunc one."""
+"""Annotations of function instances: their btf_decl_tags, and those that mark kfuncs."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ def tags_of(program, kept, strings, kfunc_tags):
     program : harness.program.Program
     kept : int64 (n,)
         Rows of program.instances.
-    strings : harness.functions.listing.Strings
+    strings : harness.model.strings.Strings
         Those of the program.
     kfunc_tags : bool
-        Whether kfuncs have theirs.
+        Whether kfuncs get their tags, such as bpf_kfunc.
     """
     table = program.instances
     by_die = {}

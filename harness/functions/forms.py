@@ -9,7 +9,7 @@ from harness.functions.rules import DEFAULT, QUIRKS, RULES
 
 
 def forms():
-    """Every (version, quirks) that is compared: all versions with and without all quirks, each quirk of the default."""
+    """Every (version, quirks) to compare: each version without and with all quirks, the default with each one alone."""
     for version in RULES:
         yield version, ()
         if version == DEFAULT:

@@ -1,7 +1,7 @@
 """Where a kernel can be traced at all: the table of ftrace's call sites that the linker collects.
 
 fentry, fexit and kprobe.multi attach to a function through its ftrace site; a function without one (notrace, noinstr,
-assembler) cannot be reached by them whatever BTF says of it. The table lies between the symbols __start_mcount_loc
+assembler) cannot be reached by them whatever BTF says about it. The table lies between the symbols __start_mcount_loc
 and __stop_mcount_loc (include/asm-generic/vmlinux.lds.h), an address for each site; of a relocatable kernel (arm64)
 the addresses are the addends of RELATIVE relocations. Sites of overridden weak functions are 0 or left where no
 function is. A module has no such symbols: its table is a section of its own, which the kernel finds by name, and the
@@ -27,12 +27,18 @@ be both, and the second one is about padding before functions."""
 
 
 def ftrace_sites(image, symbols):
-    """Addresses of the ftrace call sites, uint64, ascending; None when the file has no such table.
+    """Addresses of the ftrace call sites, uint64 (sites,), ascending; None when the file has no such table.
+
+    Parameters
+    ----------
+    image : harness.elf.ElfImage
+    symbols : harness.elf.SymbolTable
 
     Raises
     ------
     ElfError
-        The table's ends do not lie in one section; or its length is no whole number of addresses.
+        The table's ends do not lie in one section, its length is no whole number of addresses, or it or a section of
+        relocations cannot be read.
     """
     sites = _sites_of_module(image) if image.relocatable else _sites_of_kernel(image, symbols)
     if sites is None:
@@ -99,7 +105,12 @@ def _sites_of_kernel(image, symbols):
 def has_site(sites, address, size):
     """Which functions have a site in their body, bool (functions,).
 
-    address, size : uint64 (functions,); a function of size 0 has its first byte.
+    Parameters
+    ----------
+    sites : uint64 (sites,)
+        Ascending, as from `ftrace_sites`.
+    address, size : uint64 (functions,)
+        In bytes; a function of size 0 counts as one byte.
     """
     stop = address + np.maximum(size, np.uint64(1))
     return np.searchsorted(sites, address) < np.searchsorted(sites, stop)

@@ -1,8 +1,9 @@
 """Joins DWARF function instances with ELF symbols.
 
-A symbol's base name is the part before its first '.'. A DIE is matched if a function symbol at its very entry address
-has the DIE's name for a base name: overridden weak functions keep a plausible address in a gap, so names alone never
-do. `.part` and `.cold` symbols are pieces of functions and match nothing that could be encoded.
+A symbol's base name is the part before its first '.'. A DIE is matched if a function symbol at exactly its entry
+address (or LEAD bytes before it) has the DIE's name as its base name. The name alone is not enough: overridden weak
+functions keep a plausible address in a gap. `.part` and `.cold` symbols are pieces of functions, which are encoded only
+under the rules of pahole 1.25.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Match(IntEnum):
     EXACT = 1
     """A symbol of exactly the DIE's name."""
     SUFFIX = 2
-    """A symbol whose base name it is: a clone such as .isra.0 or .constprop.0."""
+    """A symbol whose base name is the DIE's name: a clone such as .isra.0 or .constprop.0."""
     PART = 3
     """A .part or .cold symbol: a piece of the function."""
     FALLBACK = 4
@@ -64,8 +65,8 @@ class SymbolClass(IntEnum):
 ASSEMBLER = (dw.DW_LANG_Mips_Assembler, dw.DW_LANG_Assembly)
 
 LEAD = {"EM_AARCH64": 8}
-"""Bytes that may stand between a function's symbol and DW_AT_low_pc, by machine: gcc puts the instructions that
--fpatchable-function-entry leaves behind the label (arch/arm64/Makefile, CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS) before the
+"""Bytes that may lie between a function's symbol and DW_AT_low_pc, by machine: gcc puts the instructions of
+-fpatchable-function-entry (arch/arm64/Makefile, CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS) after the symbol and before the
 code that DWARF describes. kallsyms and ftrace know the symbol's address."""
 
 PREFIXES = ((b"__pfx_", SymbolClass.PADDING), (b"__SCT__", SymbolClass.STATIC_CALL), (b"__cfi_", SymbolClass.CFI))
@@ -82,9 +83,9 @@ class FunctionTable(NamedTuple):
         Offset in the string blob.
     address : uint64 (instances,)
         Entry address as the file's symbols give it, bytes: of a relocatable file, the offset in its section; of a
-        FALLBACK, the symbol's.
+        FALLBACK, the symbol's, or 0 if fallbacks get none.
     place : Place (instances,)
-        The same with its section; nowhere without the fallback.
+        The same with its section; nowhere for a FALLBACK that gets no address.
     match : uint8 (instances,)
         Match.
     symbol : int64 (instances,)
@@ -96,7 +97,7 @@ class FunctionTable(NamedTuple):
     suffixed : bool (instances,)
         The matched symbol's name has a suffix.
     moved : bool (instances,)
-        DWARF's entry address is LEAD bytes behind the symbol's, which `address` is.
+        DWARF's entry address is LEAD bytes after the symbol's; `address` is the symbol's.
     clone : bool (instances,)
         A .constprop or .isra symbol of its name is at its address.
     unnamed : bool (instances,)
@@ -139,14 +140,18 @@ def join(walk, symbols, image, *, fallback=True):
     walk : harness.dwarf.Walk
     symbols : harness.elf.SymbolTable
     image : harness.elf.ElfImage
-        Tells the sections of addresses, and the machine: LEAD says what for.
+        For the sections of addresses, and for the machine, on which LEAD depends.
     fallback : bool
         Give a function none of whose DIEs has a matched address the address of its only symbol.
 
+    Returns
+    -------
+    FunctionTable
+
     Notes
     -----
-    Entries and symbols are joined by address. That is by place: each address that `image` and its symbols give lies in
-    one section, also in a relocatable file, whose sections ElfImage lays out apart from each other.
+    Entries and symbols are joined by address, which amounts to by place: each address that `image` and its symbols
+    give lies in one section, also in a relocatable file, whose sections ElfImage lays out apart from each other.
     """
     f = walk.functions
     blob = walk.strings.blob

@@ -1,7 +1,7 @@
 """Function instances as policy-independent columns, and the names that have no instance.
 
-Text is object arrays of str, in which equal texts that come of few are one object; see harness.results for what the
-columns mean and how files have them.
+Text is object arrays of str, in which equal values of a column with few distinct ones are one object; see
+harness.results for what the columns mean and how files hold them.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def describe(walk, table, symbols, image, sources, sites):
     sources : (list of str, int32 (instances,))
         As harness.dwarf.lines.source_files gives them.
     sites : uint64 or None
-        As harness.functions.ftrace_sites gives them.
+        As harness.functions.ftrace.ftrace_sites gives them.
 
     Returns
     -------
@@ -65,10 +65,15 @@ def describe(walk, table, symbols, image, sources, sites):
 def inlined(walk, table):
     """Names that have DIEs but no instance, which no encoding of functions can describe.
 
+    Parameters
+    ----------
+    walk : harness.dwarf.Walk
+    table : FunctionTable
+
     Returns
     -------
     dict of str to array (names,)
-        INLINED_COLUMNS of harness.results.columns, by name.
+        INLINED_COLUMNS of harness.results.columns, sorted by name.
     """
     f = walk.functions
     n_names = len(table.name_start) - 1

@@ -24,7 +24,7 @@ POLICIES = ("all", "consistent", "current")
 class Reason(IntEnum):
     """Why an instance is not encoded; ENCODED if it is.
 
-    Where several apply the last one is given, as pahole reports it.
+    Where several apply, the last one is given, as pahole reports it.
     """
 
     ENCODED = 0
@@ -82,10 +82,10 @@ def select(program, policy, rules, quirks=frozenset()):
     ----------
     program : harness.program.Program
     policy : str
-        One of POLICIES.
+        One of POLICIES; not checked.
     rules : harness.functions.rules.Rules
-    quirks : set of str
-        Of harness.functions.rules.QUIRKS.
+    quirks : frozenset of str
+        Of harness.functions.rules.QUIRKS, as from `check_quirks`.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""FUNC_PROTO rows of the function instances, merged with those that the types already have."""
+"""FUNC_PROTO rows of the function instances, merged with those that are already among the types."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from harness.model import TypeTable
 
 
 class Prototypes(NamedTuple):
-    """The distinct prototypes of all function instances, numbered in the order of the instances.
+    """The prototypes of all function instances; distinct ones are numbered in the order of the instances.
 
     Attributes
     ----------
@@ -21,11 +21,11 @@ class Prototypes(NamedTuple):
     start : int64 (instances + 1,)
         Each instance's FUNC_PROTO row is ``words[start[i]:start[i + 1]]``.
     index : int64 (instances,)
-        Which prototype an instance has; instances with equal rows have the same.
+        Number of each instance's prototype, equal for equal rows.
     instance : int64 (prototypes,)
-        The first instance of each.
+        The first instance that has each.
     type_id : uint32 (prototypes,)
-        type_id of the equal row that the types have, 0 if they have none.
+        type_id of the equal row among the types, 0 if there is none.
     """
 
     words: np.ndarray
@@ -35,12 +35,12 @@ class Prototypes(NamedTuple):
     type_id: np.ndarray
 
     def rows_of(self, instances, first_id):
-        """The rows that some instances need in addition to those of the types.
+        """The rows that some instances need beyond those among the types.
 
         Parameters
         ----------
         instances : int64 (chosen,)
-            In the order in which new rows shall appear.
+            In the order in which new rows are to appear.
         first_id : int
             type_id of the first new row.
 
@@ -69,14 +69,14 @@ def prototypes_of(program, rules):
     ----------
     program : harness.program.Program
     rules : harness.functions.rules.Rules
-        They decide which parameters to leave out: a clone whose parameters gcc has reordered lists the optimized-out
-        ones too, behind the others and in no register; they are not passed, so they are not in its prototype.
+        They decide which parameters to leave out: a clone whose parameters gcc has reordered also lists those that are
+        optimized out, after the others and in no register; they are not passed, so they are not in its prototype.
     """
     return program.once(("prototypes", rules), lambda: build_prototypes(program, faults_of(program, rules).dropped))
 
 
 def build_prototypes(program, dropped):
-    """The Prototypes of a program without the parameters that are `dropped`, bool (params,)."""
+    """The Prototypes of a program without the parameters that are `dropped`, bool (params,), as in Faults."""
     f, dies, types = program.dies, program.instances.die, program.types
     place = np.where(dropped, jk.DROPPED, jk.PLACED).astype(np.uint8)
     place[(f.param_flags & wt.PF_ELLIPSIS) != 0] = jk.ELLIPSIS

@@ -1,7 +1,7 @@
 """Whether a function's parameters are where a caller puts them: what pahole's register rules find in each DIE.
 
 A tracer reads arguments from the registers of the calling convention. Where the compiler changed a function's own
-convention (.constprop, .isra), a BTF prototype that says otherwise lies, so pahole looks at where DWARF says each
+convention (.constprop, .isra), the prototype in BTF is wrong about it, so pahole looks at where DWARF says each
 parameter is on entry. How closely it looks has changed over its versions: see harness.functions.rules.
 """
 
@@ -105,7 +105,7 @@ def read_parameters(program):
 
 
 def faults_of(program, rules, quirks=frozenset()):
-    """The Faults that rules find in a program, read once for all policies."""
+    """The Faults that rules find in a program, found once for all policies; parameters as of `select`."""
     blind = "unnumbered-clang" in quirks and rules.locations == rk.BY_SLOT
     return program.once(("faults", rules, blind), lambda: read_faults(program, rules, blind))
 
@@ -118,7 +118,7 @@ def read_faults(program, rules, blind=False):
     program : harness.program.Program
     rules : harness.functions.rules.Rules
     blind : bool
-        Whether to take every register of clang's for a wrong one where the numbers are unknown: the quirk
+        Whether to treat every register in clang's code as wrong where register numbers are unknown: the quirk
         unnumbered-clang.
 
     Returns
@@ -187,7 +187,7 @@ def looks_packed(types, type_id, address_size):
         n_bits = 8 * byte_size(types, member, address_size)
         end = max(end, offset + (width or n_bits))
     if len(row) > 3 and width and n_bits:
-        # what is left of the last bit-field's type is no padding
+        # what is left of the last bit-field's type is not padding
         end = max(end, min(8 * int(row[2]), offset // n_bits * n_bits + n_bits))
     if int(row[2]) * 8 - end >= 8:
         return False  # padding

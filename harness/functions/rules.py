@@ -24,7 +24,7 @@ class Rules(NamedTuple):
     consistent : bool
         Whether all instances of a name must agree on the prototype.
     callbacks : bool
-        Whether that comparison looks at the parameters of a function pointer's prototype (mended in July 2026).
+        Whether that comparison looks at the parameters of a function pointer's prototype (1.31 does not).
     hasty : bool
         Whether, within a unit, equal return types and numbers of parameters are enough.
     suffixes : bool
@@ -38,6 +38,7 @@ class Rules(NamedTuple):
     once : bool
         Whether `current` keeps one instance of each name, the first, when a name has several.
     about : str
+        What it keeps, in a clause.
     """
 
     version: str

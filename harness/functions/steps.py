@@ -1,7 +1,7 @@
 """The names behind each count in the funnel, on request.
 
-The steps are the keys of the counts that `join` makes: dies_* on the side of DWARF, elf_* on that of the ELF file. What
-a step counts it also lists: as many rows.
+Steps are keys of the counts that `join` makes: dies_* on the side of DWARF, elf_* on that of the ELF file. A step lists
+as many rows as it counts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def check_step(step):
 
 
 def rows_of_step(step, walk, table, symbols, image):
-    """What a step counts: (columns, list of tuples).
+    """What a step counts: (DIE_COLUMNS or SYMBOL_COLUMNS, list of tuples of them).
 
     Parameters
     ----------
@@ -38,8 +38,8 @@ def rows_of_step(step, walk, table, symbols, image):
         One of STEPS.
     walk : harness.dwarf.Walk
         With declarations for `dies_declared`.
-    table : FunctionTable
-        Joined from a walk without declarations for every other step.
+    table : FunctionTable or None
+        Joined from a walk without declarations; not needed for `dies_declared`.
     symbols : harness.elf.SymbolTable
     image : harness.elf.ElfImage
 

@@ -80,7 +80,7 @@ def newest(candidates):
 
 
 def require_apt(name):
-    """Raise a KernelError that tells what to do instead, unless apt is installed.
+    """Raise a KernelError that says what to do instead, unless apt is installed.
 
     Parameters
     ----------
@@ -100,7 +100,7 @@ class Apt:
     architecture : str
         As dpkg spells it.
     progress : bool
-        Say on stderr what takes long.
+        Report on stderr what takes long.
     """
 
     def __init__(self, architecture, progress=True):
@@ -140,7 +140,13 @@ class Apt:
         return found
 
     def names(self):
-        """Names of all packages of kernels with debug information, sorted list of str. Call after `find`."""
+        """Names of all packages of kernels with debug information, sorted list of str. Call after `find`.
+
+        Raises
+        ------
+        KernelError
+            apt-cache fails.
+        """
         with cache.locked(self.lock):
             text = self._run("apt-cache", "pkgnames", "linux-image-")
         return sorted(name for name in text.split() if name.endswith("-dbg"))
@@ -158,11 +164,12 @@ class Apt:
         Returns
         -------
         Path
+            Of the .deb, in `directory`.
 
         Raises
         ------
         KernelError
-            apt fails, the disk is full, or what came is not what the package lists promise.
+            apt fails, the disk has too little room, or what came is not what the package lists promise.
         """
         free = shutil.disk_usage(directory).free
         if free < candidate.size:
@@ -308,7 +315,7 @@ def parse_records(text, architecture):
     Parameters
     ----------
     text : str
-        Paragraphs of the package lists; those without size or SHA-256 are left out, apt could not check them.
+        Paragraphs of the package lists; those without size or SHA-256 are left out, since they could not be checked.
     architecture : str
         The one that is wanted.
 

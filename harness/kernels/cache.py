@@ -25,7 +25,7 @@ SCHEMA = 1
 DAY_SECONDS = 24 * 60 * 60
 PARTIAL = ".partial-"
 
-# What every provenance.json holds: name, and whether it may be null.
+# What every provenance.json holds: each field and its type.
 PROVENANCE_FIELDS = {
     "package": str,
     "version": str,
@@ -43,7 +43,6 @@ PROVENANCE_FIELDS = {
 
 def root():
     """The program's cache directory, a Path (not created)."""
-    # Late: the module sets up the compiler, which takes longer than everything else here.
     from harness.paths import cache_home
 
     return cache_home()
@@ -134,7 +133,7 @@ def write_provenance(directory, provenance):
 
 
 def read_provenance(directory):
-    """The provenance of a kernel's directory, or None when the directory is not to be trusted.
+    """The provenance of a kernel's directory, or None when the directory cannot be trusted.
 
     Parameters
     ----------

@@ -68,7 +68,7 @@ def fetch(name: str, refresh: bool = False, progress: bool = True) -> Kernel:
     name : str
         A catalogue name; or a package name, perhaps with ``:architecture``.
     refresh : bool
-        Ask apt even if the name was resolved within the last day. What is cached and still the newest is kept.
+        Ask apt even if the name was resolved within the last day. A cached kernel that is still the newest is kept.
     progress : bool
         Show on stderr what takes long.
 
@@ -83,7 +83,7 @@ def fetch(name: str, refresh: bool = False, progress: bool = True) -> Kernel:
 
     Notes
     -----
-    A catalogue name means the newest version; which one that is is asked once a day. When apt cannot answer then,
+    A catalogue name means the newest version; apt is asked once a day which one that is. When apt cannot answer,
     an older cached version is used, and stderr says so. A Debian debug package is about 300 MB to download and is
     deleted after its vmlinux (0.3 to 0.7 GB) is unpacked: about half a minute.
     """
@@ -178,7 +178,8 @@ def resolve(text: str | os.PathLike[str], progress: bool = True) -> Kernel:
     Raises
     ------
     KernelError
-        As `fetch`; also when `text` can only be a path and no file is there.
+        As `fetch`; also when `text` is empty, or is a path at which there is no file, or one that is empty or cannot
+        be read.
     """
     path = Path(text)
     text = os.fspath(text)

@@ -49,7 +49,7 @@ class Kernel:
         Raises
         ------
         KernelError
-            The file cannot be read any more.
+            The file can no longer be read.
         """
         if "sha256" in self.provenance:
             return self.provenance["sha256"]

@@ -87,7 +87,8 @@ def read(path: Path | None = None) -> tuple[list[CatalogueEntry], str]:
     Raises
     ------
     KernelError
-        The file cannot be read, is not TOML, or an entry lacks a field.
+        The file cannot be read, is not TOML, or an entry lacks a field or has an unknown one; a package is no regular
+        expression, two entries have the same name, or the default is none of them.
     """
     path = CATALOGUE if path is None else path
     try:
@@ -129,7 +130,7 @@ def catalogue() -> list[CatalogueEntry]:
 
 
 def default_name() -> str:
-    """Name of the kernel that is used when none is asked for, a str."""
+    """Name of the kernel that is used when none is asked for, a str; errors as of `catalogue`."""
     return read()[1]
 
 

@@ -9,7 +9,7 @@ SHT_NOTE = 7
 PT_NOTE = 4
 NT_GNU_BUILD_ID = 3
 
-# A kernel's notes are a few hundred bytes; a file that claims more is lying or is a core dump.
+# A kernel's notes are a few hundred bytes; a file that claims more is malformed or is a core dump.
 MAX_NOTES_NBYTES = 1 << 20
 MAX_HEADERS = 1 << 16
 MAX_ENTSIZE = 256
@@ -37,7 +37,7 @@ def build_id(path):
     Parameters
     ----------
     path : path-like
-        Any file. A malformed one gives None: whoever opens the kernel in earnest reports what is wrong with it.
+        Any file. A malformed one gives None: what is wrong with it is reported when it is parsed.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""How far a download or an unpacking has come: a bar on a terminal, else one line at its start and one at its end."""
+"""How far a download or unpacking has got: a bar on a terminal, else one line at its start and one at its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The vmlinux out of a debug package, without unpacking the gigabytes of modules that follow it."""
+"""Takes the vmlinux out of a debug package without unpacking the gigabytes of modules that follow it."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def unpack_vmlinux(deb, target, progress=True):
     target : Path
         File to create. On failure it is left incomplete: give a temporary name and rename afterwards.
     progress : bool
-        Show how far it is.
+        Show on stderr how far it has got.
 
     Returns
     -------
@@ -60,7 +60,7 @@ def unpack_vmlinux(deb, target, progress=True):
     Raises
     ------
     KernelError
-        The package is damaged or holds no vmlinux, or the disk is full.
+        The package is damaged or holds no vmlinux, its vmlinux is not ELF, or the disk is full.
 
     Notes
     -----

@@ -1,7 +1,7 @@
 """Result folders to tidy frames: sizes, invariants, claims, functions, comparison of builds.
 
 ======================================  ============================================================================
-``load(folder, policy)``                Result of a folder: its files checked, read when asked for
+``load(folder, policy)``                Result of a folder: its files checked, read on demand
 ``results_under(folder)``               those of all its policies
 ``measure(folder)``                     one row per policy, file and part, also written to measurements.csv
 ``measurements(result)``                the same, without writing

@@ -69,9 +69,9 @@ ALIAS_COLUMNS = ("address", "names", "aliases", "signatures", "section")
 
 
 def addressable_rows(result):
-    """Rows of functions.csv that have an address, int64, ascending.
+    """Rows of functions.csv that have an address, int64 (n,), ascending.
 
-    Those that took a fallback which gave no address (a run without it) are left out.
+    Instances found by fallback in a run that gave those no address are left out.
     """
     return result.of.once(_addressable_rows)
 
@@ -82,7 +82,7 @@ def _addressable_rows(folder):
 
 
 def placed(result):
-    """The first of these rows for each (name, address), and which of them share their address with other names.
+    """The first of `addressable_rows` for each (name, place), and which of them share their place with other names.
 
     Returns
     -------
@@ -99,7 +99,7 @@ def _placed(result):
 
 
 def at_runtime(section):
-    """Which sections are still there after boot, bool Series."""
+    """Which sections are still there after boot, bool Series; `section` is a Series of names."""
     return ~section.str.startswith(AFTER_BOOT_GONE)
 
 
@@ -113,7 +113,7 @@ def ambiguous_names(result):
         overridden definitions; addresses count without these. `signatures` counts distinct prototypes of the
         instances. `file_separates`, `unit_separates` and `file_line_separates`: the name has several instances and no
         two have the same file of definition, source file of the compile unit, or file and line; false for a name
-        with one instance, where nothing is to be separated. A line of 0 is unknown and tells nothing.
+        with one instance, where there is nothing to separate. A line of 0 is unknown and separates nothing.
     """
     return result.once(_ambiguous_names).copy()
 
@@ -185,8 +185,13 @@ def names_of_class(result, name):
 def ambiguity_summary(result):
     """Names by class: DataFrame SUMMARY_COLUMNS, one row per class of CAUSES in that order, even if it has no name.
 
-    Columns that end in `_names` count names of which that holds; addresses are summed over names, so one that several
-    names share counts for each.
+    Columns that end in `_names` count the names for which that holds; addresses are summed over names, so one that
+    several names share counts for each.
+
+    Raises
+    ------
+    MeasureError
+        A name has no class.
     """
     names = ambiguous_names(result)
     if not names["class"].isin([cause.name for cause in CAUSES]).all():

@@ -57,7 +57,7 @@ class FentryRules(NamedTuple):
 
 RULES = FentryRules(12, 16, (Kind.STRUCT, Kind.UNION), {"EM_X86_64": 12})
 """Those of v6.18, the same for every kernel that is measured, whatever its version: no kernel reads addresses yet, so
-the question is what one to come would make of these prototypes. Nor could a kernel's own be told from its version:
+the question is what a future one would make of these prototypes. Nor do a kernel's own rules follow from its version:
 stable trees and distributions backport them, and a file given by its path may have no version at all.
 
 Source
@@ -139,6 +139,7 @@ def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=
     Parameters
     ----------
     types : TypeTable
+        Without a base.
     protos : int (n,)
         type_ids; what is no FUNC_PROTO is refused as RETURN_TYPE.
     machine : str
@@ -154,8 +155,8 @@ def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=
 
     Source
     ------
-    btf_distill_func_proto() in kernel/bpf/btf.c, v6.12 and v6.18. It asks for no more than an integer, enum, pointer or
-    nothing to be returned, so an integer of 16 bytes passes. Nothing is type_id 0 itself, not a typedef of void.
+    btf_distill_func_proto() in kernel/bpf/btf.c, v6.12 and v6.18. It only asks that an integer, an enum, a pointer or
+    nothing be returned, so an integer of 16 bytes passes. Nothing means type_id 0 itself, not a typedef of void.
     """
     protos = np.asarray(protos, np.int64)
     n_types = types.n_types
@@ -259,15 +260,15 @@ def reached(result, encoding, rules=RULES):
     Returns
     -------
     DataFrame
-        One row per distinct address of functions.csv's exact, suffix and fallback matches, ascending, by address:
-        status (Status), traceable (a FUNC that stands for it alone has a prototype that fentry takes), with_site
-        (ftrace has a call site in it; true as well where the kernel has no table of them), at_runtime (not in
-        .init or .exit text), attachable (unique and all of these).
+        One row per distinct address of functions.csv's exact, suffix and fallback matches, ascending; the index is the
+        address: status (Status), traceable (a FUNC that stands for it alone has a prototype that fentry takes and a
+        name that it does not refuse), with_site (ftrace has a call site in it; also true where the kernel has no table
+        of them), at_runtime (not in .init or .exit text), attachable (unique and all of these).
 
     Raises
     ------
     MeasureError
-        The file has an address that functions.csv does not.
+        The file has an address that functions.csv does not have, or its encoding is not known.
     """
     import pandas as pd
 
@@ -372,13 +373,13 @@ def attachability(results, rules=RULES):
     Raises
     ------
     MeasureError
-        The results are not of one kernel.
+        The results are not of one kernel, two are of one policy, or as `reached`.
     """
     return _attachability(_all_reached(results, rules))
 
 
 def bytes_per_attachable(results, rules=RULES):
-    """What an attachable function costs in bytes.
+    """What an attachable function costs in bytes; parameters and errors as of `attachability`.
 
     Parameters
     ----------
@@ -389,17 +390,17 @@ def bytes_per_attachable(results, rules=RULES):
     Returns
     -------
     DataFrame
-        PRICE_COLUMNS. Two rows per policy and encoding: over the baseline of the same policy, and over 'today', the
-        baseline of the policy `current` (left out when there is none among the results); none for a file over itself.
-        growth: bytes more than that file; gained, forgone: addresses attachable in this file only, in that one only;
-        bytes_per_gained: growth / gained; bytes_per_net: growth / (gained - forgone). Both are missing where nothing is
-        gained, or not more than forgone.
+        PRICE_COLUMNS. Two rows per policy and encoding: over the baseline of the same policy, and over that of today,
+        of the policy `current` (left out when it is not among the results); none for a file over itself. growth: bytes
+        more than that file; gained, forgone: addresses attachable in this file only, in that one only;
+        bytes_per_gained: growth / gained, missing where nothing is gained; bytes_per_net: growth / (gained - forgone),
+        missing where no more is gained than forgone.
     """
     return _prices(results, _all_reached(results, rules))
 
 
 def attach_frames(results, rules=RULES):
-    """Both frames from one computation: (attachability, bytes_per_attachable)."""
+    """Both frames from one computation: (attachability, bytes_per_attachable); parameters and errors as of those."""
     every = _all_reached(results, rules)
     return _attachability(every), _prices(results, every)
 
@@ -407,11 +408,16 @@ def attach_frames(results, rules=RULES):
 def refusals(results, rules=RULES):
     """Why fentry refuses FUNCs of the baseline, regardless of their addresses.
 
+    Parameters
+    ----------
+    results : list of Result
+    rules : FentryRules
+
     Returns
     -------
     DataFrame
         REFUSAL_COLUMNS, a row per policy and reason: distinct FUNC_PROTOs, and FUNCs that have them. '(traceable)' is
-        no refusal; '(denied by name)' counts FUNCs that are refused for their name alone.
+        no refusal by prototype; '(denied by name)' counts those of its FUNCs that are refused for their name.
     """
     rows = []
     for result in results:

@@ -18,7 +18,7 @@ def choose(functions, name=None, reason=None, match=None, fault=None, names=None
     name : str, optional
         A function's name, or a pattern with * and ?.
     reason : str, optional
-        Part of a reason; '-' is the encoded ones.
+        Part of a reason; '-' stands for the encoded instances.
     match, fault : str, optional
         A match; a fault of the register rules.
     names : collection of str, optional
@@ -27,7 +27,7 @@ def choose(functions, name=None, reason=None, match=None, fault=None, names=None
     Raises
     ------
     UsageError
-        No row of the table has that reason, match or fault: a filter that can pass nothing is misspelt.
+        No row of the table has that reason, match or fault: a filter that passes nothing is taken as misspelt.
     """
     from fnmatch import translate
 
@@ -54,7 +54,7 @@ def _known(mine, what, asked, column):
 
 
 def aligned(columns, rows):
-    """Rows as text with aligned columns, numbers to the right; ends in a newline."""
+    """Rows as text with aligned columns, str: integers to the right, with thousands separators; ends in a newline."""
     cells = [[f"{value:,}" if isinstance(value, int) else str(value) for value in row] for row in rows]
     right = [all(isinstance(row[k], int) for row in rows) and bool(rows) for k in range(len(columns))]
     width = [max([len(c), *(len(row[k]) for row in cells)]) for k, c in enumerate(columns)]

@@ -26,7 +26,7 @@ SCHEMA = 1
 
 
 def addresses_of_name(result, name):
-    """Distinct addresses of a name that an ELF symbol matches exactly or with a suffix."""
+    """Number of distinct addresses of a name that an ELF symbol matches exactly or with a suffix."""
     table = result.functions
     mine = ((table.name == name) & table.match.isin(MATCHED)).to_numpy()
     return len(np.unique(coded(result).place[mine]))
@@ -115,7 +115,7 @@ QUANTITIES = {q.__name__: q for q in
 
 NOTES = {"addresses_of_name": note_on_addresses, "extra_funcs": note_on_extra, "func_payload_bytes": note_on_payload,
          "growth_bytes": note_on_growth}
-"""What explains the figure of a quantity: a function of the result and the claim's arguments."""
+"""What explains the figure of a quantity: a function of the result and the claim's arguments, -> str."""
 
 COMPARISONS = {
     "equal": lambda m, p, t: m == p,
@@ -132,7 +132,8 @@ def read_claims(path=CLAIMS):
     Raises
     ------
     MeasureError
-        It is not such a file, or names a quantity or comparison that does not exist.
+        The file cannot be read, is not TOML or is of another schema; or a claim lacks a key, or names a quantity or
+        comparison that does not exist.
     """
     try:
         data = tomllib.loads(Path(path).read_text(encoding="utf-8"))
@@ -170,9 +171,14 @@ def judge_claims(results, entries=None):
     Returns
     -------
     DataFrame
-        CLAIM_COLUMNS. Kernels that are called alike have the beginning of their build id with their label. The verdict
-        is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the claim is about an encoding
-        that was not made.
+        CLAIM_COLUMNS. Kernels of one label have the beginning of their key added to it (the build id, else the hash of
+        the file). The verdict is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the claim
+        is about an encoding that was not made.
+
+    Raises
+    ------
+    MeasureError
+        As `read_claims`; or a table of a result cannot be read.
     """
     rows = []
     keys = {r.key: r.kernel for r in reversed(results)}

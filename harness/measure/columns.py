@@ -145,7 +145,7 @@ def frame(rows, columns, words=()):
     columns : sequence of str
         Names in COLUMNS.
     words : collection of str
-        Columns that are text here, such as addresses in hex that some rows lack.
+        Columns that are text here whatever their dtype, such as addresses in hex that some rows lack.
     """
     import pandas as pd
 

@@ -1,18 +1,18 @@
 """Two builds side by side: which functions gained or lost instances, what moved, and which identity survives.
 
-An identity is a key that is to name one function instance: an address, an ordinal, a file. It survives a rebuild if the
-key of an instance in build A finds the same instance in build B, and only that one. Whether it is the same has to be
-known by other means. What survives is the source: within one compile unit a static function's name is unique, so
+An identity is a key that should name one function instance: an address, an ordinal, a file. It survives a rebuild if
+the key of an instance in build A finds the same instance in build B, and only that one. Whether it is the same has to
+be known by other means. What survives is the source: within one compile unit a static function's name is unique, so
 
     the counterpart of an instance is the instance of B with the same name, in the compile unit of the same path,
-    defined in the same file (DW_AT_decl_file); where that are several (clones of one function that are named alike),
-    the k-th of A belongs to the k-th of B in the order of line, symbol and DIE, if there are as many in both builds;
+    defined in the same file (DW_AT_decl_file); where there are several (clones of one function with one name),
+    the k-th of A belongs to the k-th of B in the order of line, symbol and DIE, if both builds have equally many;
 
     an instance of A that has none is gone if every instance of that name in B is another's counterpart, or there is
     none; else, for example after a function moved to another file, it is unknown whether it is still there.
 
 So identities made of name, unit and file alone cannot be found wrong here, only unknown, ambiguous or lost: whether
-they are right is a matter of definition. Addresses and ordinals take no part in it; where they agree with it, each
+they are right is a matter of definition. Addresses and ordinals play no part in it; where they agree with it, each
 confirms the other. Paths are taken to be relative to the build: where the absolute paths of the two builds begin
 differently, they are compared from there on (`_without_roots`).
 
@@ -40,8 +40,9 @@ class Identity(NamedTuple):
     ----------
     name : str
     columns : tuple of str
-        Of `_instances`; the key is their values together.
+        Their values together are the key.
     meaning : str
+        A few words for people.
     """
 
     name: str
@@ -63,8 +64,8 @@ IDENTITIES = (
     Identity("name+unit", ("name", "unit"), "path of its compile unit"),
     Identity("name+unit+file", TRUTH, "both: the counterpart, by definition"),
 )
-"""Candidates, the plainest first. The lowest instance is not the start of the section (_stext): functions.csv has no
-sections' addresses, and code without a DIE may come first."""
+"""Candidates, the plainest first. The lowest instance need not be at the start of the section (_stext): functions.csv
+does not have the sections' addresses, and code without a DIE may come first."""
 
 OUTCOMES = ("right", "wrong", "unknown", "ambiguous", "lost", "gone")
 """What an identity does for an instance; together they sum to the instances."""
@@ -83,7 +84,7 @@ class Comparison:
     build_ids : (str, str)
         Theirs, or empty.
     remarks : tuple of str
-        What a reader has to know beforehand: the same build, other policies, other settings.
+        What a reader has to know first: that the builds are the same, or policies or settings differ.
     names : DataFrame
         name, in A, in B, change: names whose number of instances changed; those of both builds first, then those that
         B lacks, then those that A lacks; the largest change first.
@@ -115,6 +116,7 @@ def compare(a, b):
     Parameters
     ----------
     a, b : harness.measure.Result
+        Of the builds A and B.
 
     Raises
     ------

@@ -50,12 +50,12 @@ class Coded(NamedTuple):
     Attributes
     ----------
     names : object (names,)
-        The distinct names, str, by their first row.
+        The distinct names, str, in the order of their first rows.
     name : int64 (rows,)
-        Which of them is a row's.
+        Index of each row's name in `names`.
     address : uint64 (rows,)
     place : int64 (rows,)
-        Which distinct place a row's is: its address, in a relocatable file with the section.
+        Number of each row's place, equal for equal ones: its address, in a relocatable file with the section.
     """
 
     names: np.ndarray
@@ -83,12 +83,12 @@ def _coded(folder):
 
 
 def func_names(result, encoding):
-    """Which of Coded.names each FUNC of a file has, -1 if none: int64 (FUNCs,) in the order of the file. Made once.
+    """Index in Coded.names of the name of each FUNC of a file, int64 (FUNCs,), -1 if it is not there. Made once.
 
     Raises
     ------
     BtfFormatError
-        A name is not in the file.
+        A name_off is outside the strings, or the file is malformed.
     """
     return result.once(_func_names, encoding)
 
@@ -104,7 +104,7 @@ def _numbers(folder):
 
 
 def ranks(result):
-    """Rank of each of Coded.names among them, int64 (names,)."""
+    """Rank of each of Coded.names in their sorted order, int64 (names,)."""
     return result.of.once(_ranks)
 
 
@@ -116,7 +116,7 @@ def _ranks(folder):
 
 
 def first_rows(rows, *keys):
-    """The first of some rows with each key, ascending.
+    """The first of some rows with each key, int64, ascending.
 
     Parameters
     ----------
@@ -149,7 +149,10 @@ def funnel(result):
 
 
 def skipped(results):
-    """Instances by policy and reason for which they are left out: DataFrame policy, reason, instances, names."""
+    """Instances by policy and the reason they are left out: DataFrame policy, reason, instances, names.
+
+    `results` is a list of Result; the reason of those that are encoded is '(encoded)'.
+    """
     rows = []
     for result in results:
         texts, reason = _texts_of(result.functions.reason)
@@ -166,8 +169,7 @@ def skipped(results):
 def names_by_addresses(result):
     """Matched function names: DataFrame name, addresses, exact, suffix, reasons; most addresses first.
 
-    All instances count that an ELF symbol matches exactly or with a suffix, whatever the policy makes of them. Made
-    once.
+    Every instance counts that an ELF symbol matches exactly or with a suffix, whatever the policy decides. Made once.
     """
     return result.once(_names_by_addresses)
 

@@ -1,6 +1,6 @@
 """The invariants 1 to 6 of the design, each over one Result: rows (policy, invariant, statement, holds, detail).
 
-Nothing is raised: a broken invariant is a result, and the report and the exit status say so.
+A broken invariant raises nothing: it is a result, and the report and the exit status say so.
 """
 
 from __future__ import annotations
@@ -38,7 +38,12 @@ def check_invariants(result, table, again=None):
     table : DataFrame
         As from measurements(result).
     again : Result, optional
-        The same kernel and policy encoded another time, to hold the bytes against.
+        The same kernel and policy encoded another time, whose bytes must be the same.
+
+    Raises
+    ------
+    MeasureError, BtfFormatError
+        A table or a .btf file of the result cannot be read.
     """
     rows = [*functions(result), *byte_sums(result, table), *formula(result, table), *neutrality(result, table),
             *determinism(result, again), *round_trip(result)]
@@ -148,7 +153,7 @@ def round_trip(result):
 
 
 def distinct(*columns):
-    """The distinct rows of some columns in order, uint64 (columns, rows)."""
+    """The distinct rows of some columns, sorted: uint64 (columns, rows)."""
     columns = [np.asarray(column).astype(np.int64).view(np.uint64) if column.dtype.kind == "i" else
                np.asarray(column, np.uint64) for column in columns]
     table = np.stack(columns)[:, np.lexsort(columns[::-1])]

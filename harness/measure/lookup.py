@@ -1,6 +1,6 @@
 """One function, asked for by name or address: its instances, its BTF ids under each encoding, what a tracer gets.
 
-The ids, prototypes and addresses are read from the .btf files themselves and held against functions.csv, so each is a
+The ids, prototypes and addresses are read from the .btf files themselves and compared with functions.csv, so each is a
 witness of the other.
 """
 
@@ -39,9 +39,9 @@ class Lookup(NamedTuple):
     ----------
     query : str
     found : {"name", "symbol", "glob", "address", "nearest"}
-        What the query turned out to be; nearest: no known entry is at that address, this is the nearest below.
+        What the query turned out to be; nearest: no known entry is at that address, this is the nearest below it.
     distance : int
-        Bytes from the entry to the address asked for, 0 but for nearest.
+        Bytes from the entry to the address asked for, 0 unless `found` is nearest.
     kernel, policy, rules : str
         Of the folder.
     encodings : tuple of str
@@ -49,11 +49,10 @@ class Lookup(NamedTuple):
     instances : DataFrame
         INSTANCE_COLUMNS: one row per function instance, by name and address; as in functions.csv.
     rows : DataFrame
-        encoding, name, type_id, prototype, linkage, address, addresses: one row per FUNC of a file and address that the
-        file gives for it, address being empty if it gives none; addresses: how many the id stands for (0: unknown, the
-        shipped file's).
+        ROW_COLUMNS: one row per FUNC of a file and address that the file gives for it; address is in hex, empty if it
+        gives none; addresses: how many the id stands for (0: unknown, as in the shipped file).
     verdicts : DataFrame
-        name, way, verdict: what a tracer gets.
+        VERDICT_COLUMNS: what a tracer gets.
     """
 
     query: str
@@ -85,19 +84,19 @@ def lookup(result, query):
     ----------
     result : harness.measure.result.Result
     query : str
-        The exact name of a function or of its ELF symbol (such as name.isra.0), a glob of them (with * or ?), or an
+        The exact name of a function or of its ELF symbol (such as name.isra.0), a pattern for them (with * or ?), or an
         address (0x and hex digits).
 
     Raises
     ------
     MeasureError
-        Nothing is found, or functions.csv and a .btf file disagree about what is.
+        Nothing is found, or functions.csv and a .btf file disagree about what is found.
     BtfFormatError
         A .btf file is malformed.
 
     Notes
     -----
-    Some 0.1 s for a kernel, without loading the folder's files.
+    About 0.1 s for a kernel, not counting the time to load the folder's files.
     """
     query = query.strip()
     table = as_text(result.functions, result.bits)  # what is looked up is shown: addresses in hex, ftrace 1, 0 or ''

@@ -19,7 +19,7 @@ def load(folder: str | PathLike[str], policy: str | None = None) -> Result:
     folder : path-like
         Of results, or of a report.
     policy : str, optional
-        Which; by default that of the headline if it is there, else the first.
+        Its name; by default that of the headline if it is there, else the first.
 
     Raises
     ------

@@ -40,11 +40,16 @@ def measure(folder: str | PathLike[str] | results.ResultFolder, compressed: bool
     Returns
     -------
     DataFrame
-        As from `measurements`, one policy below the other, that of the headline first.
+        As from `measurements`, the policies one after the other, that of the headline first.
 
     Raises
     ------
     MeasureError
+        There are no results, or a file is missing or does not match the manifest.
+    BtfFormatError
+        A .btf file is malformed.
+    OutputError
+        measurements.csv cannot be written.
     """
     found = folder if isinstance(folder, results.ResultFolder) else results.load(folder)
     table = together(measurements(result, compressed, threads) for result in found.results())
@@ -53,14 +58,14 @@ def measure(folder: str | PathLike[str] | results.ResultFolder, compressed: bool
 
 
 def together(tables: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Frames with the same columns, concatenated."""
+    """Frames with the same columns, one below the other: a DataFrame with a new index."""
     import pandas as pd
 
     return pd.concat(list(tables), ignore_index=True)
 
 
 def measurements(result: results.Result, compressed: bool = True, threads: int = 2) -> pd.DataFrame:
-    """One row per file and part of a Result, columns MEASUREMENT_COLUMNS.
+    """One row per file and part of a Result: DataFrame MEASUREMENT_COLUMNS; parameters and errors as of `measure`.
 
     Parts are header; types, one row per kind that is present; strings; layout; padding; the encoding's own sections by
     their names; file, the sum of all these; and with `compressed` zstd-19 and xz-9, the size of the same bytes
@@ -84,9 +89,9 @@ def measurements(result: results.Result, compressed: bool = True, threads: int =
 
 
 def compressed_sizes(result: results.Result, threads: int = 2) -> dict[str, dict[str, int]]:
-    """Bytes of each file by compressor, dict of dict; from the cache if the same bytes were compressed before.
+    """Compressed bytes by file and compressor, dict of str to dict of str to int; kept in the cache by sha256.
 
-    A file and the encoding's own sections behind it are compressed as one.
+    A file is compressed as one with the encoding's own sections after it.
     """
     digests = {name: _digest(result, name) for name in result.files}
     names = {digest: name for name, digest in reversed(digests.items())}
@@ -105,7 +110,7 @@ def _digest(result, name):
 
 
 def zstd_version() -> str:
-    """The release of zstd that compresses, str: another may compress better. liblzma's encoder has not changed its
+    """The release of zstd that compresses, str: another may give other sizes. liblzma's encoder has not changed its
     output since 5.2."""
     import zstandard
 
@@ -143,7 +148,15 @@ def _cached(place):
 
 
 def kind_counts(table: pd.DataFrame, value: str = "count") -> pd.DataFrame:
-    """Counts (or bytes) of types: DataFrame of encodings by kind in wire order, 0 where a kind is absent."""
+    """Types by kind: DataFrame int64 of encodings (rows) by kinds in wire order (columns), 0 where a kind is absent.
+
+    Parameters
+    ----------
+    table : DataFrame
+        As from `measurements`.
+    value : {"count", "bytes"}
+        What the cells are.
+    """
     from harness.model import Kind
 
     types = table[table.part == "types"]

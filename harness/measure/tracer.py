@@ -22,7 +22,10 @@ AMBIGUOUS_SINCE = "1.31"
 
 
 def rows_by(frame, *columns):
-    """Rows of a frame as named tuples, grouped by columns in the order of the rows, dict of list."""
+    """Rows of a frame as named tuples, grouped by columns in the order of the rows: dict of list.
+
+    Keys are values, of several columns tuples of them.
+    """
     groups = {}
     for row in frame.itertuples(index=False):
         key = tuple(getattr(row, c) for c in columns)
@@ -31,7 +34,15 @@ def rows_by(frame, *columns):
 
 
 def verdicts(lookup, of_names):
-    """(name, way, verdict) of each name, the kernel's ways first and then each file's."""
+    """Yields (name, way, verdict), str, by name: the kernel's ways first and then each file's.
+
+    Parameters
+    ----------
+    lookup : Lookup
+        Its verdicts may be missing.
+    of_names : DataFrame
+        Rows of functions.csv, as text, whose names or symbols are among those found.
+    """
     shown, ids = rows_by(lookup.instances, "name"), rows_by(lookup.rows, "name", "encoding")
     symbols = {}
     for symbol, address, total in zip(of_names.symbol, of_names.address, of_names.symbol_addresses.tolist(),

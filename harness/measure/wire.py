@@ -6,8 +6,8 @@
 ``type_bytes(btf, type_ids)``           the fields of these types, and the strings that they name: BYTE_COLUMNS
 ======================================  ============================================================================
 
-Fields have the names of the structs in Documentation/bpf/btf.rst and include/uapi/linux/btf.h, v6.12; what an encoding
-adds to a layout, the names that it gives.
+Fields have the names of the structs in Documentation/bpf/btf.rst and include/uapi/linux/btf.h, v6.12; those that an
+encoding adds have the names that it gives them.
 """
 
 from __future__ import annotations
@@ -103,13 +103,13 @@ def type_bytes(btf, type_ids, strings=True):
     Raises
     ------
     MeasureError
-        There is no such type_id.
+        The file has no such type_id; a base's is not in the file.
     BtfFormatError
         A type_id or name_off in one of them is out of range, or the types form a cycle.
 
     Notes
     -----
-    Made from the parsed tables: parsing loses nothing, and the tests hold every row against the file.
+    Made from the parsed tables: parsing loses nothing, and the tests compare every row with the file.
     """
     rows, named = [], {}
     first, last = btf.types.first_id, btf.types.next_id - 1

@@ -22,7 +22,7 @@ from harness.model.kinds import Kind
 
 VLEN_MASK = 0x00FFFFFF
 MAX_VLEN_BEFORE_2026 = 0xFFFF
-"""The largest vlen that readers of before 2026 take, to whom it has 16 bits."""
+"""The largest vlen that readers from before 2026 take, for which it has 16 bits."""
 
 KIND_SHIFT = 24
 KIND_MASK = 0x7F
@@ -197,7 +197,7 @@ class Layout:
         return hash(tuple(self._kinds.items()))
 
     def with_kind_flag_words(self, kind, n_words, field, struct="", meaning=""):
-        """This layout, but that kind_flag adds a field of so many words to the end of a row of `kind`.
+        """This layout, except that kind_flag adds a field of so many words to the end of a row of `kind`.
 
         Parameters
         ----------
@@ -206,6 +206,15 @@ class Layout:
             A u32 or a u64.
         field, struct, meaning : str
             As in Trailing: what `dump` and the account of bytes call it.
+
+        Returns
+        -------
+        Layout
+
+        Raises
+        ------
+        ValueError
+            `n_words` is neither 1 nor 2.
         """
         if n_words not in (1, 2):
             raise ValueError(f"expected a field of 1 or 2 words, found {n_words}")
@@ -213,7 +222,7 @@ class Layout:
         return Layout({**self._kinds, kind: self[kind]._replace(kind_flag=True, trailing=trailing)})
 
     def row_words(self, info):
-        """Words of a row with this info word."""
+        """Words of a row with this info word, int; a ValueError if there is no such kind."""
         kind, vlen, kind_flag = split_info(info)
         own = self[kind]
         return HEAD_WORDS + own.fixed_words + own.entry_words * vlen + (own.trailing_words if kind_flag else 0)
@@ -259,7 +268,7 @@ def kind_number(info):
 
 
 def split_info(info):
-    """(Kind, vlen, kind_flag) of an info word, of which the last two are int.
+    """(Kind, vlen, kind_flag) of an info word; the last two are int.
 
     Raises
     ------
@@ -305,7 +314,8 @@ def int_parts(word):
 
 
 def declared_kind(info):
-    """kind of an info word; of a forward declaration, the kind that it declares (btf.rst 2.2.7)."""
+    """Kind of an info word; of a forward declaration, the Kind that it declares (btf.rst 2.2.7); errors as of
+    `split_info`."""
     kind, _, kind_flag = split_info(info)
     if kind == Kind.FWD:
         return Kind.UNION if kind_flag else Kind.STRUCT

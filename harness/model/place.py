@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 NOWHERE = -1
-"""Section of what is nowhere; its offset says nothing."""
+"""Section of what is nowhere; its offset means nothing."""
 
 ABSOLUTE = 0
 """Section of an address that lies in none of a linked file (ELF has no section 0): the offset is the address."""
@@ -33,5 +33,5 @@ class Place(NamedTuple):
         return self.section != NOWHERE
 
     def take(self, rows):
-        """Those of some rows."""
+        """The Place of some rows."""
         return Place(self.section[rows], self.offset[rows])

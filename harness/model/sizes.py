@@ -10,7 +10,16 @@ MAX_HOPS = 256
 
 
 def byte_size(types, type_id, pointer_nbytes):
-    """Size of a type in bytes as C's sizeof gives it, 0 if it has none."""
+    """Size of a type in bytes as C's sizeof gives it, int, 0 if it has none.
+
+    Parameters
+    ----------
+    types : TypeTable
+    type_id : int
+        In the table or its base.
+    pointer_nbytes : int
+        Size of a pointer in bytes.
+    """
     factor = 1
     for _ in range(MAX_HOPS):
         if not type_id:

@@ -6,7 +6,13 @@ import numpy as np
 
 
 class Strings:
-    """Strings of a blob as Python bytes, many at a time."""
+    """Strings of a blob as Python bytes, many at a time.
+
+    Parameters
+    ----------
+    blob : uint8 (nbytes,)
+        NUL-terminated strings, as in StringTable.
+    """
 
     def __init__(self, blob):
         self._text = blob.tobytes()
@@ -17,15 +23,15 @@ class Strings:
         return [text[o : text.index(b"\0", o)] for o in offsets.tolist()]
 
     def array(self, offsets):
-        """The same as a numpy array of bytes."""
+        """The same as an array of numpy bytes (dtype S), (offsets,)."""
         return np.array(self.list(offsets) or [b""], dtype=bytes)[: len(offsets)]
 
     def texts(self, offsets):
-        """The same as str, object array."""
+        """The same as str, object (offsets,); bytes that are not UTF-8 become surrogates."""
         return objects(s.decode("utf-8", "surrogateescape") for s in self.list(offsets))
 
     def rank(self, offsets):
-        """Rank of each string among them, by content."""
+        """Rank of each string by its content, int64 (offsets,), equal for equal offsets."""
         distinct, inverse = np.unique(offsets, return_inverse=True)
         rank = np.empty(len(distinct), np.int64)
         rank[np.argsort(self.array(distinct), kind="stable")] = np.arange(len(distinct))

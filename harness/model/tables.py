@@ -1,4 +1,4 @@
-"""Types as one ragged table of 32-bit words, strings as one blob. Both may continue others, as a module's a kernel's.
+"""Types as one ragged table of 32-bit words, strings as one blob. Each may continue another, as a module's a kernel's.
 
 A row of the table mirrors a BTF type: three words (name, info, size or type_id) and the words of its body. Rows are
 addressed by type_id. Keeping a row's words together, rather than one column per field, is deliberate: dedup walks
@@ -148,8 +148,7 @@ def concatenate(tables):
     Parameters
     ----------
     tables : list of TypeTable
-        At least one. Each after the first is to be numbered on from the one before; the result continues what the first
-        one does.
+        At least one. Each is numbered on from the one before; the result has the base of the first.
     """
     words = np.concatenate([t.words for t in tables])
     parts = [np.zeros(1, np.int64)]

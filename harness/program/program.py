@@ -24,7 +24,7 @@ class Program:
     types : TypeTable
         The deduplicated types.
     common : TypeTable
-        Those, then VARs and DATASEC, then DECL_TAGs on types and variables: what every file begins with.
+        Those, then the VARs and the DATASEC, then DECL_TAGs on types and variables: what every file begins with.
     strings : StringTable
         The strings that all names are offsets into.
     dies : Functions
@@ -38,7 +38,7 @@ class Program:
     unit_clang : bool (units,)
         Whether clang compiled it.
     kfunc_tags : dict of bytes to list of int
-        Names (offsets in `strings`) of the DECL_TAGs of each function that BPF programs may call.
+        By name of a function that BPF programs may call: the names of its DECL_TAGs, offsets in `strings`.
     described, inlined : dict of str to array
         What is known about each instance under any policy, and about names without one, as harness.functions.listing
         gives it.
@@ -70,7 +70,7 @@ class Program:
         return self.kernel["bits"] // 8
 
     def once(self, key, make):
-        """What `make` returns, made at the first call with this key: what several policies share."""
+        """What `make()` returns, called only the first time for this key: what several policies share."""
         if key not in self._made:
             self._made[key] = make()
         return self._made[key]

@@ -50,9 +50,10 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     fallback : bool
         Give a function with no matched DIE the address of its only symbol.
     progress : Silent, optional
+        Told of the stages, such as a harness.ui.Progress; silent by default.
     meanwhile : dict of str to callable, optional
-        (described, inlined, bits) -> anything, called while dedup, which needs no Python, goes on; what they return is
-        what `Program.once` has under their names.
+        (described, inlined, bits) -> anything, called while dedup runs, which needs no Python. What they return,
+        `Program.once` has under their names.
 
     Returns
     -------
@@ -60,7 +61,12 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
 
     Raises
     ------
-    HarnessError
+    ElfError
+        The file cannot be read, is not ELF, or lacks what is needed; or its symbols are those of function descriptors.
+    DwarfError
+        Its DWARF is missing or malformed.
+    EncodeError
+        Its types cannot be deduplicated.
     """
     progress = progress or Silent()
     path = os.fspath(kernel.path if isinstance(kernel, Kernel) else kernel)
@@ -72,7 +78,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             warm.start(progress.stage)
         walked = walk(image, threads, progress.stage("walk over units"), lists=False)
         with ThreadPoolExecutor(1) as executor:
-            # dedup needs one core and no Python; the functions are joined on the other meanwhile
+            # dedup needs one core and no Python; meanwhile the functions are joined on the other
             deduplicated = executor.submit(dedup_types, walked.types, walked.strings, in_place=True, threads=threads,
                                            progress=progress.stage("dedup"))
             walked = walked._replace(types=None)
@@ -113,7 +119,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
 
 
 def shipped_btf(image: ElfImage) -> tuple[bytes | None, str | None]:
-    """The file's own .BTF section: (bytes or None, why it is set aside or None); None and None where there is none.
+    """The file's own .BTF section: (bytes or None, why it is set aside or None); (None, None) where there is none.
 
     It is a witness, not an input: what cannot be read by itself, such as a module's, which continues the kernel's, is
     no reason to stop.

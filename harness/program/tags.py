@@ -9,7 +9,7 @@ from harness.model import Kind, TypeTable, info_word
 
 
 def type_tags(tags, var_ids):
-    """DECL_TAG rows for annotations on types and variables, each once; None when there are none.
+    """DECL_TAG rows for annotations on types and variables, each once: a TypeTable, or None when there are none.
 
     Parameters
     ----------
@@ -33,12 +33,18 @@ def type_tags(tags, var_ids):
 
 
 def kfunc_tag_names(tagged, at):
-    """Strings to append to a blob of length `at`, and for each kfunc the offsets of its tags' names.
+    """Strings to append to a blob, and for each kfunc the offsets of its tags' names.
 
     Parameters
     ----------
     tagged : dict of bytes to tuple of bytes
         Names of the tags of each kfunc.
+    at : int
+        Length of the blob.
+
+    Returns
+    -------
+    (uint8 (nbytes,), dict of bytes to list of int)
     """
     where, tail = {}, b""
     for name in dict.fromkeys(name for names in tagged.values() for name in names):

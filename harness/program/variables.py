@@ -15,7 +15,7 @@ PER_CPU = ".data..percpu"
 
 NOT_IN_SOURCE = (b"__UNIQUE_ID", b"__tpstrtab_", b"__exitcall_", b"__gendwarfksyms_ptr_",
                  b"__func_stack_frame_non_standard_")
-"""Names that macros make up and nobody looks for; pahole leaves out the same (dwarves 1.29)."""
+"""Beginnings of names that macros make up and nobody looks for; pahole leaves out the same (dwarves 1.29)."""
 
 IDENTIFIER = re.compile(rb"[A-Za-z_.][A-Za-z0-9_.]*\Z")
 
@@ -50,6 +50,8 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
     ----------
     walk : harness.dwarf.Walk
         With final type_ids.
+    image : harness.elf.ElfImage
+    symbols : harness.elf.SymbolTable
     types : TypeTable
         The deduplicated types that the rows will follow.
     n_blob : int
@@ -87,7 +89,7 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
         elif not 0 < size < 1 << 32:
             reason = "without size"
         elif offset == 0:
-            # discarded variables say address 0 too: believe the symbol table
+            # discarded variables have address 0, too: the symbol table decides
             if first_symbols is None:
                 here = (symbols.type == STT_OBJECT) & (symbols.shndx == section.index)
                 table = StringTable(symbols.strtab)

@@ -38,21 +38,22 @@ def bar_chart(rows, width=WIDTH, parts=None):
     ----------
     rows : sequence of Bar, or of (label, value, text)
     width : int
-        Characters that no line has more of, if labels and texts leave ten for the bars.
+        Longest line in characters, provided that labels and texts leave ten for the bars.
     parts : mapping of str to str, optional
-        For stacked bars: the character of each part by its name, in the order of the values. A key of those drawn
-        follows the chart.
+        For stacked bars: the character of each part by its name, in the order of the values. A key to those that are
+        drawn follows the chart.
 
     Returns
     -------
     str
-        ASCII, without a newline at its end. Each bar ends at the character that its sum comes nearest to, so a part
-        that is shorter than half a character may have none; only a bar that is not 0 has one at least.
+        ASCII, without a newline at its end. Each bar ends at the character nearest to its sum, so a part that is
+        shorter than half a character may have none; but a bar that is not 0 has at least one.
 
     Raises
     ------
     ValueError
-        A value is negative or not finite, a part has no character or more than one, or a bar has not all parts.
+        A value is negative or not finite, the sign of a part is not one printable ASCII character, or a bar has more or
+        fewer parts than `parts`.
     """
     signs = list((parts or {"": BAR}).values())
     if any(len(sign) != 1 or not "!" <= sign <= "~" for sign in signs):

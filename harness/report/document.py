@@ -18,7 +18,7 @@ class Heading(NamedTuple):
 
 
 class Words(NamedTuple):
-    """A paragraph, a list or several, as CommonMark."""
+    """Paragraphs or lists, as CommonMark."""
 
     markdown: str
 
@@ -31,7 +31,7 @@ class Figure(NamedTuple):
     name : str
         Of harness.report.plots.PLOTS; the files are plot_NAME.png, plot_NAME.svg and plot_NAME.csv.
     finding : str
-        One sentence that says what it shows: the title in the picture, and the text for who cannot see it.
+        One sentence that says what it shows: the title in the picture, and the text for those who cannot see it.
     caption : str
         Kernel, version, policy, version of this program.
     images : dict of str to bytes
@@ -58,9 +58,9 @@ class Report:
     about : dict
         What report.json says, see harness.report.folder.
     blocks : list of Heading, Words, Table or Figure
-        In order. A Table of harness.report.tables; those here are what a reader sees.
+        What a reader sees, in order; Tables are those of harness.report.tables.
     frames : dict of str to DataFrame
-        Every CSV by its stem, those of the tables and plots and those that are only files.
+        Every CSV by its stem: those of the tables and plots, and those that are only files.
     functions : DataFrame
         All function instances, for the search of the page.
     ok : bool

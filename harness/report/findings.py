@@ -110,7 +110,7 @@ def _facts(frames):
 
 
 def headline(frames, about):
-    """The main finding in one sentence: the bytes that addresses take under the headline policy.
+    """The main finding in one sentence, str: the bytes that addresses take under the headline policy.
 
     Parameters
     ----------

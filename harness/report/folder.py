@@ -52,7 +52,7 @@ class ReportFolder:
     ----------
     path : Path
     about : dict
-        report.json.
+        What report.json says.
     """
 
     def __init__(self, path, about):
@@ -103,7 +103,7 @@ def read(path):
     Raises
     ------
     MeasureError
-        It is none, its report.json is malformed or of another schema.
+        There is no report, or its report.json is malformed or of another schema.
     """
     place = Path(path) / ABOUT
     try:
@@ -138,7 +138,7 @@ def write_about(path, about):
 
 
 def text_of(text):
-    """Text as a file's bytes; what UTF-8 cannot encode (names with invalid bytes) becomes '?'."""
+    """Text as a file's bytes, UTF-8; what that cannot encode (names with invalid bytes) becomes '?'."""
     return text.encode("utf-8", "replace")
 
 
@@ -191,7 +191,7 @@ def replacing(path):
     Raises
     ------
     MeasureError
-        The folder cannot be made, or what is there is not a report and not empty.
+        The folder cannot be made or written, or what is there is neither a report nor empty.
     """
     path = Path(os.path.realpath(path))
     _not_ours(path)  # refuses early what could not be replaced

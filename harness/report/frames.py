@@ -28,7 +28,16 @@ FUNNEL = (
 
 
 def encodings_frame(result, sizes, policy=False):
-    """One row per encoding: bytes, growth, types, FUNCs, DECL_TAGs; compressed sizes with their growth."""
+    """One row per encoding: bytes, growth, types, FUNCs, DECL_TAGs; compressed sizes with their growth.
+
+    Parameters
+    ----------
+    result : harness.measure.Result
+    sizes : DataFrame
+        As from measure.measurements(result).
+    policy : bool
+        With the policy as the first column.
+    """
     counts = measure.kind_counts(sizes)
     parts = sizes[sizes.part.isin(["file", *COMPRESSORS])].pivot(index="encoding", columns="part", values="bytes")
     types = sizes[sizes.part == "file"].set_index("encoding")["count"]
@@ -173,7 +182,19 @@ INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "file", "li
 
 def instances_frame(results, ambiguous):
     """Every function instance: INSTANCE_COLUMNS, the class of its name ('' if unambiguous), and for each policy a
-    column of its name with the reason why it is left out, '' if it is encoded."""
+    column of its name with the reason why it is left out, '' if it is encoded.
+
+    Parameters
+    ----------
+    results : list of harness.measure.Result
+    ambiguous : DataFrame
+        As from measure.ambiguous_names.
+
+    Raises
+    ------
+    MeasureError
+        The results have other instances, or in another order.
+    """
     first = results[0].of.instances
     table = first[list(INSTANCE_COLUMNS)].copy()
     classes = dict(zip(ambiguous.name, ambiguous["class"], strict=True))

@@ -114,7 +114,8 @@ def message(folder, patch, attach=DEFAULT_ATTACH, charts=True, subject=None, pat
     Raises
     ------
     MeasureError
-        It is no such mail, a plot is missing, or the message is not below LIMIT.
+        It is no such mail, a subject is given for a patch or is not printable, a plot or a CSV is missing, or the
+        message is not below LIMIT.
     """
     mail = patches.read(patch, path)
     notes = []

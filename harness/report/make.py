@@ -26,7 +26,7 @@ TABLES = "tables"
 
 
 def command_line(source: object, out: object) -> str:
-    """What a user types for a report."""
+    """The command that makes a report, as a user types it, str."""
     return shlex.join(["btf-harness", "report", str(source), "-o", str(out)])
 
 
@@ -40,8 +40,9 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
     out : path-like
         Folder of the report: made, or replaced in one step when all is done.
     threads : int
+        The report does not depend on it.
     progress : harness.ui.Progress, optional
-        Told of the stages.
+        Told of the stages; silent by default.
     witnesses : bool
         Also ask bpftool and the running kernel.
     command : str, optional
@@ -56,7 +57,7 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
     Raises
     ------
     HarnessError
-        Of any stage; what was at `out` stays.
+        From any stage; what was at `out` stays.
     """
     from harness import run
     from harness.functions.policies import POLICIES
@@ -88,6 +89,10 @@ def render(source: str | os.PathLike[str] | list, out: str | os.PathLike[str], w
         A result folder, a report, or result folders of one kernel under different policies.
     out : path-like
         Folder of the report, which gets the results.
+    witnesses : bool
+        Also ask bpftool and the running kernel.
+    threads : int
+        The report does not depend on it.
     command : str, optional
         What makes the report again, for its reader; by default that of the source if it is a report.
     index : str, optional
@@ -100,6 +105,12 @@ def render(source: str | os.PathLike[str] | list, out: str | os.PathLike[str], w
     Raises
     ------
     MeasureError
+        A source has no results, or its files are missing, malformed or do not belong together; or what is at `out` is
+        neither a report nor empty.
+    BtfFormatError
+        A .btf file is malformed.
+    OutputError
+        A file cannot be written.
     """
     sources = source if isinstance(source, list) else [source]
     found = [r for one in sources for r in results.load(one).results()]
@@ -122,6 +133,8 @@ def write_files(report: Report, folder: str | os.PathLike[str], index: str | Non
     ------
     OutputError
         A file cannot be written.
+    MeasureError
+        The page cannot be made, see harness.report.page.render.
     """
     from harness.report import page
 

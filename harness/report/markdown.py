@@ -7,7 +7,7 @@ from harness.report.tables import escaped
 
 
 def render(report):
-    """The Report as Markdown, str: the blocks, and below the title what was found, in a sentence."""
+    """The Report as Markdown, str: its blocks, and below the title the main finding in a sentence."""
     parts = list(map(_block, report.blocks))
     parts.insert(1, f"**{escaped(report.about['finding'])}**")
     return "\n\n".join(parts) + "\n"

@@ -31,16 +31,16 @@ MOST_ROWS = 2000
 """Rows of a table in the page; its CSV has all."""
 
 PAGED, FILTERED, PRINTED = 40, 20, 200
-"""More rows than these: a table is paged, has a box to filter it, is printed as far as its page on the screen goes."""
+"""With more rows than these a table is paged, has a box to filter it, is printed only as far as the page on screen."""
 
 ROWS = 25
 """Rows of a table's page."""
 
 LONG, ESSAY = 40, 120
-"""More characters than these: a cell is not squeezed on a narrow screen, or on any."""
+"""With more characters than these a cell is not squeezed on a narrow screen, or on any."""
 
 WIDE = 9
-"""Columns from which on a table is set smaller."""
+"""Columns from which on a table is set in smaller type."""
 
 MEASURE = 14
 """Letters of a column's name beyond which it may break."""
@@ -103,7 +103,7 @@ def render(report, index=None):
 
 
 class Anchors:
-    """Ids of headings, made of their words alone, so that links keep; each once."""
+    """Ids of headings, made of their words alone, so that links keep working; each is given once."""
 
     def __init__(self, *taken):
         self._taken = set(taken)

@@ -46,7 +46,7 @@ class Attachment(NamedTuple):
     kind : str
         Such as image/png.
     words : str
-        What it shows, for who cannot see it; ASCII.
+        What it shows, for those who cannot see it; ASCII.
     data : bytes
     """
 
@@ -71,9 +71,9 @@ class Patch:
     Attributes
     ----------
     begin : bytes
-        The line ``From <commit> ...`` that parts mails in a file, with its end, or empty.
+        The line ``From <commit> ...`` that separates mails in a file, with its end, or empty.
     fields : list of bytes
-        Header fields as they are, those of several lines with their ends between.
+        Header fields as they are, those of several lines with the line ends between.
     text : bytes
         All below the header, lines ended by one '\\n'.
     crlf : bool
@@ -108,12 +108,12 @@ class Patch:
         return self.text.startswith(b"From: ")
 
     def with_subject(self, subject):
-        """The Patch with the text of the subject replaced, what is in brackets before it kept.
+        """The Patch with the text of the subject replaced; what is in brackets before it is kept.
 
         Raises
         ------
         MeasureError
-            It is no cover letter: there the subject is the commit's.
+            It is no cover letter (a patch's subject is the commit's), or `subject` is blank or not printable.
         """
         if not self.is_cover:
             raise MeasureError("expected a cover letter for a new subject, found a patch, whose subject is the "
@@ -154,7 +154,7 @@ class Patch:
         return replace(self, text=b"\n".join(lines))
 
     def message(self, attachments=()):
-        """The mail as a file, bytes: with attachments multipart/mixed, the text first, else of the one part it was.
+        """The mail as a file, bytes: with attachments as multipart/mixed, the text first, else with its single part.
 
         Parameters
         ----------
@@ -162,9 +162,9 @@ class Patch:
 
         Notes
         -----
-        The text goes as 7bit or 8bit, in the charset that git gave it, and so stays readable in the raw mail. Only
-        where a line is too long for SMTP, or has a CR of its own that SMTP would lose, it is quoted-printable, which
-        `git am` decodes. The boundary is a hash of the content.
+        With attachments, the text goes as 7bit or 8bit, in the charset that git gave it, and so stays readable in the
+        raw mail. Only where a line is too long for SMTP, or has a CR or NUL that SMTP would lose, is it
+        quoted-printable, which `git am` decodes. The boundary is a hash of the content.
         """
         fields, data = self.fields, self.text
         if attachments:
@@ -205,7 +205,7 @@ def read(data, path=None):
     Raises
     ------
     MeasureError
-        It is no such mail, has parts already, or there are several.
+        It is no such mail, is encoded or has parts already, or there are several.
     """
     def refuse(found):
         raise MeasureError(f"expected one mail of git format-patch, found {found}", path)

@@ -35,7 +35,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     Parameters
     ----------
     folders : list of Result, or of path-like
-        One per policy, all of the same kernel; of a path, all that are there.
+        One Result per policy, all of one kernel; a path stands for all Results in it.
     witnesses : bool
         Also ask bpftool and the running kernel.
     threads : int
@@ -43,7 +43,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     command : str
         What makes the report again, for its reader.
     pool : executor, optional
-        Where to draw and to ask the witnesses, see harness.report.worker; one of its own by default.
+        Where to draw and to ask the witnesses, see harness.report.worker; by default one is made.
 
     Returns
     -------
@@ -52,7 +52,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     Raises
     ------
     MeasureError
-        A folder cannot be measured, or two do not belong together.
+        There is no result, a folder cannot be measured, or results do not belong together.
     """
     if pool is None:
         with worker(threads) as pool:

@@ -4,7 +4,7 @@ About 49,000 rows of 6.12 take 630 kB. As JSON, before compression:
 
 ``rows``      their number; rows are sorted by address
 ``width``     hex digits of an address
-``address``   what is added to the address before, from 0: a number, or hex as a string where a double would round it
+``address``   what to add to the address before, from 0: a number, or hex as a string where a double would round it
 ``name``      strings, as a page can show them (`shown`)
 ``symbol``    '' none, '+x' the name followed by x, '=x' x
 ``line``      numbers
@@ -59,7 +59,7 @@ def packed(functions, bits=64):
     Parameters
     ----------
     functions : DataFrame
-        FIXED, and a column for each policy: the reason for which it leaves the instance out, or ''.
+        FIXED, and a column for each policy: the reason why it leaves the instance out, or ''.
     bits : int
         Of the machine's addresses.
 

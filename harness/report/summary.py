@@ -31,7 +31,7 @@ def summary_table(report):
 
 
 def show(report, folder, index=None, stream=None):
-    """Print it: with rich on a terminal, else as plain ASCII.
+    """Print the summary of a report: with rich on a terminal that is wide enough, else as plain text.
 
     Parameters
     ----------

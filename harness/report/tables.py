@@ -18,8 +18,8 @@ GAP = 2
 """Spaces between the columns of plain text."""
 
 NARROW, WORD = 14, 24
-"""A column of words is not squeezed below NARROW characters, nor below its longest word if that has no more than WORD,
-where another block of columns can be begun instead."""
+"""A column of words is not squeezed below NARROW characters, nor below its longest word if that has at most WORD, as
+long as another block of columns can be begun instead."""
 
 JOINTS = "-/_.:+"
 """Characters after which a word longer than its column may be cut."""
@@ -74,7 +74,7 @@ class Table(NamedTuple):
         return "\n".join(lines)
 
     def text(self, width=WIDTH):
-        """The table as plain ASCII, no line of it longer than `width` characters; str without a newline at its end.
+        """The table as plain ASCII, lines of at most `width` characters; str without a newline at its end.
 
         Numbers are right-aligned, words left-aligned and wrapped where they are too long. A frame that is too wide is
         split into blocks of columns, one under the other, each of which begins with the columns that name the row. The

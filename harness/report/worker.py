@@ -25,7 +25,7 @@ class Here:
 
 @contextmanager
 def worker(threads):
-    """An executor with one other process, or Here when there is but one thread to use.
+    """An executor with one other process, or Here if `threads` is 1.
 
     The process begins by importing what it will need, so it is best made early. A block that ends with an exception
     does not wait for what the process is doing.

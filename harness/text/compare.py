@@ -16,7 +16,7 @@ def to_text(comparison, shown=20):
     ----------
     comparison : Comparison
     shown : int
-        Rows of the lists of names; the tables are whole.
+        Rows of the lists of names; the other tables are shown whole.
     """
     c = comparison
     out = [*_headed("Two builds compared", "="),

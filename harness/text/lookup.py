@@ -11,7 +11,7 @@ WIDTH = 80
 
 
 def to_text(lookup):
-    """A Lookup as ASCII text of at most 80 columns, str; paths that do not fit lose their beginning to '...'."""
+    """A Lookup as ASCII text for 80 columns, str; paths that do not fit are shortened at the front to '...'."""
     title = f"{lookup.query} in {lookup.kernel}, policy {lookup.policy}"
     title += f", rules of pahole {lookup.rules}" if lookup.rules else ""
     lines = [*_wrap(title, ""), "=" * min(WIDTH, len(title))]

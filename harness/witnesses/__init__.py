@@ -1,8 +1,8 @@
 """What other programs say about the files of a result: a registry of witnesses; every file in this folder is found.
 
 ==========================  ========================================================================================
-``ask(result)``             Answers of every witness: who loads which file, and the frames of the comparisons
-``ask_readers(result)``     who loads which file: bpftool, the running kernel
+``ask(result)``             Answers of every witness: which loads which file, and the frames of the comparisons
+``ask_readers(result)``     which loads which file: bpftool, the running kernel
 ==========================  ========================================================================================
 
 To add a witness, add a file with a `WITNESS` (or several, `WITNESSES`), see harness.witnesses.witness; nothing else
@@ -36,7 +36,7 @@ HELPERS = ("asking", "program", "witness")
 
 
 def found_here():
-    """The witnesses of this folder by name, in order of rank."""
+    """The witnesses of this folder, dict by name, in order of rank."""
     found = []
     for module in pkgutil.iter_modules(__path__):
         if module.name not in HELPERS:
@@ -57,7 +57,7 @@ class Answers(NamedTuple):
         READER_COLUMNS: a row per Reader and file; one row for a Reader that is not installed, and for each witness
         that gave no answer.
     frames : dict of str to dict of str to DataFrame
-        By Comparison, the frames it gave.
+        By name of a Comparison: the frames that it gave, by name.
     silent : dict of str to str
         Why a Comparison gave nothing, by name: it is not installed, or it failed.
     """
@@ -84,7 +84,7 @@ def ask(result, outside=True):
     ----------
     result : harness.measure.Result
     outside : bool
-        Also ask witnesses that are other programs.
+        Also ask witnesses that are other programs, or the running kernel.
     """
     return _ask([w for w in REGISTRY.values() if outside or not w.outside], result)
 

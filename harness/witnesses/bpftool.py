@@ -24,7 +24,7 @@ def version(program):
 
 
 def ask(program, path):
-    """(verdict, words) of `bpftool btf dump file F format raw`."""
+    """What `bpftool btf dump file F format raw` says: (LOADED or REFUSED, words)."""
     status, _, stderr = run(program, "btf", "dump", "file", path, "format", "raw", output=False)
     said = [line.strip() for line in stderr.splitlines() if line.strip()]
     words = said[-1].replace(str(path), path.name) if said else ""

@@ -34,7 +34,7 @@ class Declarations(NamedTuple):
     differences : DataFrame or None
         only in, declaration (on one line); clash numbers and needless forward declarations removed.
     reason : str
-        Where differences come from, computed; empty without any.
+        Where the differences come from; empty without any.
     """
 
     verdict: str
@@ -48,13 +48,25 @@ NUMBERED = re.compile(r"___[0-9]+\b")
 
 
 def declarations(program, result):
-    """The Declarations that bpftool makes of our baseline and of the shipped section, compared.
+    """The C declarations that bpftool makes of our baseline and of the shipped section, compared: a Declarations.
 
-    A declaration is one top-level struct, union, enum or typedef with all it contains. Where names clash bpftool
+    A declaration is one top-level struct, union, enum or typedef with all it contains. Where names clash, bpftool
     numbers them (``foo___2``) in the order of type_ids, and it declares a struct forward (``struct foo;``) where that
     order has a pointer to it before its definition. Files with the same types may differ in the order, so the sets are
     compared as they are, again without these numbers, and again without forward declarations of what the same header
     defines.
+
+    Parameters
+    ----------
+    program : str
+        Path of bpftool.
+    result : harness.measure.Result
+        With a shipped section.
+
+    Raises
+    ------
+    MeasureError
+        As `split`.
     """
     def ask(name):
         return run(program, "btf", "dump", "file", result.files[name], "format", "c")
@@ -72,7 +84,7 @@ def declarations(program, result):
 
 
 def as_sets(ours, shipped, program="bpftool"):
-    """Declarations of two lists of declarations."""
+    """The Declarations of two files, each given as a list of str as from `split`."""
     exact = set(ours) ^ set(shipped)
     plain = [Counter(NUMBERED.sub("", d) if "___" in d else d for d in file) for file in (ours, shipped)]
     n_plain = len(set(plain[0]) ^ set(plain[1]))

@@ -40,7 +40,7 @@ def find():
 
 
 def ask(number, path):
-    """(verdict, words) of bpf(BPF_BTF_LOAD); nothing stays loaded."""
+    """What bpf(BPF_BTF_LOAD) says about a file: (verdict, words); nothing stays loaded."""
     data = path.read_bytes()
     order = BYTEORDER.get(data[:2], sys.byteorder)
     if order != sys.byteorder:
@@ -49,7 +49,7 @@ def ask(number, path):
 
 
 def load_into_kernel(data, number):
-    """Load BTF into the running kernel and release it: (verdict, words).
+    """Load BTF (bytes) into the running kernel and release it: (verdict, words); `number` is that of bpf(2).
 
     First without a log, since a log that does not fit is an error of its own; after a refusal, again with a log, whose
     last line says why.

@@ -11,7 +11,7 @@ TIMEOUT_S = 120
 
 
 def find_program(name):
-    """The path of a program, also in root's folders, or None."""
+    """The path of a program in PATH or in the folders for root's programs (sbin), str, or None."""
     places = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
     return shutil.which(name, path=places)
 
@@ -22,10 +22,10 @@ def not_installed(name, package):
 
 
 def run(program, *arguments, output=True):
-    """Run a program to its end: (exit status or a str saying why there is none, stdout, stderr), as text.
+    """Run a program to its end: (exit status, or a str that says why there is none; stdout; stderr), the latter str.
 
     Standard output goes into a file, or with output=False nowhere: bpftool writes each line by itself, and a reader at
-    the other end of a pipe would be woken up for each of half a million.
+    the other end of a pipe would be woken for each of half a million.
     """
     try:
         with tempfile.TemporaryFile() as out:

@@ -19,7 +19,7 @@ OURS = "ours"
 
 
 def shipped_kinds(result):
-    """Types by kind in our baseline and in the shipped section, or None when there is none.
+    """Types by kind in our baseline and in the shipped section, or None when the kernel ships none.
 
     DataFrame kind, ours, shipped, difference, verdict: 'equal', 'differs' (allowed to, see shipped_names) or
     'UNEXPLAINED'.
@@ -37,10 +37,10 @@ def shipped_kinds(result):
 
 
 def shipped_names(result):
-    """FUNC, FUNC_PROTO, VAR, DATASEC and DECL_TAG that one file has and the other lacks, or None.
+    """FUNCs, FUNC_PROTOs, VARs, DATASECs and DECL_TAGs that one file has and the other lacks, or None as above.
 
-    DataFrame kind, only in, name, times, reason. The name of a FUNC_PROTO is its signature, that of a DECL_TAG ends in
-    what it is on.
+    DataFrame kind, only in, name, times, reason. The name of a FUNC_PROTO is its signature, that of a DECL_TAG ends
+    with its target.
     """
     if SHIPPED not in result.files:
         return None
@@ -67,7 +67,7 @@ def shipped_names(result):
 
 
 def differences(mine, other):
-    """(where, name, times) of two Counters, by name."""
+    """Yields what two Counters differ in, by name: (OURS or SHIPPED, whichever has more; name; how many more)."""
     names = {name for name, n in mine.items() if other.get(name) != n}
     names |= {name for name, n in other.items() if mine.get(name) != n}
     for name in sorted(names):

@@ -1,6 +1,6 @@
-"""What a witness is: a program or a file that can confirm or contradict the .btf files of a result.
+"""What a witness is: a program, a kernel or a file that can confirm or contradict the .btf files of a result.
 
-There are two sorts. A Reader is asked about every file: does it load? A Comparison is asked once: how do our files
+There are two kinds. A Reader is asked about every file: does it load? A Comparison is asked once: how do our files
 differ from what it knows? Neither needs to guard itself: harness.witnesses.asking gives each question a process of its
 own, with limits on time and memory, so a crash, a hang or an exception costs only that answer.
 """
@@ -23,7 +23,7 @@ ALL_FILES = "-"
 
 
 class Found(NamedTuple):
-    """How a witness is found on this machine.
+    """A witness as found on this machine.
 
     Attributes
     ----------
@@ -32,7 +32,7 @@ class Found(NamedTuple):
     how : object
         What `ask` needs, such as the path of a program.
     missing : str
-        Why it cannot be asked here, '' if it can; names the package of a program that is not installed.
+        Why it cannot be asked here, '' if it can; for a program that is not installed, with the package to install.
     """
 
     label: str

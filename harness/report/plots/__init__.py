@@ -42,7 +42,7 @@ class Plot(NamedTuple):
     finding : callable
         ``finding(frame)`` is the title on one line.
     height_inches : float
-        For three encodings; plots with rows become higher for more, and lower for fewer.
+        For three encodings; plots with rows become taller for more, and shorter for fewer.
     columns : tuple of str
         What the frame must have.
     of : str or None

@@ -15,10 +15,10 @@ PAD = 2.0
 """Pixels free around a text."""
 
 ROUNDS = 4
-"""How often labels may choose again, knowing where the others went."""
+"""How often labels may choose again, given where the others went."""
 
 PAIRS = 200_000
-"""Pairs of places to compare at most: it bounds the time and the memory."""
+"""Most pairs of places to compare, which bounds time and memory."""
 
 
 class Places(NamedTuple):
@@ -29,7 +29,7 @@ class Places(NamedTuple):
     boxes : float64 (places, 4)
     lines : float64 (places, 4)
     cost : float64 (places,)
-        How unwelcome each is, in pixels by which a label moves away, about.
+        How unwelcome each is, in about the pixels by which a label moves away.
     """
 
     boxes: np.ndarray
@@ -45,7 +45,7 @@ def places(found):
 
 
 def around(x, y, width, height, distances, directions=16):
-    """Places of a text around a point, near ones first, at the right first.
+    """Places of a text around a point, near ones first, from the right on.
 
     Parameters
     ----------

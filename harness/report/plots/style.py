@@ -74,7 +74,7 @@ STYLE = {
 
 
 def encoding_colours(encodings):
-    """Colour of each encoding, dict by name: its own; of one that the registry has not, another of ENCODING_COLOURS."""
+    """Colour of each encoding, dict by name: its own; for one not in the registry, another of ENCODING_COLOURS."""
     names = list(dict.fromkeys(encodings))
     found = {name: enc.REGISTRY[name].colour for name in names if name in enc.REGISTRY}
     left = itertools.cycle([c for c in ENCODING_COLOURS if c not in found.values()] or ENCODING_COLOURS)
@@ -98,7 +98,7 @@ def whole(nbytes, sign=False):
 
 
 def unit(nbytes):
-    """Unit of an axis that ends about there: its name and its bytes."""
+    """Unit of an axis that ends at about so many bytes: (name, bytes)."""
     return ("MB", 1e6) if nbytes >= 1e6 else ("kB", 1e3) if nbytes >= 1e3 else ("bytes", 1)
 
 
@@ -111,7 +111,7 @@ def percent(value, sign=False):
 
 
 def clean(text):
-    """Text in ASCII, as mails need it; names of symbols can hold any bytes, and a font has not every character."""
+    """Text in ASCII, as mails need it; names of symbols can hold any bytes, and a font lacks some characters."""
     text = str(text).replace("\u2026", "...").replace("\u2212", "-").replace("\n", " ")
     return "".join(c if " " <= c <= "~" else "?" for c in text)
 
@@ -122,7 +122,7 @@ def rows(frame, *columns):
 
 
 def pixels(ax, points):
-    """Points as pixels of the Axes' figure."""
+    """Typographic points as pixels of the Axes' figure."""
     return points * ax.get_figure(root=True).dpi / 72
 
 
@@ -161,7 +161,7 @@ def wrapped(ax, text, width, fontsize):
 
 
 def balanced(ax, text, width, fontsize):
-    """The same with lines of about one length, which is better for a title than a last line of one word."""
+    """As `wrapped`, with lines of about one length, which is better for a title than a last line of one word."""
     n = len(_lines(ax, text, width, fontsize))
     even = extent(ax, text, fontsize)[0] / max(1, n)
     for stretch in (1.0, 1.03, 1.06, 1.1, 1.15, 1.2, 1.3, 1.5):
@@ -220,7 +220,7 @@ def settle(ax, least=0.0, most=None):
 
 
 def empty(ax, words="no rows"):
-    """An Axes that says that there is nothing to draw."""
+    """Make the Axes say that there is nothing to draw; returns it."""
     ax.set_axis_off()
     ax.text(0.5, 0.5, words, transform=ax.transAxes, ha="center", va="center", color=FAINT)
     settle(ax)
@@ -228,6 +228,6 @@ def empty(ax, words="no rows"):
 
 
 def no_spine(ax, *sides):
-    """Take away spines."""
+    """Hide spines."""
     for side in sides:
         ax.spines[side].set_visible(False)

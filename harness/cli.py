@@ -92,7 +92,7 @@ def parser():
     p.add_argument("--policy", default="consistent", metavar="POLICY",
                    help="which functions to describe: all, consistent (default) or current")
     p.add_argument("--no-fallback", action="store_true",
-                   help="give no address to a function with no DIE at one of its symbols")
+                   help="do not give a function without a matched DIE the address of its only symbol")
     selection(p)
     p.add_argument("--no-kfunc-tags", action="store_true", help="leave out the bpf_kfunc DECL_TAGs")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N",
@@ -149,7 +149,7 @@ def parser():
     p.add_argument("--class", dest="klass", metavar="CLASS",
                    help="only ambiguous names of this class, such as clone_twins")
     p.add_argument("--step", metavar="STEP",
-                   help="needs a kernel: list what a count in the funnel counts, such as dies_declared")
+                   help="list what one count of the funnel counts, such as dies_declared (needs a kernel)")
     p.add_argument("--csv", action="store_true", help="write all columns as CSV")
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
 

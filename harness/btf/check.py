@@ -129,7 +129,7 @@ def _message(btf, whole, status, type_id, kind, found):
             return "expected a name, found an empty one"
         case kernels.NAME_IDENTIFIER:
             name = btf.strings.get(found)[: wire.KSYM_NAME_LEN].decode("utf-8", "backslashreplace")
-            return f"expected an identifier of less than {wire.KSYM_NAME_LEN} bytes as name, found {name!r}"
+            return f"expected an identifier of at most {wire.KSYM_NAME_LEN} bytes as name, found {name!r}"
         case kernels.KIND_FLAG:
             return "expected kind_flag 0, found 1: Invalid btf_info kind_flag"
         case kernels.VLEN:
@@ -172,7 +172,7 @@ def _message(btf, whole, status, type_id, kind, found):
         case kernels.NOT_VAR:
             return f"expected a VAR, found {target()}"
         case kernels.VAR_ORDER:
-            return f"expected variables in order and apart, found offset {found}"
+            return f"expected variables in order and without overlap, found offset {found}"
         case kernels.VAR_SIZE:
             return "expected a variable of at least one byte, found size 0"
         case kernels.VAR_OUTSIDE:
@@ -183,5 +183,5 @@ def _message(btf, whole, status, type_id, kind, found):
             index = found - (1 << 32) if found >> 31 else found
             return f"expected component_idx -1 or a member or parameter of [{size}], found {index}"
         case kernels.LOOP:
-            return f"expected types that end, found a loop back to {target()}"
+            return f"expected a chain of types that ends, found a loop back to {target()}"
     raise AssertionError(f"status {status} has no message")

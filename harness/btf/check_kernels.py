@@ -126,7 +126,7 @@ class Rules(NamedTuple):
 @inline
 def is_identifier(blob, name):
     """Whether the string is one the kernel takes as a symbol name: letters, digits, ``_`` and ``.``, not too long."""
-    for i in range(KSYM_NAME_LEN):
+    for i in range(KSYM_NAME_LEN + 1):
         c = blob[name + i]
         if c == 0:
             return i > 0

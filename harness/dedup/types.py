@@ -123,7 +123,7 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
     """
     n_before = 0 if base is None else base.types.n_types
     if types.first_id != n_before + 1:
-        raise EncodeError(f"expected types that go on after type {n_before}, found the first to be {types.first_id}")
+        raise EncodeError(f"expected types that continue after type {n_before}, found {types.first_id} as the first")
     n = types.n_types
     n_ids = types.next_id
     words = types.words if in_place else types.words.copy()

@@ -14,7 +14,7 @@ from harness.dwarf.reference_kernels import signed_underneath, type_reference
 from harness.dwarf.value_kernels import dimension, enumerator_value, member_bits, name_of, text_value
 from harness.model import kind_numbers as kn
 from harness.model.layout import BITFIELD_SIZE_SHIFT, INT_ENCODING_SHIFT, KFLAG_SHIFT, KIND_MASK, IntEncoding
-from harness.model.layout_kernels import info_of, standard_row_words
+from harness.model.layout_kernels import info_word_of, standard_row_words
 
 KIND_FLAG = np.uint32(1 << KFLAG_SHIFT)
 SIGNED = int(IntEncoding.SIGNED)
@@ -84,7 +84,7 @@ def fill_type_tag(s, types, row, type_id, ref):
         return sc.BAD_ABBREV_CODE
     mask, pos, status = read_die(s, s.other, code, pos, sc.RESOLVE)
     types.words[w] = text_value(s.other, mask)
-    types.words[w + 1] = info_of(kn.TYPE_TAG, 0, 0)
+    types.words[w + 1] = info_word_of(kn.TYPE_TAG, 0, 0)
     types.words[w + 2] = ref
     return status
 
@@ -250,7 +250,7 @@ def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
     named = kind != kn.CONST and kind != kn.VOLATILE and kind != kn.RESTRICT and kind != kn.PTR and (
         kind != kn.ARRAY and kind != kn.FUNC_PROTO)
     words[w] = name_of(s.die, mask) if named else np.uint32(0)
-    words[w + 1] = info_of(kind, 0, 0)
+    words[w + 1] = info_word_of(kind, 0, 0)
     n_tags = np.int64(0)
     if kind == kn.CONST or kind == kn.VOLATILE or kind == kn.RESTRICT or kind == kn.TYPEDEF:
         status = fill_reference(s, words, mask, w + 2)

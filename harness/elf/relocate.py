@@ -198,7 +198,7 @@ class _Table:
     def _first_of_places(self, at, kind, op, width, nbytes, end):
         """Rows that are the first of their place: the others add to it, and no place overlaps another."""
         if at[0] < end:
-            raise self._wrong("expected relocations of places apart from each other, found one that overlaps the one "
+            raise self._wrong("expected relocations that do not overlap, found one that overlaps the one "
                               f"before, which ends at {end:#x}", at[0])
         apart = at[:-1] + nbytes[:-1] <= at[1:]
         if apart.all():
@@ -206,7 +206,7 @@ class _Table:
         overlap = np.flatnonzero(~apart & (at[:-1] != at[1:]))
         if len(overlap):
             i = overlap[0]
-            raise self._wrong("expected relocations of places apart from each other, found one that overlaps the one "
+            raise self._wrong("expected relocations that do not overlap, found one that overlaps the one "
                               f"before, which ends at {at[i] + nbytes[i]:#x}", at[i + 1])
         more = 1 + np.flatnonzero(at[:-1] == at[1:])
         bad = (width[more] != width[more - 1]) | ((op[more] != Op.ADD) & (op[more] != Op.SUB))

@@ -84,7 +84,7 @@ def _sites_of_kernel(image, symbols):
     if section is None:
         return None
     if not start <= stop <= section.addr + section.nbytes or (stop - start) % nbytes:
-        raise ElfError(f"expected __stop_mcount_loc behind __start_mcount_loc ({start:#x}) in its section, found "
+        raise ElfError(f"expected __stop_mcount_loc after __start_mcount_loc ({start:#x}) in its section, found "
                        f"{stop:#x}", image.path, section.name, start - section.addr)
     order = "<" if image.little_endian else ">"
     data = image.read(section)[start - section.addr : stop - section.addr]

@@ -159,7 +159,7 @@ def _kfunc_sets(image, data, two_words, sets):
     out = sorted(out)
     for before, after in zip(out, out[1:], strict=False):
         if after.start < before.stop:
-            raise ElfError(f"expected sets apart from each other, found one at {before.start:#x} to {before.stop:#x} "
+            raise ElfError(f"expected sets that do not overlap, found one at {before.start:#x} to {before.stop:#x} "
                            f"and one to {after.stop:#x}", image.path, BTF_IDS, after.start)
     return out
 

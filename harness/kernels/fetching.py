@@ -184,7 +184,7 @@ def resolve(text: str | os.PathLike[str], progress: bool = True) -> Kernel:
     path = Path(text)
     text = os.fspath(text)
     if not text:
-        raise KernelError("no kernel is named")
+        raise KernelError("no kernel was named")
     try:
         if path.is_file():
             return from_path(path)

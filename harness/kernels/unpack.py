@@ -221,7 +221,8 @@ def _find_data_member(file, deb):
         head = file.read(60)
         size = head[48:58].strip()
         if len(head) != 60 or head[58:] != b"`\n" or not size.isdigit():
-            raise KernelError("expected the head of an ar member, data.tar.* has not come yet", path=deb, offset=offset)
+            raise KernelError("expected the header of an ar member, found none before data.tar.*", path=deb,
+                              offset=offset)
         name = head[:16].decode("latin-1").strip().removesuffix("/")
         if name.startswith("data.tar"):
             return name, int(size)

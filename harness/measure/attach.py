@@ -98,7 +98,7 @@ UNTRACEABLE_TEXT = {
     Untraceable.MANY_ARGUMENTS: "more than 12 arguments",
     Untraceable.RETURN_TYPE: "returns a type other than an integer, enum or pointer",
     Untraceable.VARIADIC: "variable arguments",
-    Untraceable.ARGUMENT_TYPE: "an argument other than an integer, enum, pointer or struct, such as a float",
+    Untraceable.ARGUMENT_TYPE: "an argument other than an integer, enum, pointer, struct or union, such as a float",
     Untraceable.LARGE_ARGUMENT: "an argument of more than 16 bytes",
     Untraceable.EMPTY_ARGUMENT: "an argument of size 0: void or an empty struct",
     Untraceable.MANY_WORDS: "more arguments than the machine's trampoline passes on",

@@ -82,7 +82,7 @@ def note_on_growth(result, encoding):
     payload, extra = func_payload_bytes(result, encoding), extra_funcs(result, encoding)
     rest = growth_bytes(result, encoding) - payload - FUNC_NBYTES * extra
     words = f": {payload:,} of addresses and {FUNC_NBYTES} for each of {extra:,} extra FUNCs"
-    return words + (f", {rest:+,} else" if rest else "")
+    return words + (f", {rest:+,} other bytes" if rest else "")
 
 
 def extra_funcs(result, encoding):

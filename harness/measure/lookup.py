@@ -162,7 +162,7 @@ def _find_address(table, query):
     below = entries[placed & (entries < np.uint64(asked))]
     if not len(below):
         lowest = f"the lowest is {int(entries[placed].min()):#x}" if placed.any() else "there are none"
-        raise MeasureError(f"expected an address at or behind the entry of a function, found {query}; {lowest}")
+        raise MeasureError(f"expected an address at or after the entry of a function, found {query}; {lowest}")
     nearest = below.max()
     return "nearest", np.flatnonzero(placed & (entries == nearest)), asked - int(nearest)
 

@@ -103,7 +103,7 @@ def _kernel_verdicts(lookup, name, shown, symbols):
                          "events can only with CONFIG_KPROBE_EVENTS_ON_NOTRACE")
     unknown = sum(row.ftrace == "" for row in shown)
     if unknown:
-        yield "ftrace", f"{_which(unknown, total)}: it is not known whether there is an ftrace site"
+        yield "ftrace", f"{_which(unknown, total)}: whether there is an ftrace site is not known"
     faults = [row.faults for row in shown if row.faults]
     if faults:
         words = ", ".join(sorted({word for text in faults for word in text.split("+")}))

@@ -77,7 +77,7 @@ def row_words_of(columns, info):
 
 
 @inline
-def info_of(kind, vlen, kind_flag):
+def info_word_of(kind, vlen, kind_flag):
     """The info word, uint32."""
     return np.uint32((np.int64(kind_flag) << KFLAG_SHIFT) | (np.int64(kind) << KIND_SHIFT) | np.int64(vlen))
 

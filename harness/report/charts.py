@@ -64,7 +64,7 @@ def bar_chart(rows, width=WIDTH, parts=None):
         if len(values) != len(signs):
             raise ValueError(f"expected {len(signs)} parts of {label}, found {len(values)}")
         if not all(0 <= v < float("inf") for v in values):
-            raise ValueError(f"expected numbers from 0 on for {label}, found {values}")
+            raise ValueError(f"expected numbers of at least 0 for {label}, found {values}")
         bars.append((ascii_text(label), values, ascii_text(text)))
     names = max((len(label) for label, _, _ in bars), default=0)
     room = width - names - 3 - max((len(text) for _, _, text in bars), default=0)

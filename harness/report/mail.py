@@ -170,8 +170,8 @@ def _attachment(folder, name):
     file = f"plot_{name}.png"
     there = [f for f in folder.about["files"] if f.startswith("plot_") and f.endswith(".png")]
     if file not in there:
-        raise MeasureError(f"expected a plot of {', '.join(f[5:-4] for f in there) or 'some name'}, found {name!r}",
-                           folder.path)
+        raise MeasureError(f"expected a plot of {', '.join(f[5:-4] for f in there)}, found {name!r}" if there else
+                           "expected a report with plots, found none", folder.path)
     data = folder.file(file)
     if name not in PLOTS:
         raise MeasureError(f"expected a plot of {', '.join(PLOTS)}, found {name!r}", folder.path)

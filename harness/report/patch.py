@@ -213,7 +213,7 @@ def read(data, path=None):
     crlf = data.split(b"\n", 1)[0].endswith(b"\r")
     if crlf:
         if data.count(b"\n") != data.count(b"\r\n"):
-            refuse("some lines that end in CR LF and some in LF alone, from the first one on")
+            refuse("some lines that end in CR LF and some in LF alone")
         data = data.replace(b"\r\n", b"\n")
     mails = FROM_LINE.findall(data)
     if len(mails) > 1:
@@ -244,7 +244,7 @@ def read(data, path=None):
     if way not in ("7bit", "8bit"):
         refuse(f"Content-Transfer-Encoding {way}")
     if not patch.is_cover and not patch.has_diff:
-        refuse("neither a patch nor the cover letter of some")
+        refuse("neither a patch nor a cover letter")
     return patch
 
 

@@ -21,6 +21,10 @@ def test_check__passes_every_kind(byteorder):
     btf.check(trees.parse(trees.wire(trees.with_addresses(), byteorder)))
 
 
+def test_check__takes_a_name_as_long_as_the_kernel_does():
+    btf.check(trees.parse(trees.wire([INT, PROTO, Row(Kind.FUNC, "a" * 512, 2)])))
+
+
 def test_check__passes_an_empty_file_unless_strict():
     file = trees.parse(trees.wire([]))
     btf.check(file)
@@ -47,9 +51,9 @@ FAULTS = {
     "name forbidden": ([Row(Kind.PTR, "p")], 1, 0, "[1] PTR: expected no name, found name_off 1"),
     "name required": ([Row(Kind.TYPEDEF)], 1, 0, "[1] TYPEDEF: expected a name, found an empty one"),
     "FUNC without name": ([INT, PROTO, Row(Kind.FUNC, "", 2)], 3, 0, "[3] FUNC: expected a name"),
-    "FUNC name": ([INT, PROTO, Row(Kind.FUNC, "a-b", 2)], 3, 0, "expected an identifier of less than 512 bytes"),
+    "FUNC name": ([INT, PROTO, Row(Kind.FUNC, "a-b", 2)], 3, 0, "expected an identifier of at most 512 bytes"),
     "FUNC name digit": ([INT, PROTO, Row(Kind.FUNC, "1a", 2)], 3, 0, "found '1a'"),
-    "FUNC name long": ([INT, PROTO, Row(Kind.FUNC, "a" * 512, 2)], 3, 0, "expected an identifier of less than 512"),
+    "FUNC name long": ([INT, PROTO, Row(Kind.FUNC, "a" * 513, 2)], 3, 0, "expected an identifier of at most 512"),
     "enumerator without name": ([Row(Kind.ENUM, "e", 4, 1, body=("", 0))], 1, 12, "expected a name"),
     "kind_flag INT": ([INT._replace(kind_flag=1)], 1, 4, "[1] INT: expected kind_flag 0, found 1"),
     "kind_flag PTR": ([Row(Kind.PTR, kind_flag=1)], 1, 4, "Invalid btf_info kind_flag"),
@@ -100,7 +104,7 @@ FAULTS = {
         [INT, VAR, Row(Kind.DATASEC, "d", 64, 2, body=(2, 8, 4, 2, 0, 4))],
         3,
         28,
-        "expected variables in order and apart, found offset 0",
+        "expected variables in order and without overlap, found offset 0",
     ),
     "DATASEC overlap": ([INT, VAR, Row(Kind.DATASEC, "d", 64, 2, body=(2, 0, 4, 2, 3, 4))], 3, 28, "found offset 3"),
     "DATASEC size 0": ([INT, VAR, Row(Kind.DATASEC, "d", 64, 1, body=(2, 0, 0))], 3, 20, "at least one byte"),
@@ -123,7 +127,8 @@ FAULTS = {
         12,
         "of [2], found 0",
     ),
-    "loop of itself": ([Row(Kind.CONST, size_type=1)], 1, 8, "expected types that end, found a loop back to CONST [1]"),
+    "loop of itself": ([Row(Kind.CONST, size_type=1)], 1, 8,
+                       "expected a chain of types that ends, found a loop back to CONST [1]"),
     "loop of modifiers": ([Row(Kind.TYPEDEF, "a", 2), Row(Kind.VOLATILE, size_type=1)], 2, 8, "loop back to TYPEDEF"),
     "loop of pointers": ([Row(Kind.PTR, size_type=2), Row(Kind.CONST, size_type=1)], 2, 8, "loop back to PTR [1]"),
     "loop of type tags": ([Row(Kind.TYPE_TAG, "a", 2), Row(Kind.TYPE_TAG, "b", 1)], 2, 8, "loop back to TYPE_TAG"),

@@ -91,7 +91,7 @@ FAULTS = {
     "component of a base's STRUCT": ([wire.decl_tag("t", 3, 2)], 7, 12, "expected component_idx -1 or a member or"),
     "index of a base's PTR": ([wire.array(1, 2, 4)], 7, 16, "expected an index type that is an INT, found PTR [2]"),
     "DATASEC of a base's INT": ([wire.datasec(".d", (1, 0, 4), size=4)], 7, 12, "expected a VAR, found INT [1]"),
-    "loop": ([wire.const(8), wire.const(7)], 8, 8, "[8] CONST: expected types that end, found a loop"),
+    "loop": ([wire.const(8), wire.const(7)], 8, 8, "[8] CONST: expected a chain of types that ends, found a loop"),
 }
 
 

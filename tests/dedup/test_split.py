@@ -220,10 +220,10 @@ def test_split__forked_workers_share_one_base():
 def test_split__refuses_types_that_do_not_go_on_where_the_base_ends():
     frozen = freeze(*wire.to_tables(wire.pack([INT])))
     types, strings = wire.to_tables(wire.pack([INT]))
-    with pytest.raises(EncodeError, match="expected types that go on after type 1, found the first to be 1"):
+    with pytest.raises(EncodeError, match="expected types that continue after type 1, found 1 as the first"):
         dedup_types(types, strings, base=frozen)
     over, strings = wire.to_tables(wire.pack([INT], base=wire.pack([INT])), (frozen.types, frozen.strings))
-    with pytest.raises(EncodeError, match="expected types that go on after type 0, found the first to be 2"):
+    with pytest.raises(EncodeError, match="expected types that continue after type 0, found 2 as the first"):
         dedup_types(over, strings)
 
 

@@ -209,12 +209,12 @@ SET8, ADD16, SUB16, SUB8, SET_ULEB = 54, 34, 38, 37, 60
     ("EM_X86_64", [R(8, "f", 10, 2**32)], "values of 32 bits, found 0x1000.0040 of type 10$", 8),
     ("EM_X86_64", [R(8, "f", 10, -(2**33))], "values of 32 bits", 8),
     ("EM_X86_64", [R(8, "f", 12)], "values of 16 bits", 8),
-    ("EM_X86_64", [R(8, "f", 1), R(12, "f", 10)], "apart from each other.*ends at 0x10$", 12),
+    ("EM_X86_64", [R(8, "f", 1), R(12, "f", 10)], "that do not overlap.*ends at 0x10$", 12),
     ("EM_X86_64", [R(8, "f", 1), R(8, "f", 1)], "of one place that make a sum, found types 1 and 1$", 8),
     ("EM_RISCV", [R(8, "f", ADD16), R(8, "f", SUB8)], "of one place that make a sum, found types 34 and 37$", 8),
     ("EM_RISCV", [R(8, "f", SUB8), R(8, "f", SET8)], "of one place that make a sum, found types 37 and 54$", 8),
     ("EM_RISCV", [R(8, "f", 2), R(8, "f", 40)], "of one place that make a sum, found types 2 and 40$", 8),
-    ("EM_RISCV", [R(8, "f", ADD16), R(8, "g", SUB16), R(9, "f", ADD16)], "apart from each other", 9),
+    ("EM_RISCV", [R(8, "f", ADD16), R(8, "g", SUB16), R(9, "f", ADD16)], "that do not overlap", 9),
     ("EM_RISCV", [R(8, "f", SET_ULEB)], "values of 7 bits", 8),
 ])  # fmt: skip
 def test_relocations__that_are_wrong_are_refused(tmp_path, monkeypatch, machine, relocations, match, offset):

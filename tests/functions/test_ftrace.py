@@ -158,7 +158,7 @@ def test_errors__ends_that_are_not_those_of_one_table(tmp_path, stop):
     with pytest.raises(ElfError) as caught:
         sites(tmp_path, sections, ends(TABLE, stop))
     assert (caught.value.section, caught.value.offset) == (".init.data", 0)
-    assert f"expected __stop_mcount_loc behind __start_mcount_loc ({TABLE:#x}) in its section" in str(caught.value)
+    assert f"expected __stop_mcount_loc after __start_mcount_loc ({TABLE:#x}) in its section" in str(caught.value)
     assert f"found {stop:#x}" in str(caught.value)
 
 

@@ -257,7 +257,7 @@ def test_resolve__a_path(tmp_path):
 @pytest.mark.parametrize(
     "text, message",
     [
-        ("", "no kernel is named"),
+        ("", "no kernel was named"),
         ("/nowhere/vmlinux", "/nowhere/vmlinux: there is no such file"),
         ("/dev", "/dev: expected a file"),
         ("x" * 5000, "cannot be looked up"),

@@ -66,7 +66,7 @@ def test_info_word__is_taken_apart_as_it_was_put_together(kind, vlen, kind_flag)
     word = np.uint32(info)
     assert split_info(info) == split_info(word) == (kind, vlen, kind_flag)
     assert (lk.kind_of(word), lk.vlen_of(word), lk.kind_flag_of(word)) == (kind, vlen, kind_flag)
-    assert lk.info_of(int(kind), vlen, kind_flag) == word
+    assert lk.info_word_of(int(kind), vlen, kind_flag) == word
     declared = (Kind.UNION if kind_flag else Kind.STRUCT) if kind == Kind.FWD else kind
     assert declared_kind(word) == lk.declared_kind_of(word) == declared
     assert lk.is_modifier(int(kind)) == (kind in MODIFIERS) and lk.is_sized(int(kind)) == (kind in module.SIZED)

@@ -41,8 +41,8 @@ def test_bar_chart__is_ascii_whatever_the_labels():
 
 
 @pytest.mark.parametrize(("row", "parts", "words"), [
-    (("x", -1, ""), None, "from 0 on for x"), (("x", float("nan"), ""), None, "from 0 on"),
-    (("x", float("inf"), ""), None, "from 0 on"), (("x", (1,), ""), {"a": "a", "b": "b"}, "2 parts of x, found 1"),
+    (("x", -1, ""), None, "at least 0 for x"), (("x", float("nan"), ""), None, "at least 0"),
+    (("x", float("inf"), ""), None, "at least 0"), (("x", (1,), ""), {"a": "a", "b": "b"}, "2 parts of x, found 1"),
     (("x", (1,), ""), {"a": "ab"}, "one ASCII character"), (("x", (1,), ""), {"a": "\u2588"}, "one ASCII character"),
 ])
 def test_bar_chart__refuses_what_it_cannot_draw(row, parts, words):

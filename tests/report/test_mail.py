@@ -328,7 +328,7 @@ def test_message__warns_that_another_sender_loses_the_author(report):
     (b"\x89PNG\r\n\x1a\n\0\0\n\n", "CR LF and some in LF"),
     (PATCH.replace(b"Date: ", b"X-Date: "), "no Date in the header"),
     (PATCH.replace(b"Subject: ", b"X-Subject: "), "no Subject in the header"),
-    (PATCH[: PATCH.index(b"diff")], "neither a patch nor the cover letter"),
+    (PATCH[: PATCH.index(b"diff")], "neither a patch nor a cover letter"),
     (PATCH.replace(b"\n\n", b"\nContent-Type: multipart/mixed; boundary=x\n\n", 1), "multipart/mixed: write it without "
                                                                                  "--attach"),
     (PATCH.replace(b"\n\n", b"\nContent-Transfer-Encoding: base64\n\n", 1), "Content-Transfer-Encoding base64"),
@@ -346,7 +346,7 @@ def test_message__refuses_plots_that_are_not_there(tmp_path, report):
     with pytest.raises(MeasureError, match="expected a plot of bytes, tradeoff, found 'nope'"):
         mail.message(report, PATCH, attach=("bytes", "nope"))
     bare = reports.write(tmp_path / "bare", plots=())
-    with pytest.raises(MeasureError, match="expected a plot of some name, found 'bytes'"):
+    with pytest.raises(MeasureError, match="expected a report with plots, found none"):
         mail.message(bare, PATCH)
     assert mail.message(bare, PATCH, ()).data
     (bare.path / "plot_bytes.png").write_bytes(b"<svg/>")

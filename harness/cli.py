@@ -17,7 +17,7 @@ from pathlib import Path
 from harness import process
 from harness.errors import HarnessError, MeasureError, UsageError
 
-EXIT_OK, EXIT_FAULT, EXIT_INPUT = 0, 1, 2
+EXIT_OK, EXIT_FAILED, EXIT_INPUT = 0, 1, 2
 
 MAX_THREADS = 1024
 
@@ -61,8 +61,8 @@ def parser():
     _manners(top, False)
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
 
-    def verb(name, help, run, epilog=None):
-        p = verbs.add_parser(name, help=help, description=help[0].upper() + help[1:] + ".", epilog=epilog,
+    def verb(name, words, run, epilog=None):
+        p = verbs.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".", epilog=epilog,
                              formatter_class=argparse.RawDescriptionHelpFormatter)
         p.set_defaults(run=run)
         _manners(p, argparse.SUPPRESS)  # keep what came before the verb
@@ -227,7 +227,7 @@ def main(argv=None):
         if isinstance(err, OSError):
             return _failed(process.words_of(err), EXIT_INPUT)
         more = "" if args.verbose else " (-v shows where)"
-        return _failed(f"internal error: {type(err).__name__}: {err}{more}", EXIT_FAULT)
+        return _failed(f"internal error: {type(err).__name__}: {err}{more}", EXIT_FAILED)
 
 
 def _run(argv, args):
@@ -327,7 +327,7 @@ def run_encode(args):
                          not args.no_kfunc_tags)
     folder = results.save(args.output, prepared, encoded).path
     if not args.quiet:
-        base = len(encoded.files["plain"])
+        base = len(encoded.files[results.BASELINE])
         for name, data in encoded.files.items():
             print(f"{folder / (name + '.btf')}: {len(data)} bytes ({len(data) - base:+d})")
 
@@ -371,7 +371,7 @@ def run_report(args):
         summary.show(made, args.output, listed)
     if not made.ok:
         print("btf-harness: an invariant does not hold; see the report", file=sys.stderr)
-        return EXIT_FAULT
+        return EXIT_FAILED
     return EXIT_OK
 
 
@@ -475,7 +475,7 @@ def run_functions(args):
     for option in ("rules", "quirk"):
         if given != KERNEL and getattr(args, option):
             raise UsageError(f"expected a kernel, found {given}", option, args.source)
-    with _result(args, args.source, args.policy or "consistent", ["plain"], bool(args.policy)) as result:
+    with _result(args, args.source, args.policy or "consistent", [results.BASELINE], bool(args.policy)) as result:
         names = measure.names_of_class(result, args.klass) if args.klass else None
         table = results.as_text(choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names),
                                 result.bits)
@@ -540,7 +540,8 @@ def run_compare(args):
     from harness import measure
     from harness.text.compare import to_text
 
-    with _result(args, args.a, encodings=["plain"]) as a, _result(args, args.b, encodings=["plain"]) as b:
+    only = [measure.BASELINE]
+    with _result(args, args.a, encodings=only) as a, _result(args, args.b, encodings=only) as b:
         sys.stdout.write(to_text(measure.compare(a, b)))
 
 

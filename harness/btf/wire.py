@@ -21,7 +21,7 @@ HDR_LEN_LAYOUT = 32
 """Header with layout_off and layout_len; pahole 1.31 writes it with an empty layout."""
 
 SECTION = ".BTF"
-"""Where the kernel keeps its BTF, and what faults are located in."""
+"""Where the kernel keeps its BTF, and the section that errors name."""
 
 ALIGN = 4
 """type_off and layout_off, counted from the header's end, are multiples of this."""

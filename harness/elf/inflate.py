@@ -117,8 +117,8 @@ class _Zstd:
     def __init__(self, data, size):
         import zstandard
 
-        # a frame asks for a window; one that is larger than its contents is of no use
-        limit = max(WINDOW_NBYTES, 1 << size.bit_length())
+        # a frame asks for a window; one that is larger than its contents is of no use, and zstd has none above 2 GiB
+        limit = min(max(WINDOW_NBYTES, 1 << size.bit_length()), 1 << 31)
         self._stream = zstandard.ZstdDecompressor(max_window_size=limit).stream_reader(data)
 
     def read(self, nbytes):

@@ -33,6 +33,10 @@ class Artifact(NamedTuple):
     func: np.ndarray
 
 
+FORM = re.compile(r"u32|u64|lohi|hex[1-9][0-9]*")
+"""Forms of a Fixup."""
+
+
 def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
     """The Artifact of an encoding.
 
@@ -48,7 +52,7 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
     EncodeError
         What the encoding writes is not valid BTF.
     ValueError
-        A section of its own has an invalid name, or a fixup is within something unknown.
+        A section of its own has an invalid name, or a fixup is within something or of a form unknown.
     """
     made = encoding.write(pairs, common.next_id(), common.strings.next_off)
     for name in made.sections:
@@ -57,6 +61,8 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
     laid = common.then(made.types, made.strings, layout=encoding.layout)
     fixups = []
     for fixup in made.fixups:
+        if not FORM.fullmatch(fixup.form):
+            raise ValueError(f"{encoding.name}: expected a fixup's form, u32, u64, lohi or hex16, found {fixup.form!r}")
         if fixup.within == "types":
             fixups.append(fixup._replace(within=SECTION, at=laid.word_places(fixup.at)))
         elif fixup.within == "strings":

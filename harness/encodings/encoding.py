@@ -25,7 +25,8 @@ class Fixup(NamedTuple):
     pair : int64 (n,)
         Whose address each is.
     form : str
-        'u64' or 'u32' in file byte order, or 'hex' and a number of digits, as text: hex16.
+        'u64' or 'u32' in file byte order; 'lohi', two words of which the low one comes first in either byte order; or
+        'hex' and a number of digits, as text: hex16.
     """
 
     within: str

@@ -24,7 +24,7 @@ from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
 from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import Kind
+from harness.model import MODIFIERS, Kind
 
 TODAY = "current"
 """The policy whose baseline is what pahole writes today (July 2026); distributions may ship what an older one wrote."""
@@ -103,9 +103,6 @@ UNTRACEABLE_TEXT = {
     Untraceable.EMPTY_ARGUMENT: "an argument of size 0: void or an empty struct",
     Untraceable.MANY_WORDS: "more arguments than the machine's trampoline passes on",
 }
-
-MODIFIERS = (Kind.TYPEDEF, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG)
-"""Kinds that a type is looked for behind (btf_type_is_modifier() in kernel/bpf/btf.c)."""
 
 MAX_HOPS = 32
 """Longest chain of them (MAX_RESOLVE_DEPTH in libbpf and kernel/bpf/btf.c); real ones stay below 10."""

@@ -263,14 +263,14 @@ def _attachability(page, results):
              "`no_func`: no FUNC describes it. An address is attachable if its id is unique, fentry accepts the "
              "prototype, ftrace has a call site in it, and it is not in .init or .exit.")
     page.table("attachability", attach, caption="Function addresses by what their BTF id stands for.")
-    page.words("What a newly attachable function costs, over `plain` of the same policy and over what pahole writes "
-             f"today (`plain` under `{TODAY}`):")
+    page.words(f"What a newly attachable function costs, over `{BASELINE}` of the same policy and over what pahole "
+             f"writes today (`{BASELINE}` under `{TODAY}`):")
     page.table("bytes_per_attachable", prices, caption="Bytes per newly attachable function.")
     best = prices[(prices.policy == results[0].policy) & (prices.gained > 0)]
     for row in best.sort_values("bytes_per_gained", kind="stable").itertuples():
         page.words(f"- `{row.encoding}` over {row.over}: {row.growth:,} bytes for {row.gained:,} more functions, "
                  f"about {about_bytes(row.bytes_per_gained)} each.")
-    page.words("Why fentry refuses FUNCs of `plain`, by prototype:")
+    page.words(f"Why fentry refuses FUNCs of `{BASELINE}`, by prototype:")
     refused = measure.refusals(results)
     page.table("refusals", refused[refused.functions > 0],
                caption=f"FUNCs of {BASELINE} that fentry accepts or refuses, by prototype.")

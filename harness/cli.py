@@ -325,11 +325,14 @@ def run_encode(args):
     prepared = _prepare(args, kernel, not args.no_fallback)
     encoded = run.encode(prepared, args.policy, args.encoding, args.rules or DEFAULT, args.quirk,
                          not args.no_kfunc_tags)
-    folder = results.save(args.output, prepared, encoded).path
+    saved = results.save(args.output, prepared, encoded)
     if not args.quiet:
-        base = len(encoded.files[results.BASELINE])
-        for name, data in encoded.files.items():
-            print(f"{folder / (name + '.btf')}: {len(data)} bytes ({len(data) - base:+d})")
+        entries = saved.manifest["policies"][args.policy]["encodings"]
+        files = {name: results.files_of(entry) for name, entry in entries.items()}
+        sizes = {name: sum(part["bytes"] for part in parts) for name, parts in files.items()}
+        for name, parts in files.items():
+            paths = ", ".join(str(saved.path / part["file"]) for part in parts)
+            print(f"{paths}: {sizes[name]} bytes ({sizes[name] - sizes[results.BASELINE]:+d})")
 
 
 def run_measure(args):

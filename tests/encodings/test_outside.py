@@ -44,6 +44,15 @@ def test_outside__is_written_checked_and_dumped(folder):
     assert "ENUM64 'func_addresses'" in done("dump", folder / "table.btf")
 
 
+def test_outside__has_all_its_files_in_what_encode_says(registered, tmp_path):
+    out = tmp_path / "out"
+    said = done("encode", program("several_units").path, "-o", out, "--policy", "all", "--encoding", "table")
+    plain, table = out / "plain.btf", [out / "table.btf", out / "table.BTF.funcs"]
+    size, base = sum(path.stat().st_size for path in table), plain.stat().st_size
+    assert said.splitlines() == [f"{plain}: {base} bytes (+0)",
+                                 f"{table[0]}, {table[1]}: {size} bytes ({size - base:+d})"]
+
+
 def test_outside__is_measured_with_its_own_section_and_keeps_all_invariants(folder):
     done("measure", folder, "-q", "--no-compression")
     result = measure.load(folder)

@@ -8,35 +8,9 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.btf import wire
-from harness.model.kind_numbers import (
-    ARRAY,
-    DATASEC,
-    DECL_TAG,
-    ENUM,
-    ENUM64,
-    FLOAT,
-    FUNC,
-    FUNC_PROTO,
-    FWD,
-    INT,
-    PTR,
-    STRUCT,
-    TYPEDEF,
-    UNION,
-    VAR,
-)
-from harness.model.layout import (
-    BIT_OFFSET_MASK,
-    HEAD_WORDS,
-    INFO_WORD,
-    INT_BYTE_MASK,
-    INT_ENCODING_SHIFT,
-    INT_OFFSET_SHIFT,
-    INT_UNUSED_MASK,
-    NO_WORD,
-    Columns,
-)
-from harness.model.layout_kernels import is_modifier, kind_flag_of, n_references, reference_word, vlen_of
+from harness.model import kind_numbers as kn
+from harness.model.layout import BIT_OFFSET_MASK, HEAD_WORDS, INFO_WORD, INT_UNUSED_MASK, NO_WORD, Columns
+from harness.model.layout_kernels import int_parts, is_modifier, kind_flag_of, n_references, reference_word, vlen_of
 
 OK = 0
 NAME_OFF = 1
@@ -186,10 +160,10 @@ def check_int(types, at):
         return SIZE, at + 2
     if word & INT_UNUSED_MASK:
         return INT_WORD, at + 3
-    encoding = word >> INT_ENCODING_SHIFT
+    encoding, offset, n_bits = int_parts(word)
     if encoding & (encoding - 1):
         return INT_ENCODING, at + 3
-    if ((word >> INT_OFFSET_SHIFT) & INT_BYTE_MASK) + (word & INT_BYTE_MASK) > 8 * nbytes:
+    if offset + n_bits > 8 * nbytes:
         return INT_BITS, at + 3
     return OK, at
 
@@ -207,7 +181,7 @@ def check_members(types, at, kind, vlen):
         off = np.int64(types.words[entry + 2])
         if kind_flag:
             off &= BIT_OFFSET_MASK
-        if kind == UNION and off != 0:
+        if kind == kn.UNION and off != 0:
             return UNION_OFFSET, entry + 2
         if off < before:
             return MEMBER_ORDER, entry + 2
@@ -251,7 +225,7 @@ def check_variables(types, at, vlen):
     end = np.int64(0)
     for i in range(vlen):
         entry = at + 3 + 3 * i
-        if types.kind[types.words[entry]] != VAR:
+        if types.kind[types.words[entry]] != kn.VAR:
             return NOT_VAR, entry
         off = np.int64(types.words[entry + 1])
         size = np.int64(types.words[entry + 2])
@@ -271,15 +245,15 @@ def check_decl_tag(types, at):
     target = np.int64(types.words[at + 2])
     kind = types.kind[target]
     component = np.int64(types.words[at + 3])
-    if kind == STRUCT or kind == UNION:
+    if kind == kn.STRUCT or kind == kn.UNION:
         n_components = vlen_of(info_of(types, target))
-    elif kind == FUNC:
+    elif kind == kn.FUNC:
         proto = np.int64(types.words[types.start[target] + 2])
         # the FUNC can come later and be wrong itself; its own row reports that
         n_components = np.int64(0)
-        if proto < len(types.kind) and types.kind[proto] == FUNC_PROTO:
+        if proto < len(types.kind) and types.kind[proto] == kn.FUNC_PROTO:
             n_components = vlen_of(info_of(types, proto))
-    elif kind == VAR or kind == TYPEDEF:
+    elif kind == kn.VAR or kind == kn.TYPEDEF:
         n_components = np.int64(0)
     else:
         return TAG_TARGET, at + 2
@@ -291,9 +265,9 @@ def check_decl_tag(types, at):
 @inline
 def check_body(types, columns, at, kind, vlen, strict):
     """Status and word of what only this kind asks, after names and type_ids are known to be in range."""
-    if kind == INT:
+    if kind == kn.INT:
         return check_int(types, at)
-    if kind == ARRAY:
+    if kind == kn.ARRAY:
         if types.words[at + 2] != 0:
             return ARRAY_SIZE, at + 2
         for k in range(n_references(types.words[at + INFO_WORD])):
@@ -302,33 +276,33 @@ def check_body(types, columns, at, kind, vlen, strict):
                 return TYPE_ID, word
             if types.words[word] == 0:
                 return VOID_ID, word
-    elif kind == STRUCT or kind == UNION:
+    elif kind == kn.STRUCT or kind == kn.UNION:
         return check_members(types, at, kind, vlen)
-    elif kind == ENUM or kind == ENUM64:
+    elif kind == kn.ENUM or kind == kn.ENUM64:
         return check_enum(types, at, columns.entry_words[kind], vlen)
-    elif kind == FWD:
+    elif kind == kn.FWD:
         if types.words[at + 2] != 0:
             return FWD_TYPE, at + 2
-    elif kind == FUNC:
+    elif kind == kn.FUNC:
         if vlen > EXTERN or (strict and vlen > GLOBAL):
             return LINKAGE, at + 1
-        if types.kind[types.words[at + 2]] != FUNC_PROTO:
+        if types.kind[types.words[at + 2]] != kn.FUNC_PROTO:
             return NOT_FUNC_PROTO, at + 2
-    elif kind == FUNC_PROTO:
+    elif kind == kn.FUNC_PROTO:
         return check_params(types, at, vlen)
-    elif kind == VAR:
+    elif kind == kn.VAR:
         if types.words[at + 2] == 0:
             return VOID_ID, at + 2
         linkage = types.words[at + 3]
         if linkage > EXTERN or (strict and linkage > GLOBAL):
             return LINKAGE, at + 3
-    elif kind == DATASEC:
+    elif kind == kn.DATASEC:
         return check_variables(types, at, vlen)
-    elif kind == FLOAT:
+    elif kind == kn.FLOAT:
         nbytes = np.int64(types.words[at + 2])
         if nbytes not in FLOAT_NBYTES:
             return SIZE, at + 2
-    elif kind == DECL_TAG:
+    elif kind == kn.DECL_TAG:
         return check_decl_tag(types, at)
     return OK, at
 
@@ -353,7 +327,7 @@ def check_rows(types, rules, strict):
             return status, type_id, at
         if kind_flag_of(info) != 0 and columns.kind_flag[kind] == 0:
             return KIND_FLAG, type_id, at + 1
-        if vlen != 0 and columns.entry_words[kind] == 0 and kind != FUNC:
+        if vlen != 0 and columns.entry_words[kind] == 0 and kind != kn.FUNC:
             return VLEN, type_id, at + 1
         if columns.third_is_type[kind] != 0 and np.int64(types.words[at + 2]) >= len(types.kind):
             return TYPE_ID, type_id, at + 2
@@ -372,13 +346,13 @@ def edge_word(types, type_id, i, through_pointers):
     """Word index of the i-th type_id that must lead on without coming back, or NO_EDGE after the last."""
     kind = types.kind[type_id]
     at = types.start[type_id]
-    if is_modifier(kind) or (through_pointers and kind == PTR):
+    if is_modifier(kind) or (through_pointers and kind == kn.PTR):
         if i == 0:
             return at + 2
     elif not through_pointers:
-        if kind == ARRAY and i == 0:
+        if kind == kn.ARRAY and i == 0:
             return at + 3
-        if (kind == STRUCT or kind == UNION) and i < vlen_of(info_of(types, type_id)):
+        if (kind == kn.STRUCT or kind == kn.UNION) and i < vlen_of(info_of(types, type_id)):
             return at + 3 + 3 * i + 1
     return np.int64(NO_EDGE)
 
@@ -443,8 +417,8 @@ def find_loop(types, through_pointers, colour, path, edge, resolved):
 def check_array_indices(types, resolved):
     """The first ARRAY whose index type is not an INT behind its typedefs; status, type_id, word."""
     for type_id in range(1, len(types.kind)):
-        if types.kind[type_id] == ARRAY:
+        if types.kind[type_id] == kn.ARRAY:
             word = types.start[type_id] + 4
-            if types.kind[resolved[types.words[word]]] != INT:
+            if types.kind[resolved[types.words[word]]] != kn.INT:
                 return ARRAY_INDEX, type_id, word
     return OK, 0, 0

@@ -21,21 +21,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.accelerate import inline, njit
-from harness.model.kind_numbers import (
-    ARRAY,
-    DATASEC,
-    DECL_TAG,
-    ENUM,
-    ENUM64,
-    FLOAT,
-    FUNC_PROTO,
-    FWD,
-    INT,
-    STRUCT,
-    TYPEDEF,
-    UNION,
-    VAR,
-)
+from harness.model import kind_numbers as kn
 from harness.model.layout_kernels import declared_kind_of, kind_of, n_references, reference_word, vlen_of
 
 IN_PROGRESS = np.uint32(0xFFFFFFFF)
@@ -177,7 +163,7 @@ def enter(heads, chain, h, k, type_id):
 @inline
 def is_leaf(kind):
     """Whether a type of this kind refers to no other and is merged: INT, FLOAT, FWD, ENUM, ENUM64."""
-    return kind == INT or kind == FLOAT or kind == FWD or kind == ENUM or kind == ENUM64
+    return kind == kn.INT or kind == kn.FLOAT or kind == kn.FWD or kind == kn.ENUM or kind == kn.ENUM64
 
 
 @inline
@@ -204,22 +190,22 @@ def hash_rows(words, start, first, last, n_ids, hashes):
             if words[w + reference_word(kind, r)] >= n_ids:
                 return np.int64(k)
         h = mix(HASH_SEED, words[w])
-        if kind == STRUCT or kind == UNION:
+        if kind == kn.STRUCT or kind == kn.UNION:
             h = mix(h, info)
             h = mix(h, words[w + 2])
             for m in range(vlen_of(info)):
                 at = w + 3 + 3 * m
                 h = mix(h, words[at])
                 h = mix(h, words[at + 2])
-        elif kind == ENUM or kind == ENUM64:
-            h = mix(h, np.uint32(ENUM))
-        elif kind == TYPEDEF:
+        elif kind == kn.ENUM or kind == kn.ENUM64:
+            h = mix(h, np.uint32(kn.ENUM))
+        elif kind == kn.TYPEDEF:
             h = mix(h, info)
-        elif kind == INT:
+        elif kind == kn.INT:
             h = mix(h, info)
             h = mix(h, words[w + 2])
             h = mix(h, words[w + 3])
-        elif kind == FWD or kind == FLOAT:
+        elif kind == kn.FWD or kind == kn.FLOAT:
             h = mix(h, info)
             h = mix(h, words[w + 2])
         hashes[k] = h
@@ -232,11 +218,11 @@ def index_base(base):
     for i in range(1, len(base.start) - 1):
         w = base.start[i]
         kind = kind_of(base.words[w + 1])
-        if kind == VAR or kind == DATASEC:
+        if kind == kn.VAR or kind == kn.DATASEC:
             continue
-        if kind == STRUCT or kind == UNION:
+        if kind == kn.STRUCT or kind == kn.UNION:
             enter(base.name_heads, base.name_chain, mix(NAME_SEED, base.words[w]), i, i)
-        elif kind != TYPEDEF and not is_leaf(kind):
+        elif kind != kn.TYPEDEF and not is_leaf(kind):
             base.hashes[i] = hash_words(base.words, w, base.start[i + 1] - w)
         enter(base.heads, base.chain, base.hashes[i], i, i)
 
@@ -267,7 +253,7 @@ def compatible_enum(own, base, i, j):
     if vlen_of(v_words[v + 1]) != 0 and vlen_of(info) != 0:
         return same_row(own, base, i, j)
     kind = kind_of(info)
-    return v_words[v] == w_words[w] and (kind == ENUM or kind == ENUM64)
+    return v_words[v] == w_words[w] and (kind == kn.ENUM or kind == kn.ENUM64)
 
 
 @njit
@@ -278,7 +264,7 @@ def dedup_primitives(own, base, canon):
         i = k + before
         info = own.words[own.start[k] + 1]
         kind = kind_of(info)
-        if kind == VAR or kind == DATASEC:
+        if kind == kn.VAR or kind == kn.DATASEC:
             canon[i] = i
             continue
         if not is_leaf(kind):
@@ -290,8 +276,8 @@ def dedup_primitives(own, base, canon):
             if hash_of(own, base, j) == h:
                 w_words, w = row(own, base, j)
                 other = kind_of(w_words[w + 1])
-                if kind == ENUM or kind == ENUM64:
-                    if other == ENUM or other == ENUM64:
+                if kind == kn.ENUM or kind == kn.ENUM64:
+                    if other == kn.ENUM or other == kn.ENUM64:
                         if same_row(own, base, i, j):
                             found = np.uint32(j)
                             break
@@ -362,19 +348,19 @@ def twins(own, base, i, j, work):
             kind = kind_of(info)
             if kind != kind_of(w_words[w + 1]):
                 return False
-            if kind == ENUM or kind == ENUM64:
+            if kind == kn.ENUM or kind == kn.ENUM64:
                 if not compatible_enum(own, base, a, b):
                     return False
                 break
             if v_words[v] != w_words[w] or info != w_words[w + 1]:
                 return False
-            if kind == INT or kind == FLOAT or kind == FWD:
+            if kind == kn.INT or kind == kn.FLOAT or kind == kn.FWD:
                 if not same_words(v_words, v, w_words, w, length(own, base, a)):
                     return False
                 break
-            if kind == VAR or kind == DATASEC or kind == DECL_TAG:
+            if kind == kn.VAR or kind == kn.DATASEC or kind == kn.DECL_TAG:
                 return False
-            if kind != STRUCT and kind != UNION and kind != FUNC_PROTO and kind != ARRAY:
+            if kind != kn.STRUCT and kind != kn.UNION and kind != kn.FUNC_PROTO and kind != kn.ARRAY:
                 a = np.int64(v_words[v + 2])  # a reference says no more than what it refers to: same depth
                 b = np.int64(w_words[w + 2])
                 continue
@@ -400,9 +386,9 @@ def twins(own, base, i, j, work):
 def same_besides_references(v_words, v, w_words, w, info):
     """Whether two structs, unions, prototypes or arrays of one name and info word are the same but for references."""
     kind = kind_of(info)
-    if kind == ARRAY:
+    if kind == kn.ARRAY:
         return v_words[v + 5] == w_words[w + 5]
-    if kind == FUNC_PROTO:
+    if kind == kn.FUNC_PROTO:
         for m in range(vlen_of(info)):
             if v_words[v + 3 + 2 * m] != w_words[w + 3 + 2 * m]:
                 return False
@@ -436,11 +422,11 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
             break
         w_words, w = row(own, base, j)
         kind_j = kind_of(w_words[w + 1])
-        if kind_j == FWD:
+        if kind_j == kn.FWD:
             defined = np.int64(root(canon, j))
             d_words, d = row(own, base, defined)
             kind_d = kind_of(d_words[d + 1])
-            if kind_d != FWD:
+            if kind_d != kn.FWD:
                 j = defined
                 w_words, w = d_words, d
                 kind_j = kind_d
@@ -460,17 +446,17 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
             ok = False
             break
         if kind != kind_j:
-            if kind == FWD:
+            if kind == kn.FWD:
                 if declared_kind_of(info) == kind_j:
                     continue
-            elif kind_j == FWD and declared_kind_of(w_words[w + 1]) == kind:
+            elif kind_j == kn.FWD and declared_kind_of(w_words[w + 1]) == kind:
                 if j <= before:
                     changes_base = True
                 continue
             # libbpf compares kinds before enums, so a forward enum meets an enum64 only as a primitive
             ok = False
             break
-        if kind == ENUM or kind == ENUM64:
+        if kind == kn.ENUM or kind == kn.ENUM64:
             if compatible_enum(own, base, i, j):
                 continue
             ok = False
@@ -478,7 +464,7 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
         if info != w_words[w + 1]:
             ok = False
             break
-        if kind == STRUCT or kind == UNION:
+        if kind == kn.STRUCT or kind == kn.UNION:
             if not shallow_equal(v_words, v, w_words, w):
                 ok = False
                 break
@@ -489,7 +475,7 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
                     stack[2 * sp] = x
                     stack[2 * sp + 1] = y
                     sp += 1
-        elif kind == FUNC_PROTO:
+        elif kind == kn.FUNC_PROTO:
             for m in range(vlen_of(info) - 1, -1, -1):
                 if v_words[v + 3 + 2 * m] != w_words[w + 3 + 2 * m]:
                     ok = False
@@ -505,7 +491,7 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
             stack[2 * sp] = v_words[v + 2]
             stack[2 * sp + 1] = w_words[w + 2]
             sp += 1
-        elif kind == ARRAY:
+        elif kind == kn.ARRAY:
             if v_words[v + 5] != w_words[w + 5]:
                 ok = False
                 break
@@ -514,11 +500,11 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
             stack[2 * sp + 2] = v_words[v + 4]
             stack[2 * sp + 3] = w_words[w + 4]
             sp += 2
-        elif kind == INT or kind == FLOAT or kind == FWD:
+        elif kind == kn.INT or kind == kn.FLOAT or kind == kn.FWD:
             if not same_words(v_words, v, w_words, w, length(own, base, i)):
                 ok = False
                 break
-        elif kind == VAR or kind == DATASEC or kind == DECL_TAG:
+        elif kind == kn.VAR or kind == kn.DATASEC or kind == kn.DECL_TAG:
             ok = False
             break
         else:
@@ -550,13 +536,13 @@ def merge_hypothesis(own, base, canon, hypot, trail, n, changes_base):
         c_words, c_at = row(own, base, c)
         t_kind = kind_of(t_words[t_at + 1])
         c_kind = kind_of(c_words[c_at + 1])
-        if t_kind != FWD and c_kind == FWD:
+        if t_kind != kn.FWD and c_kind == kn.FWD:
             canon[c] = t
         elif changes_base:
             continue
-        elif t_kind == FWD and c_kind != FWD:
+        elif t_kind == kn.FWD and c_kind != kn.FWD:
             canon[t] = c
-        elif ((t_kind == STRUCT or t_kind == UNION) and c_kind != FWD and canon[c] != 0 and canon[t] == 0):
+        elif ((t_kind == kn.STRUCT or t_kind == kn.UNION) and c_kind != kn.FWD and canon[c] != 0 and canon[t] == 0):
             # a struct below the one compared: it has its canonical type now, and needs no check of its own
             canon[t] = c
 
@@ -572,7 +558,7 @@ def dedup_structs(own, base, canon, hypot, trail, stack, work):
         w = own.start[k]
         words = own.words
         kind = kind_of(words[w + 1])
-        if kind != STRUCT and kind != UNION and kind != TYPEDEF:
+        if kind != kn.STRUCT and kind != kn.UNION and kind != kn.TYPEDEF:
             continue
         h = own.hashes[k]
         found = np.uint32(i)
@@ -581,7 +567,7 @@ def dedup_structs(own, base, canon, hypot, trail, stack, work):
             if hash_of(own, base, j) == h:
                 v_words, v = row(own, base, j)
                 if v_words[v] == words[w] and v_words[v + 1] == words[w + 1] and (
-                        kind == TYPEDEF or shallow_equal(v_words, v, words, w)):
+                        kind == kn.TYPEDEF or shallow_equal(v_words, v, words, w)):
                     n, changes_base = equivalent(own, base, canon, hypot, trail, stack, work, i, j)
                     if n > 0:
                         merge_hypothesis(own, base, canon, hypot, trail, n, changes_base)
@@ -625,13 +611,13 @@ def resolve_forwards(own, base, canon):
     for k in range(1, len(own.start) - 1):
         if canon[k + before] == k + before:
             kind = kind_of(own.words[own.start[k] + 1])
-            if kind == STRUCT or kind == UNION:
+            if kind == kn.STRUCT or kind == kn.UNION:
                 own.hashes[k] = mix(NAME_SEED, own.words[own.start[k]])
                 enter(own.heads, own.chain, own.hashes[k], k, k + before)
     for k in range(1, len(own.start) - 1):
         i = k + before
         info = own.words[own.start[k] + 1]
-        if canon[i] != i or kind_of(info) != FWD:
+        if canon[i] != i or kind_of(info) != kn.FWD:
             continue
         name = own.words[own.start[k]]
         only = np.int64(0)

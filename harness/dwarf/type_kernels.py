@@ -13,8 +13,8 @@ from harness.dwarf.die_kernels import has_children, malformed, read_child, read_
 from harness.dwarf.reference_kernels import signed_underneath, type_reference
 from harness.dwarf.value_kernels import dimension, enumerator_value, member_bits, name_of, text_value
 from harness.model import kind_numbers as kn
-from harness.model.layout import BITFIELD_SIZE_SHIFT, INT_ENCODING_SHIFT, KFLAG_SHIFT, KIND_MASK, IntEncoding
-from harness.model.layout_kernels import info_word_of, standard_row_words
+from harness.model.layout import BITFIELD_SIZE_SHIFT, KFLAG_SHIFT, KIND_MASK, IntEncoding
+from harness.model.layout_kernels import info_word_of, int_word, standard_row_words
 
 KIND_FLAG = np.uint32(1 << KFLAG_SHIFT)
 SIGNED = int(IntEncoding.SIGNED)
@@ -33,17 +33,17 @@ def fill_int(s, words, w, mask, fake_int):
     """Write an INT at words[w:]."""
     size = s.die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(0)
     encoding = s.die[sc.AT_ENCODING] if mask & sc.HAS_ENCODING else np.uint64(0)
-    bits = np.uint32(0)
+    meaning = 0
     if encoding == dw.DW_ATE_signed or encoding == dw.DW_ATE_signed_char:
-        bits = np.uint32(SIGNED << INT_ENCODING_SHIFT)
+        meaning = SIGNED
     elif encoding == dw.DW_ATE_boolean:
-        bits = np.uint32(BOOL << INT_ENCODING_SHIFT)
+        meaning = BOOL
     if size == 0 or size > 16 or (size & (size - np.uint64(1))) != 0:
         # sizes that only expressions use (DW_ATE_unsigned_24): pahole writes this stand-in, so do we
         words[w] = fake_int
         size = np.uint64(4)
     words[w + 2] = np.uint32(size)
-    words[w + 3] = bits | np.uint32(size * np.uint64(8))
+    words[w + 3] = int_word(meaning, np.int64(size) * 8)
 
 
 @fused

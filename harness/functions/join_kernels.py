@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import inline, njit
-from harness.model.kind_numbers import FUNC_PROTO
+from harness.model import kind_numbers as kn
 from harness.model.layout import KIND_SHIFT
 from harness.model.layout_kernels import kind_of
 
@@ -141,7 +141,7 @@ def prototype_rows(rows, types, param, param_name, param_type, place, words, sta
             at += 2
             vlen += 1
         words[w] = 0
-        words[w + 1] = np.uint32((FUNC_PROTO << KIND_SHIFT) | vlen)
+        words[w + 1] = np.uint32((kn.FUNC_PROTO << KIND_SHIFT) | vlen)
         words[w + 2] = types[f]
         w = at
     start[len(rows)] = w
@@ -165,7 +165,7 @@ def unify_prototypes(base_words, base_start, words, start, slots, same):
     mask = np.uint32(len(slots) - 1)
     for i in range(1, len(base_start) - 1):
         a = base_start[i]
-        if kind_of(base_words[a + 1]) == FUNC_PROTO:
+        if kind_of(base_words[a + 1]) == kn.FUNC_PROTO:
             at = words_hash(base_words, a, base_start[i + 1] - a) & mask
             while slots[at] != 0:
                 at = (at + np.uint32(1)) & mask

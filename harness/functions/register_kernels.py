@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import njit
-from harness.model.kind_numbers import ARRAY, CONST, FUNC_PROTO, PTR, STRUCT, TYPEDEF
+from harness.model import kind_numbers as kn
 from harness.model.layout import HEAD_WORDS, INFO_WORD, SIZE_TYPE_WORD
 from harness.model.layout_kernels import declared_kind_of, is_modifier, is_sized, kind_of
 from harness.model.sizes import MAX_HOPS
@@ -44,19 +44,19 @@ def type_sizes(words, start, address_size, size, is_struct):
             a = start[t]
             info = words[a + INFO_WORD]
             kind = kind_of(info)
-            if kind == PTR:
+            if kind == kn.PTR:
                 n = np.uint32(address_size)
                 break
-            if declared_kind_of(info) == STRUCT:
+            if declared_kind_of(info) == kn.STRUCT:
                 struct = 1 if plain else 0
             if is_sized(kind):
                 n = words[a + SIZE_TYPE_WORD]
                 break
-            if is_modifier(kind) or kind == FUNC_PROTO:
-                if kind != TYPEDEF and kind != CONST:
+            if is_modifier(kind) or kind == kn.FUNC_PROTO:
+                if kind != kn.TYPEDEF and kind != kn.CONST:
                     plain = False
                 t = np.int64(words[a + SIZE_TYPE_WORD])
-            elif kind == ARRAY:
+            elif kind == kn.ARRAY:
                 plain = False
                 t = np.int64(words[a + HEAD_WORDS])
             else:

@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import inline
-from harness.model.kind_numbers import FWD, STRUCT, UNION
+from harness.model import kind_numbers as kn
+from harness.model import layout
 from harness.model.kinds import Kind
 from harness.model.layout import (
     HEAD_WORDS,
@@ -57,8 +58,8 @@ def kind_flag_of(info):
 def declared_kind_of(info):
     """kind, int64; of a forward declaration the kind that it declares."""
     kind = kind_of(info)
-    if kind == FWD:
-        return np.int64(UNION) if kind_flag_of(info) != 0 else np.int64(STRUCT)
+    if kind == kn.FWD:
+        return np.int64(kn.UNION) if kind_flag_of(info) != 0 else np.int64(kn.STRUCT)
     return kind
 
 
@@ -80,6 +81,11 @@ def row_words_of(columns, info):
 def info_word_of(kind, vlen, kind_flag):
     """The info word, uint32."""
     return np.uint32((np.int64(kind_flag) << KFLAG_SHIFT) | (np.int64(kind) << KIND_SHIFT) | np.int64(vlen))
+
+
+int_word = inline(layout.int_word)
+int_parts = inline(layout.int_parts)
+"""As in harness.model.layout, of int64."""
 
 
 @inline

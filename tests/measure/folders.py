@@ -193,11 +193,12 @@ def of_policy(change):
 
 def signed(folder):
     """The folder, its manifest with the hashes of the tables as they are now."""
-    manifest = json.loads((folder / "manifest.json").read_text())
-    del manifest["sha256"]
     digest = lambda name: hashlib.sha256((folder / name).read_bytes()).hexdigest()  # noqa: E731
-    manifest["tables"] = {name: digest(name) for name in manifest["tables"]}
-    for entry in manifest["policies"].values():
-        entry["sha256"] = digest(entry["selection"])
-    (folder / "manifest.json").write_bytes(write_manifest(manifest))
+
+    def sign(manifest):
+        manifest["tables"] = {name: digest(name) for name in manifest["tables"]}
+        for entry in manifest["policies"].values():
+            entry["sha256"] = digest(entry["selection"])
+
+    edit(folder, sign)
     return folder

@@ -56,6 +56,7 @@ def describe(walk, table, symbols, image, sources, sites):
     return {
         "name": strings.texts(table.name), "address": table.address, "symbol": symbol,
         "match": match[table.match.astype(np.int64)], "binding": binding, "section": section,
+        "shndx": table.place.section,
         "symbol_addresses": table.symbol_addresses, "elf_addresses": table.n_addresses, "ftrace": traced,
         "unit": strings.texts(walk.unit_name)[f.unit[die]], "file": objects(sources[0])[sources[1]],
         "line": f.line[die], "inline": (f.flags[die] & wt.FN_DECLARED_INLINE) != 0, "die": f.off[die],

@@ -14,6 +14,7 @@ import numpy as np
 from harness.errors import MeasureError, UsageError
 from harness.measure.columns import COLUMNS, frame
 from harness.measure.functions import ADDRESSABLE, coded, first_rows
+from harness.model import NOWHERE
 
 LOST = "overridden"
 """Match of a definition that is not in the image although its name is: a weak one overridden by a strong one."""
@@ -78,7 +79,7 @@ def addressable_rows(result):
 
 def _addressable_rows(folder):
     table = folder.instances
-    return np.flatnonzero((table.match.isin(ADDRESSABLE) & (table.symbol != "")).to_numpy())
+    return np.flatnonzero((table.match.isin(ADDRESSABLE) & (table.shndx != NOWHERE)).to_numpy())
 
 
 def placed(result):
@@ -216,7 +217,8 @@ def aliases(result):
     import pandas as pd
 
     rows, is_shared = placed(result)
-    group = result.functions.iloc[rows[is_shared]].sort_values(["address", "name"], kind="stable").groupby("address")
+    table = result.functions.iloc[rows[is_shared]].sort_values(["address", "shndx", "name"], kind="stable")
+    group = table.groupby(["address", "shndx"])
     out = pd.DataFrame({"names": group.size(), "aliases": group.name.agg(" ".join),
                         "signatures": group.signature.nunique(), "section": group.section.first()})
     out = out.reset_index()

@@ -13,6 +13,7 @@ from harness.measure.functions import MATCHED, coded, first_rows, names_by_addre
 from harness.measure.result import BASELINE
 from harness.paths import data_file
 from harness.results import labels
+from harness.results.columns import PLACE
 
 CLAIMS = data_file("claims.toml")
 
@@ -35,7 +36,7 @@ def addresses_of_name(result, name):
 def note_on_addresses(result, name):
     """Where the addresses of a name come from, or why it has none, in words."""
     rows = result.functions[(result.functions.name == name) & result.functions.match.isin(MATCHED)]
-    rows = rows.drop_duplicates("address")
+    rows = rows.drop_duplicates(list(PLACE))
     names = names_by_addresses(result)
     most = f"; the name with most addresses is {names.name[0]}, {names.addresses[0]:,}" if len(names) else ""
     if len(rows):

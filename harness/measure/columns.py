@@ -106,8 +106,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "type_id": Column("uint32", "", "type_id of a FUNC in its file"),
     "prototype": Column("str", "", "the FUNC as a C prototype on one line"),
     "linkage": Column("str", "", "linkage of the FUNC: static, global or extern"),
-    "way": Column("str", "", "what the verdict is about: pahole, kprobe, ftrace, arguments, section, or fentry by a "
-                             "file's ids"),
+    "given": Column("bool", "", "the file gives the FUNC this address"),
     "what": Column("str", "", "what is counted"),
     "ambiguous names": Column("int64", "functions", "the same for names with several addresses in either build"),
     "named": Column("str", "", "the names with that many addresses, if only a few have the most; else empty"),
@@ -136,7 +135,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
 """Column of each name. Categories of a result folder are plain text here, since frames may hold other words."""
 
 
-def frame(rows, columns, words=()):
+def frame(rows, columns):
     """A DataFrame of tuples, each column in its registered dtype.
 
     Parameters
@@ -144,10 +143,8 @@ def frame(rows, columns, words=()):
     rows : iterable of tuple
     columns : sequence of str
         Names in COLUMNS.
-    words : collection of str
-        Columns that are text here whatever their dtype, such as addresses in hex that some rows lack.
     """
     import pandas as pd
 
     out = pd.DataFrame(list(rows), columns=list(columns))
-    return out.astype({name: "str" if name in words else COLUMNS[name].dtype for name in columns})
+    return out.astype({name: COLUMNS[name].dtype for name in columns})

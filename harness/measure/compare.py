@@ -29,6 +29,7 @@ import numpy as np
 from harness.errors import MeasureError
 from harness.measure.columns import frame
 from harness.measure.functions import ADDRESSABLE, MATCHED
+from harness.results.columns import PLACE
 
 TRUTH = ("name", "unit", "file")
 """Columns that define a counterpart."""
@@ -176,11 +177,12 @@ def _instances(result, matches):
         table["offset"] = table.address - table.address.min()
     else:
         table["offset"] = table.address
-    table["section_offset"] = table.address - table.groupby("section").address.transform("min")
-    for column, key in (("ordinal", "name"), ("symbol_ordinal", "symbol")):
-        distinct = table[[key, "address"]].drop_duplicates().sort_values([key, "address"])
-        distinct[column] = distinct.groupby(key).cumcount() + 1
-        table[column] = table.merge(distinct, "left", [key, "address"])[column].to_numpy(np.int64)
+    table["section_offset"] = table.address - table.groupby("shndx").address.transform("min")
+    for column, name in (("ordinal", "name"), ("symbol_ordinal", "symbol")):
+        key = [name, *PLACE]
+        distinct = table[key].drop_duplicates().sort_values(key)
+        distinct[column] = distinct.groupby(name).cumcount() + 1
+        table[column] = table.merge(distinct, "left", key)[column].to_numpy(np.int64)
     return table
 
 

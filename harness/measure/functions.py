@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.measure.columns import COLUMNS, frame
-from harness.model import Kind, changes
+from harness.model import NOWHERE, Kind, changes
 
 MATCHED = ("exact", "suffix")
 """Matches of a DIE whose symbol is the function's body: no .part bodies, no functions found by symbol alone."""
@@ -55,7 +55,7 @@ class Coded(NamedTuple):
         Index of each row's name in `names`.
     address : uint64 (rows,)
     place : int64 (rows,)
-        Number of each row's place, equal for equal ones: its address, in a relocatable file with the section.
+        Number of each row's place, equal for equal ones; NOWHERE for what is nowhere.
     """
 
     names: np.ndarray
@@ -74,12 +74,10 @@ def _coded(folder):
 
     table = folder.instances
     name, names = pd.factorize(table.name.to_numpy(object))
-    address = table.address.to_numpy()
+    address, section = table.address.to_numpy(), table.shndx.to_numpy()
     _, place = np.unique(address, return_inverse=True)
-    if folder.manifest["kernel"].get("relocatable"):
-        section, sections = pd.factorize(table.section.to_numpy(object))
-        place = place * len(sections) + section
-    return Coded(names, name.astype(np.int64), address, place.astype(np.int64))
+    place = place * (int(section.max(initial=0)) + 1) + section
+    return Coded(names, name.astype(np.int64), address, np.where(section == NOWHERE, NOWHERE, place))
 
 
 def func_names(result, encoding):

@@ -108,8 +108,7 @@ def encoded_functions(result):
     """What the formulas count from: DataFrame with a row per encoded instance, as harness.encodings.Encoding says."""
     table, code = result.functions, coded(result)
     rows = (table.reason == "").to_numpy()
-    place = np.where(table.symbol[rows] == "", NOWHERE, code.place[rows])  # without a symbol it was found nowhere
-    return table.loc[rows, ["name", "proto", "address", "tags"]].assign(place=place)
+    return table.loc[rows, ["name", "proto", "address", "tags"]].assign(place=code.place[rows])
 
 
 def neutrality(result, table):

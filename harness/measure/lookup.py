@@ -1,4 +1,4 @@
-"""One function, asked for by name or address: its instances, its BTF ids under each encoding, what a tracer gets.
+"""One function, asked for by name or address: its instances, and its BTF ids under each encoding.
 
 The ids, prototypes and addresses are read from the .btf files themselves and compared with functions.csv, so each is a
 witness of the other.
@@ -19,18 +19,17 @@ from harness.btf.dump import LINKAGE
 from harness.errors import MeasureError
 from harness.measure.columns import frame
 from harness.measure.result import BASELINE, SHIPPED
-from harness.measure.tracer import verdicts
-from harness.model import Kind
+from harness.model import NOWHERE, Kind
 from harness.model.strings import Strings
 from harness.model.tables import VLEN_MASK
-from harness.results import as_text
+from harness.results.columns import PLACE
 
-INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "unit", "file", "line", "signature", "faults",
-                    "reason", "ftrace", "symbol_addresses", "elf_addresses")
+INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "shndx", "unit", "file", "line", "signature",
+                    "faults", "reason", "ftrace", "symbol_addresses", "elf_addresses")
 """Columns of functions.csv that a lookup shows."""
 
-ROW_COLUMNS = ("encoding", "name", "type_id", "prototype", "linkage", "address", "addresses")
-VERDICT_COLUMNS = ("name", "way", "verdict")
+ROW_COLUMNS = ("encoding", "name", "type_id", "prototype", "linkage", "given", "address", "addresses")
+SYMBOL_COLUMNS = ("symbol", "shndx", "address", "symbol_addresses")
 
 class Lookup(NamedTuple):
     """What a result folder knows about a function.
@@ -44,15 +43,17 @@ class Lookup(NamedTuple):
         Bytes from the entry to the address asked for, 0 unless `found` is nearest.
     kernel, policy, rules : str
         Of the folder.
+    bits : int
+        Size of the machine's addresses.
     encodings : tuple of str
         Its files, as in Result.files.
     instances : DataFrame
-        INSTANCE_COLUMNS: one row per function instance, by name and address; as in functions.csv.
+        INSTANCE_COLUMNS: one row per function instance, by name and place.
     rows : DataFrame
-        ROW_COLUMNS: one row per FUNC of a file and address that the file gives for it; address is in hex, empty if it
-        gives none; addresses: how many the id stands for (0: unknown, as in the shipped file).
-    verdicts : DataFrame
-        VERDICT_COLUMNS: what a tracer gets.
+        ROW_COLUMNS: one row per FUNC of a file and address that the file gives for it, or one of an address that is not
+        `given`; addresses: how many the id stands for (0: unknown, as in the shipped file).
+    symbols : DataFrame
+        SYMBOL_COLUMNS: symbols of all instances whose name or symbol is among those found, and where they are.
     """
 
     query: str
@@ -61,10 +62,11 @@ class Lookup(NamedTuple):
     kernel: str
     policy: str
     rules: str
+    bits: int
     encodings: tuple
     instances: object
     rows: object
-    verdicts: object
+    symbols: object
 
 
 class Func(NamedTuple):
@@ -99,7 +101,7 @@ def lookup(result, query):
     About 0.1 s for a kernel, not counting the time to load the folder's files.
     """
     query = query.strip()
-    table = as_text(result.functions, result.bits)  # what is looked up is shown: addresses in hex, ftrace 1, 0 or ''
+    table = result.functions
     found, hits, distance = _find(table, query)
     if found in ("address", "nearest"):
         names = set(table.name.array[hits])
@@ -118,14 +120,14 @@ def lookup(result, query):
     of_names = table[table.name.isin(names) | table.symbol.isin(names)]
     for encoding in result.encodings:
         _check(result, encoding, of_names, names, funcs[encoding], carries[encoding])
-    shown = table.iloc[hits].sort_values(["name", "address"], kind="stable")
+    shown = table.iloc[hits].sort_values(["name", *PLACE], kind="stable")
     rows = []
     for encoding in result.files:
         rows += _rows(result, encoding, shown, of_names, funcs[encoding], found)
     instances = shown[list(INSTANCE_COLUMNS)].reset_index(drop=True)
-    lookup = Lookup(query, found, distance, result.kernel, result.policy, str(result.manifest.get("rules", "")),
-                    tuple(result.files), instances, frame(rows, ROW_COLUMNS, words=("address",)), None)
-    return lookup._replace(verdicts=frame(verdicts(lookup, of_names), VERDICT_COLUMNS))
+    symbols = of_names.loc[of_names.symbol != "", list(SYMBOL_COLUMNS)].reset_index(drop=True)
+    return Lookup(query, found, distance, result.kernel, result.policy, str(result.manifest.get("rules", "")),
+                  result.bits, tuple(result.files), instances, frame(rows, ROW_COLUMNS), symbols)
 
 
 # Which instances
@@ -152,8 +154,8 @@ def _find_address(table, query):
     asked = int(query, 16)
     if asked >> 64:
         raise MeasureError(f"expected an address of at most 64 bits, found {query}")
-    entries = np.array([int(a, 16) for a in table.address.array], np.uint64)
-    somewhere = (table.symbol.to_numpy(object) != "") | (table.match != "fallback").to_numpy()
+    entries = table.address.to_numpy()
+    somewhere = (table.shndx != NOWHERE).to_numpy()
     hits = np.flatnonzero((entries == np.uint64(asked)) & somewhere)
     if len(hits):
         return "address", hits, 0
@@ -231,7 +233,8 @@ def _encoded(of_names, names):
     """Rows of functions.csv that are encoded under these names: (name, proto, func, address or None)."""
     kept = of_names[(of_names.reason == "") & of_names.name.isin(names)]
     return list(zip(kept.name, kept.proto.tolist(), kept.func.tolist(),
-                    (int(a, 16) if s else None for a, s in zip(kept.address, kept.symbol, strict=True)), strict=True))
+                    (a if x != NOWHERE else None for a, x in zip(kept.address.tolist(), kept.shndx, strict=True)),
+                    strict=True))
 
 
 def _check(result, encoding, of_names, names, funcs, carries):
@@ -261,16 +264,15 @@ def _check(result, encoding, of_names, names, funcs, carries):
 
 def _rows(result, encoding, shown, of_names, funcs, found):
     """Tuples of the columns ROW_COLUMNS of one file's FUNCs, those that stand for a shown instance."""
-    digits = int(result.manifest["kernel"].get("bits", 64)) // 4
     btf = result.btf(encoding)
     entries, sharing = {}, Counter((func.name, func.proto) for func in funcs)
-    for name, proto, address, section, symbol in zip(of_names.name, of_names.proto.tolist(), of_names.address,
-                                                     of_names.section, of_names.symbol, strict=True):
-        if proto and symbol:
-            entries.setdefault((name, proto), set()).add((section, int(address, 16)))
+    for name, proto, address, section in zip(of_names.name, of_names.proto.tolist(), of_names.address.tolist(),
+                                             of_names.shndx.tolist(), strict=True):
+        if proto and section != NOWHERE:
+            entries.setdefault((name, proto), set()).add((section, address))
     wanted = {}
-    for name, proto, address in zip(shown.name, shown.proto.tolist(), shown.address, strict=True):
-        wanted.setdefault((name, proto), set()).add(int(address, 16))
+    for name, proto, address in zip(shown.name, shown.proto.tolist(), shown.address.tolist(), strict=True):
+        wanted.setdefault((name, proto), set()).add(address)
     chosen = found in ("name", "glob") or encoding == SHIPPED  # all FUNCs, not only those of some instances
     prototypes, out = {}, []
     for func in funcs:
@@ -287,6 +289,6 @@ def _rows(result, encoding, shown, of_names, funcs, found):
         if not stands_for and encoding != SHIPPED and sharing[key] == 1:
             stands_for = len(entries.get(key, ()))
         for address in addresses or [None]:
-            text = "" if address is None else f"0x{address:0{digits}x}"
-            out.append((encoding, func.name, func.type_id, prototypes[key], func.linkage, text, stands_for))
-    return sorted(out, key=lambda r: (r[1], r[2], r[5]))
+            out.append((encoding, func.name, func.type_id, prototypes[key], func.linkage, address is not None,
+                        address or 0, stands_for))
+    return sorted(out, key=lambda r: (r[1], r[2], r[6]))

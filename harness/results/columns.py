@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.functions.join import Match
+from harness.model import ABSOLUTE, NOWHERE
 
 HEX, BITS = "hex", "bits"
 
@@ -25,6 +26,8 @@ class Column(NamedTuple):
         Pad hex to the width of an address of the machine.
     values : tuple of str
         The only words allowed; any if empty.
+    least : int
+        The least number allowed.
     """
 
     dtype: str
@@ -33,6 +36,7 @@ class Column(NamedTuple):
     text: str = ""
     digits: bool = False
     values: tuple = ()
+    least: int = 0
 
 
 COLUMNS = {
@@ -45,6 +49,8 @@ COLUMNS = {
     "binding": Column("category", "", "binding of the symbol: local, global or weak; empty without a symbol",
                       values=("", "local", "global", "weak")),
     "section": Column("category", "", "ELF section of the function's symbol"),
+    "shndx": Column("int64", "", f"index of the ELF section that the entry is in; {ABSOLUTE}: in none, {NOWHERE}: the "
+                                 "function is nowhere", least=NOWHERE),
     "symbol_addresses": Column("int64", "addresses", "distinct addresses of symbols with exactly the matched name, as "
                                                      "kallsyms finds them"),
     "elf_addresses": Column("int64", "addresses", "distinct addresses of symbols with the base name, except .part "
@@ -83,9 +89,12 @@ COLUMNS = {
 }
 """Column of each name, in the order of the files."""
 
-INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "binding", "section", "symbol_addresses", "elf_addresses",
-                    "ftrace", "unit", "file", "line", "inline", "die")
+INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "binding", "section", "shndx", "symbol_addresses",
+                    "elf_addresses", "ftrace", "unit", "file", "line", "inline", "die")
 """Columns of functions.csv: what does not depend on a policy."""
+
+PLACE = ("shndx", "address")
+"""Columns that say where an instance is: in a relocatable file several sections have one address, and one name."""
 
 SELECTION_COLUMNS = ("die", "signature", "faults", "proto", "func", "tags", "reason")
 """Columns of selection.csv: what one policy decides about each instance, in the order of functions.csv."""

@@ -1,7 +1,7 @@
 """manifest.json: what a result folder holds, and what it was made from.
 
 ==================  ================================================================================================
-schema              4
+schema              5
 harness             version of btf-harness that wrote it
 kernel              label, build_id (or null, and then sha256 of the ELF file), machine, bits, byteorder, relocatable,
                     shipped_unusable (why its own .BTF is set aside, or null), provenance
@@ -35,12 +35,13 @@ from harness.errors import MeasureError
 
 NAME = "manifest.json"
 
-SCHEMA = 4
+SCHEMA = 5
 """Version of the manifest and of the files that it names.
 
 History: 1, first; 2, rules and quirks, columns of functions.csv; 3, one instances table for all policies, each with a
 selection of its own, in one manifest; annotations (tags) in the selection, sections of encodings; formulas count from
-the tables, so that predicted_growth is gone; 4, the manifest has a sha256 of itself.
+the tables, so that predicted_growth is gone; 4, the manifest has a sha256 of itself; 5, functions.csv has the index of
+the section that an instance is in (shndx).
 """
 
 SHIPPED = "shipped"

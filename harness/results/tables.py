@@ -135,9 +135,9 @@ def typed(column, name):
         return column
     if known.dtype in ("int64", "uint32"):
         numbers = column.astype("int64")
-        wrong = (numbers < 0) | (numbers > np.iinfo(known.dtype).max)
+        wrong = (numbers < known.least) | (numbers > np.iinfo(known.dtype).max)
         if wrong.any():
-            raise ValueError(f"column {name}: expected numbers of {known.dtype} from 0 on, found "
+            raise ValueError(f"column {name}: expected numbers of {known.dtype} from {known.least} on, found "
                              f"{numbers[wrong].iloc[0]}")
         return numbers.astype(known.dtype)
     return column.astype(known.dtype)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
-from harness.measure.tracer import counted, rows_by
+from harness.text.tracer import counted, hex_address, rows_by, verdicts
 
 WIDTH = 80
 """Columns of the text."""
@@ -22,12 +22,15 @@ def to_text(lookup):
     elif lookup.found == "symbol":
         lines += _wrap("This is an ELF symbol; BTF has the function under its name without the suffix.", "")
     instances, ids = rows_by(lookup.instances, "name"), rows_by(lookup.rows, "name")
-    for name, verdicts in rows_by(lookup.verdicts, "name").items():
+    said = {}
+    for name, way, verdict in verdicts(lookup):
+        said.setdefault(name, []).append((way, verdict))
+    for name, mine in said.items():
         lines += ["", name, "-" * min(WIDTH, len(name))]
         if name in instances:
-            lines += ["", *_instances_text(instances[name])]
-        lines += ["", "BTF ids", *_ids_text(ids.get(name, []), lookup.encodings)]
-        lines += ["", "What a tracer gets", *_verdicts_text(verdicts)]
+            lines += ["", *_instances_text(lookup, instances[name])]
+        lines += ["", "BTF ids", *_ids_text(lookup, ids.get(name, []))]
+        lines += ["", "What a tracer gets", *_verdicts_text(mine)]
     return "\n".join(lines).encode("ascii", "backslashreplace").decode("ascii") + "\n"
 
 
@@ -40,7 +43,7 @@ def _shorten(path, room):
     return path if len(path) <= room else "..." + path[len(path) - room + 3 :]
 
 
-def _instances_text(rows):
+def _instances_text(lookup, rows):
     """Instances; those that differ only in address and unit share a heading."""
     groups = {}
     for row in rows:
@@ -48,27 +51,30 @@ def _instances_text(rows):
         key = (row.symbol, row.match, row.section, row.ftrace, row.signature, row.faults, row.reason,
                "" if own else f"{row.file}:{row.line}")
         place = f"{row.unit}:{row.line}" if own and row.line else row.unit
-        groups.setdefault(key, []).append((row.address, place))
-    sites = {"0": "no ftrace site", "1": "ftrace site", "": "ftrace unknown"}
-    places = {(row.section, row.address) for row in rows}
+        groups.setdefault(key, []).append((row.address, place, row.shndx))
+    sites = {False: "no ftrace site", True: "ftrace site", None: "ftrace unknown"}
+    places = {(row.shndx, row.address) for row in rows}
     lines = [", ".join((counted(len(rows), "instance"), counted(len(places), "address"),
                         counted(len({row.signature for row in rows}), "signature")))]
     for (symbol, match, section, ftrace, signature, faults, reason, where), members in groups.items():
-        head = f"{symbol or 'no symbol'} ({match}), {counted(len({m[0] for m in members}), 'address')}"
-        if len({m[0] for m in members}) != len(members):
+        n_places = len({(address, shndx) for address, _, shndx in members})
+        head = f"{symbol or 'no symbol'} ({match}), {counted(n_places, 'address')}"
+        if n_places != len(members):
             head += f", {counted(len(members), 'instance')}"
-        facts = [section or "no section", sites.get(ftrace, ftrace), f"signature {signature}"]
+        facts = [section or "no section", sites[ftrace], f"signature {signature}"]
         facts += [f"parameters {faults}"] if faults else []
         facts += [f"left out: {reason}"] if reason else []
         facts += [_shorten(where, WIDTH - 4)] if where else []
         lines += _wrap(head, "  ", "    ") + _wrap("; ".join(facts), "    ")
-        lines += [f"      {address}  " + _shorten(place, WIDTH - 8 - len(address)) for address, place in members]
+        for address, place, _ in members:
+            text = hex_address(lookup, address)
+            lines.append(f"      {text}  " + _shorten(place, WIDTH - 8 - len(text)))
     return lines
 
 
-def _ids_text(rows, encodings):
+def _ids_text(lookup, rows):
     """The ids of each file, one prototype at a time; every address."""
-    by_file = {}
+    by_file, encodings = {}, lookup.encodings
     for row in rows:
         ids = by_file.setdefault(row.encoding, {}).setdefault(row.prototype, {})
         ids.setdefault(row.type_id, []).append(row)
@@ -84,7 +90,7 @@ def _ids_text(rows, encodings):
             label = " " * (width + 2)
             singles = []
             for type_id, tagged in ids.items():
-                addresses = [row.address for row in tagged if row.address]
+                addresses = [hex_address(lookup, row.address) for row in tagged if row.given]
                 linkage, stands_for = tagged[0].linkage, tagged[0].addresses
                 if len(addresses) == stands_for == 1:
                     singles.append((f"[{type_id}] {addresses[0]}", linkage))
@@ -116,8 +122,8 @@ def _grid(cells, indent):
 
 
 def _verdicts_text(rows):
-    width = max(len(row.way) for row in rows) + 2
+    width = max(len(way) for way, _ in rows) + 2
     lines = []
-    for row in rows:
-        lines += _wrap(row.verdict, f"  {row.way:<{width}}", " " * (width + 2))
+    for way, verdict in rows:
+        lines += _wrap(verdict, f"  {way:<{width}}", " " * (width + 2))
     return lines

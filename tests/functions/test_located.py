@@ -10,6 +10,7 @@ from elftools.elf.elffile import ELFFile
 from harness import btf, encodings, measure, results, run
 from harness.errors import ElfError
 from harness.functions import Match
+from harness.measure.attach import Status, reached
 from harness.model import NOWHERE, Kind
 from harness.text.lookup import to_text
 from tests.fixtures.build import find, program
@@ -94,6 +95,42 @@ def test_places__current_leaves_out_a_name_with_equal_offsets_in_two_sections(mo
     left_out = run.encode(prepared, "current", ["plain"]).selection.reason != 0
     names = {prepared.strings.get(int(n)) for n in prepared.instances.name[left_out]}
     assert names == {b"setup"}
+
+
+@pytest.fixture(scope="module")
+def twins(tmp_path_factory):
+    """Two sections of one name, each with a function of one name at offset 0."""
+    path = tmp_path_factory.mktemp("places") / "twins.o"
+    objects = program("twin_sections", link="rel").objects
+    subprocess.run([find("ld"), "-r", "--unique", *objects, "-o", path], check=True)
+    return path
+
+
+def test_places__sections_of_one_name_are_two(twins, tmp_path):
+    """The witness counts by section number; names and offsets are all equal."""
+    with open(twins, "rb") as file:
+        table = ELFFile(file).get_section_by_name(".symtab")
+        helpers = [s["st_shndx"] for s in table.iter_symbols() if s.name == "helper"]
+        assert [s["st_value"] for s in table.iter_symbols() if s.name == "helper"] == [0, 0]
+    assert len(set(helpers)) == 2
+    prepared = run.prepare(twins, threads=1)
+    results.save(tmp_path / "out", prepared, run.encode(prepared, "all", encodings.names()))
+    result = results.load(tmp_path / "out")["all"]
+    table = result.functions
+    assert sorted(table.shndx[table.name == "helper"]) == sorted(helpers)
+    checks = measure.check_invariants(result, measure.measurements(result, False))
+    assert checks.holds.all(), checks[~checks.holds]
+    assert measure.names_by_addresses(result).iloc[0][["name", "addresses"]].tolist() == ["helper", 2]
+    assert not len(measure.aliases(result))
+    found = reached(result, "btf_func")
+    assert len(found) == 4 and (found.status == Status.UNIQUE).sum() == 2
+    text = " ".join(to_text(measure.lookup(result, "helper")).split())
+    assert "2 instances, 2 addresses, 1 signature" in text
+    assert "one id for 1 of 2 addresses, in a tag" in text
+    same = measure.compare(result, result)
+    assert not len(same.ordinals)
+    both = same.identities.set_index(["group", "identity"]).loc[("all", "name+ordinal")]
+    assert both.right == both.instances == 4
 
 
 def test_places__without_fallback_a_function_is_nowhere_and_not_at_0(tmp_path):

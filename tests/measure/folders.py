@@ -105,7 +105,8 @@ def columns(instances, instance, func, number):
     same = {i[1] for i in instances if i[0] == name and i[2] in ("exact", "suffix", "fallback")}
     row = {
         "name": name, "address": f"{address:#018x}", "symbol": symbol, "match": match, "binding": "local",
-        "section": ".text", "symbol_addresses": len({i[1] for i in instances if i[0] == name and i[2] == match}),
+        "section": ".text", "shndx": 1,
+        "symbol_addresses": len({i[1] for i in instances if i[0] == name and i[2] == match}),
         "elf_addresses": len(same), "ftrace": 1, "unit": "a.c", "file": "a.c", "line": 1, "inline": 0,
         "die": hex(16 + number), "signature": proto, "faults": "", "proto": 0 if reason else proto, "func": func,
         "tags": "", "reason": reason,
@@ -149,7 +150,7 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
             skipped[i[4]] = skipped.get(i[4], 0) + 1
     fallback = sum(i[2] == "fallback" for i in instances)
     manifest = {
-        "schema": 4,
+        "schema": 5,
         "harness": "0.1.0",
         "kernel": {"label": label, "build_id": build_id, "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
                    "provenance": {"package": "tiny|dbg", "version": "1.0"}},

@@ -137,7 +137,7 @@ def test_aliases__are_addresses_with_several_names(tmp_path):
 
 
 def test_addressable__leaves_out_fallbacks_without_address(tmp_path):
-    nowhere = {"symbol": "", "section": ""}
+    nowhere = {"symbol": "", "section": "", "shndx": -1}
     instances = [("found", 0, "fallback", TAKES_INT, "", nowhere), ("other", 0, "fallback", TAKES_INT, "", nowhere)]
     assert not len(names(tmp_path / "r", instances))
 

@@ -39,7 +39,7 @@ def whats(comparison, column="instances"):
     return comparison.counterparts.set_index("what")[column].to_dict()
 
 
-FEW = (at("alone", 0), at("twice", 16), at("twice", 32, "b.c"), at("late", 64, "b.c", section=".init.text"))
+FEW = (at("alone", 0), at("twice", 16), at("twice", 32, "b.c"), at("late", 64, "b.c", section=".init.text", shndx=2))
 
 
 def shifted(instances, by):
@@ -85,7 +85,7 @@ def test_compare__an_address_may_find_another_function(tmp_path):
 
 
 def test_compare__an_offset_of_the_section_outlives_a_section_before_it(tmp_path):
-    after = [*FEW[:3], at("late", 4096, "b.c", section=".init.text")]
+    after = [*FEW[:3], at("late", 4096, "b.c", section=".init.text", shndx=2)]
     c = compared(tmp_path, FEW, after)
     assert outcome(c, "section+offset") == {"right": 4} and outcome(c, "offset") == {"right": 3, "lost": 1}
     assert "32" in to_text(c) and c.moved.moved.tolist() == [0, 1]

@@ -11,6 +11,7 @@ from harness.measure import result as results
 from harness.measure.lookup import INSTANCE_COLUMNS, ROW_COLUMNS, lookup
 from harness.model import Kind
 from harness.results import save
+from harness.text import tracer
 from harness.text.lookup import to_text
 from tests.fixtures.build import program
 from tests.measure.folders import TAKES_INT, TAKES_NODE, make
@@ -29,18 +30,18 @@ def tiny(tmp_path):
 
 
 def verdicts(found, way):
-    return found.verdicts[found.verdicts.way == way].verdict.tolist()
+    return [verdict for _, about, verdict in tracer.verdicts(found) if about == way]
 
 
 def test_lookup__of_a_name_lists_instances_and_ids_of_every_file(tiny):
     found = lookup(tiny, "twice")
     assert found.found == "name" and tuple(found.instances.columns) == INSTANCE_COLUMNS
     assert tuple(found.rows.columns) == ROW_COLUMNS
-    assert found.instances.address.tolist() == [PREFIX + x for x in ("10", "20", "30")]
+    assert found.instances.address.tolist() == [BASE + x for x in (0x10, 0x20, 0x30)]
     ids = {name: group for name, group in found.rows.groupby("encoding", sort=False)}
     assert list(ids) == ["plain", "decl_tag", "btf_func", "shipped"]
     assert set(found.rows.prototype) == {"void twice(int a)"}
-    assert ids["plain"].address.tolist() == [""] and ids["plain"].addresses.tolist() == [3]
+    assert ids["plain"].given.tolist() == [False] and ids["plain"].addresses.tolist() == [3]
     for name, n_ids in (("decl_tag", 1), ("btf_func", 3)):
         assert ids[name].address.tolist() == found.instances.address.tolist()
         assert ids[name].type_id.nunique() == n_ids
@@ -51,9 +52,9 @@ def test_lookup__of_a_name_lists_instances_and_ids_of_every_file(tiny):
 def test_lookup__of_a_symbol_lists_that_symbol_s_instances(tiny):
     found = lookup(tiny, "twice.isra.0")
     assert found.found == "symbol"
-    assert found.instances.address.tolist() == [PREFIX + "30"]
-    given = found.rows[found.rows.address != ""]
-    assert given.address.tolist() == [PREFIX + "30"] * 2 and given.addresses.tolist() == [3, 1]
+    assert found.instances.address.tolist() == [BASE + 0x30]
+    given = found.rows[found.rows.given]
+    assert given.address.tolist() == [BASE + 0x30] * 2 and given.addresses.tolist() == [3, 1]
     assert "1 of 3 addresses" in to_text(found)
 
 
@@ -67,7 +68,7 @@ def test_lookup__of_an_address_is_the_entry_there_under_every_name(tiny):
 def test_lookup__of_an_address_without_an_entry_is_the_nearest_below_and_says_so(tiny):
     found = lookup(tiny, PREFIX + "25")
     assert (found.found, found.distance) == ("nearest", 5)
-    assert found.instances.address.tolist() == [PREFIX + "20"]
+    assert found.instances.address.tolist() == [BASE + 0x20]
     assert "nearest entry below it, 5 (0x5) bytes before" in " ".join(to_text(found).split())
     with pytest.raises(MeasureError, match="the lowest is 0xffffffff81000000"):
         lookup(tiny, "0x10")
@@ -136,7 +137,7 @@ def test_verdicts__say_what_the_kernel_does_with_a_name(tmp_path):
         ("gone", 0xFFFFFFFF81000050, "exact", TAKES_INT, "inconsistent prototype"),
     ])
     one = lookup(tiny, "one")
-    assert verdicts(one, "pahole") == ["policy all keeps the instance"]
+    assert verdicts(one, "policy") == ["all keeps the instance"]
     assert verdicts(one, "kprobe") == ["one: its only address, " + PREFIX + "00"]
     assert "finds its one symbol, " + PREFIX + "00" in verdicts(one, "fentry, plain")[0]
     assert verdicts(one, "fentry, btf_func") == [
@@ -164,7 +165,7 @@ def test_verdicts__say_what_the_kernel_does_with_a_name(tmp_path):
     assert "ftrace" not in verdicts(early, "fentry, btf_func")[0]
 
     gone = lookup(tiny, "gone")
-    assert verdicts(gone, "pahole") == ["policy all leaves out the instance: inconsistent prototype"]
+    assert verdicts(gone, "policy") == ["all leaves out the instance: inconsistent prototype"]
     assert len(gone.rows) == 0 and to_text(gone).count("no FUNC") >= 4
 
 
@@ -172,8 +173,8 @@ def test_verdicts__policy_current_is_what_pahole_does(tmp_path):
     tiny = load(tmp_path / "tiny", policy="current", instances=[
         ("many", 0xFFFFFFFF81000010, "exact", TAKES_INT, "ambiguous address"),
         ("many", 0xFFFFFFFF81000020, "exact", TAKES_INT, "ambiguous address")])
-    assert verdicts(lookup(tiny, "many"), "pahole") == [
-        "policy current with the rules of pahole 2026-07 leaves out both instances: 2 x ambiguous address"]
+    assert verdicts(lookup(tiny, "many"), "policy") == [
+        "current with the rules of pahole 2026-07 leaves out both instances: 2 x ambiguous address"]
 
 
 def test_verdicts__the_one_symbol_that_the_kernel_finds_is_not_the_clone_asked_for(tmp_path):

@@ -24,6 +24,7 @@ def table(traced=(True, False, None, True, None, False, None)):
         "name": words, "address": np.array([0, 1, 2**63, 2**64 - 1, 5, 6, 7], np.uint64), "symbol": words[::-1],
         "match": np.array(["exact", "none", "exact", "part", "alias", "suffix", "fallback"], object),
         "binding": np.array(["local", "", "weak", "global", "", "", ""], object), "section": few,
+        "shndx": np.array([-1, 0, 1, 2, 1, 1, 70000], np.int32),
         "symbol_addresses": np.arange(n), "elf_addresses": np.arange(n), "ftrace": np.array(traced, object),
         "unit": words, "file": words, "line": np.arange(n, dtype=np.uint32), "inline": np.arange(n) % 2 == 1,
         "die": np.arange(n, dtype=np.int64) + 11,

@@ -24,8 +24,10 @@ AMBIGUOUS_SINCE = "1.31"
 def rows_by(frame, *columns):
     """Rows of a frame as named tuples, grouped by columns in the order of the rows: dict of list.
 
-    Keys are values, of several columns tuples of them.
+    Keys are values, of several columns tuples of them; a missing bool is None.
     """
+    bits = [name for name in frame.columns if frame[name].dtype == "boolean"]
+    frame = frame.assign(**{name: frame[name].to_numpy(object, na_value=None) for name in bits})
     groups = {}
     for row in frame.itertuples(index=False):
         key = tuple(getattr(row, c) for c in columns)
@@ -33,28 +35,27 @@ def rows_by(frame, *columns):
     return groups
 
 
-def verdicts(lookup, of_names):
+def hex_address(lookup, address):
+    """An address in hex, as wide as the machine's are."""
+    return f"0x{address:0{lookup.bits // 4}x}"
+
+
+def verdicts(lookup):
     """Yields (name, way, verdict), str, by name: the kernel's ways first and then each file's.
 
-    Parameters
-    ----------
-    lookup : Lookup
-        Its verdicts may be missing.
-    of_names : DataFrame
-        Rows of functions.csv, as text, whose names or symbols are among those found.
+    A way is what a verdict is about: instances, policy, pahole, kprobe, ftrace, arguments, section, or fentry by a
+    file's ids. `lookup` is a harness.measure.lookup.Lookup.
     """
     shown, ids = rows_by(lookup.instances, "name"), rows_by(lookup.rows, "name", "encoding")
     symbols = {}
-    for symbol, address, total in zip(of_names.symbol, of_names.address, of_names.symbol_addresses.tolist(),
-                                      strict=True):
-        if symbol:
-            known = symbols.setdefault(symbol, (set(), total))
-            known[0].add(address)
+    for row in lookup.symbols.itertuples(index=False):
+        known = symbols.setdefault(row.symbol, (set(), row.symbol_addresses))
+        known[0].add((row.shndx, row.address))
     for name in sorted({*shown, *(n for n, _ in ids)}):
         mine = shown.get(name, [])
         yield from ((name, *v) for v in _kernel_verdicts(lookup, name, mine, symbols))
         for encoding in lookup.encodings:
-            verdict = _file_verdict(mine, symbols.get(name), ids.get((name, encoding)), encoding)
+            verdict = _file_verdict(lookup, mine, symbols.get(name), ids.get((name, encoding)), encoding)
             yield name, f"fentry, {encoding}", verdict
 
 
@@ -76,14 +77,14 @@ def _kernel_verdicts(lookup, name, shown, symbols):
     left_out = Counter(row.reason for row in shown if row.reason)
     n_out = left_out.total()
     several = max(row.elf_addresses for row in shown)
-    words = f"policy {lookup.policy}"
+    words = lookup.policy
     if lookup.policy != "all" and lookup.rules:
         words += f" with the rules of pahole {lookup.rules}"
     if n_out:
         reasons = "; ".join(f"{n} x {r}" if total > 1 else r for r, n in sorted(left_out.items()))
-        yield "pahole", f"{words} leaves out {_which(n_out, total)}: {reasons}"
+        yield "policy", f"{words} leaves out {_which(n_out, total)}: {reasons}"
     else:
-        yield "pahole", f"{words} keeps {_which(total, total)}"
+        yield "policy", f"{words} keeps {_which(total, total)}"
     if several > 1 and not (lookup.policy == "current" and n_out):
         yield "pahole", (f"pahole since {AMBIGUOUS_SINCE} leaves the name out: ignoring suffixes, its symbols have "
                          f"{several} addresses")
@@ -94,14 +95,14 @@ def _kernel_verdicts(lookup, name, shown, symbols):
             yield "kprobe", (f"{symbol}: {symbols[symbol][1]} addresses, so -EADDRNOTAVAIL since v6.6 "
                              "(b022f0c7, also in stable trees); before, the first that kallsyms lists")
         else:
-            yield "kprobe", f"{symbol}: its only address, {min(symbols[symbol][0])}"
-    without = sum(row.ftrace == "0" for row in shown)
+            yield "kprobe", f"{symbol}: its only address, {hex_address(lookup, min(symbols[symbol][0])[1])}"
+    without = sum(row.ftrace is False for row in shown)
     if without:
         verb = "has" if without == 1 else "have"
         yield "ftrace", (f"{_which(without, total)} {verb} no ftrace site (notrace, as every 'inline' of the kernel "
                          "is, or assembler): fentry and kprobe.multi cannot attach there whatever BTF says; kprobe "
                          "events can only with CONFIG_KPROBE_EVENTS_ON_NOTRACE")
-    unknown = sum(row.ftrace == "" for row in shown)
+    unknown = sum(row.ftrace is None for row in shown)
     if unknown:
         yield "ftrace", f"{_which(unknown, total)}: whether there is an ftrace site is not known"
     faults = [row.faults for row in shown if row.faults]
@@ -113,48 +114,49 @@ def _kernel_verdicts(lookup, name, shown, symbols):
         yield "section", f"{_which(len(gone), total)} in {', '.join(sorted(set(gone)))}: gone after boot"
 
 
-def _file_verdict(shown, exact, rows, encoding):
+def _file_verdict(lookup, shown, exact, rows, encoding):
     """What fentry by BTF id gets from one file.
 
     Parameters
     ----------
     shown, rows : list of named tuples
         Of Lookup.instances and Lookup.rows, the latter None if the file has no FUNC of this name.
-    exact : (set of str, int) or None
-        Known addresses of the symbol of exactly this name, and how many it has.
+    exact : (set of (shndx, address), int) or None
+        Known places of the symbol of exactly this name, and how many it has.
     """
     if rows is None:
         return "no FUNC, so no id to attach by"
     ids = list(dict.fromkeys(row.type_id for row in rows))
-    given = list(dict.fromkeys(row.address for row in rows if row.address))
+    given = {row.address for row in rows if row.given}
     at = None
     if exact is None:
         resolved = ("the kernel finds no symbol of exactly this name (-ENOENT)" if shown else
                     "its symbol is not known")
     elif exact[1] == 1:
         at = min(exact[0])
-        resolved = f"the kernel looks the name up and finds its one symbol, {at}"
+        resolved = f"the kernel looks the name up and finds its one symbol, {hex_address(lookup, at[1])}"
     else:
         resolved = (f"the kernel looks the name up and takes the first of {exact[1]} that kallsyms lists; "
                     "the id cannot select another")
-    site = {row.address: row.ftrace for row in shown}
+    site = {(row.shndx, row.address): row.ftrace for row in shown}
     if not given:
         text = f"{Ids(len(ids), (), 0, resolved).how_many} without an address; {resolved}"
         if len(ids) > 1 and exact is not None:
             text += "; every id leads there, so all prototypes but one are wrong"
         others = len(set(site) - {at})
-        if at is not None and site.get(at) == "0":
+        if at is not None and site.get(at) is False:
             text += ", where fentry cannot attach"
         elif at is not None and others:
             text += f", never the other {counted(others, 'address')} shown"
         return text
-    sites = [site.get(address, "") for address in given]
+    # of a relocatable file an address is an offset, which several sections may have
+    sites = [has for (_, address), has in site.items() if address in given]
     traceable = ""
-    if len(sites) == 1 and sites[0]:
-        traceable = "; there is an ftrace site" if sites[0] == "1" else "; there is no ftrace site"
-    elif any(sites):
-        traceable = f"; ftrace site at {sites.count('1')} of {counted(len(sites), 'address')}"
+    if len(sites) == 1 and sites[0] is not None:
+        traceable = "; there is an ftrace site" if sites[0] else "; there is no ftrace site"
+    elif any(has is not None for has in sites):
+        traceable = f"; ftrace site at {sites.count(True)} of {counted(len(sites), 'address')}"
     stand_for = {row.type_id: row.addresses for row in rows}
-    of = Ids(len(ids), tuple(stand_for.values()), sum(row.address != "" for row in rows), resolved)
+    of = Ids(len(ids), tuple(stand_for.values()), sum(row.given for row in rows), resolved)
     tells = enc.REGISTRY[encoding].tells if encoding in enc.REGISTRY else said
     return tells(of) + traceable

@@ -7,7 +7,6 @@ why and where); 1 an internal error, or an invariant of the report that does not
 from __future__ import annotations
 
 import argparse
-import atexit
 import gc
 import os
 import sys
@@ -43,7 +42,8 @@ class _Parser(argparse.ArgumentParser):
         raise UsageError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
 
     def print_help(self, file=None):
-        (file or sys.stdout).write(self.format_help())  # argparse would hide a full disk
+        process.check_stdout()
+        sys.stdout.write(self.format_help())  # argparse would hide a full disk
 
 
 def _threads(text):
@@ -203,7 +203,7 @@ def main(argv=None):
         except SystemExit as done:  # --help
             code = done.code or EXIT_OK
         if sys.stdout is not None:
-            sys.stdout.flush()
+            process.flush_stdout()
         if process.ended():
             raise process.ended()
         return code
@@ -236,6 +236,7 @@ def _run(argv, args):
     if args.version:
         from harness import __version__
 
+        process.check_stdout()
         print(__version__)
         return EXIT_OK
     if args.verb is None:
@@ -260,10 +261,11 @@ def _failed(text, code):
 def entry():
     """Run `main` as the whole process; it ends without tearing down the interpreter, which takes 0.3 s after a run."""
     gc.disable()  # a process this short makes no cycles worth collecting
+    process.open_standard_streams()
     process.end_on_signals()
     code = main()
     if code != EXIT_OK:
-        atexit._run_exitfuncs()  # an exception may have left semaphores to release
+        process.release_semaphores()  # an exception may have left some
     os._exit(code)
 
 

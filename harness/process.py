@@ -8,11 +8,10 @@ from __future__ import annotations
 import errno
 import io
 import os
-import queue
 import signal
 import sys
-import threading
 import time
+from contextlib import contextmanager
 from pathlib import Path
 
 from harness.errors import OutputError
@@ -45,6 +44,8 @@ class Ended(BaseException):
 
 _ended = []
 
+_undisturbed = False
+
 
 def ended():
     """The `Ended` that was raised, or None: Python drops it in a finalizer, and makes another error of it elsewhere."""
@@ -65,17 +66,15 @@ def end_on_signals():
 
     An ignored signal, as under nohup, stays ignored.
     """
-    first, wish = None, queue.SimpleQueue()
-    # made now: a thread cannot be started safely in the midst of anything
-    threading.Thread(target=_end_workers, args=(wish,), daemon=True).start()
+    first = None
 
     def handle(signum, frame):
         nonlocal first
         if first is None:
             first = time.monotonic()
             _ended.append(Ended(signum))
-            wish.put(signum)
-            raise _ended[0]
+            if not _undisturbed:
+                raise _ended[0]
         if time.monotonic() - first > AGAIN_SECONDS:
             os._exit(128 + signum)
 
@@ -84,18 +83,56 @@ def end_on_signals():
             signal.signal(signum, handle)
 
 
-def _end_workers(wish):
-    """Once asked to end, end the work of executors' threads: they are waited for, and may compile for a minute."""
-    wish.get()
-    import ctypes
-    import logging
+@contextmanager
+def undisturbed():
+    """A short block in which no signal raises `Ended`, such as one that frees what others would miss; it does after."""
+    global _undisturbed
+    _undisturbed = True
+    try:
+        yield
+    finally:
+        _undisturbed = False
+        if ended():
+            raise ended()
 
-    logging.getLogger("concurrent.futures").disabled = True  # which tells of a thread that ends so while it is idle
-    while True:
-        for thread in threading.enumerate():
-            if thread.name.startswith("ThreadPoolExecutor"):
-                ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread.ident), ctypes.py_object(SystemExit))
-        time.sleep(0.1)
+
+@contextmanager
+def workers(threads):
+    """A ThreadPoolExecutor. A block that ends with an error drops what has not begun.
+
+    One that a signal ends does not even wait for what has, which may take a minute to compile or hang on a lock: the
+    process is about to end.
+    """
+    from concurrent.futures import ThreadPoolExecutor
+
+    executor = ThreadPoolExecutor(max(1, threads))
+    try:
+        yield executor
+    except BaseException:
+        executor.shutdown(wait=not ended(), cancel_futures=True)
+        raise
+    executor.shutdown()
+
+
+def release_semaphores():
+    """Release what multiprocessing would at the end of the interpreter; it does not join a process or a thread."""
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util._run_finalizers(0)
+
+
+def open_standard_streams():
+    """Open those that are closed, so that no file that is opened later takes their place.
+
+    What is said to a closed stderr is lost; sys.stdout stays None, see `check_stdout`.
+    """
+    for number in range(3):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8", closefd=False)
 
 
 def check_stdout():
@@ -106,6 +143,16 @@ def check_stdout():
         os.write(sys.stdout.fileno(), b"")
     except io.UnsupportedOperation:
         pass  # not a file: the caller gave another object
+    except OSError as error:
+        raise OutputError(f"standard output cannot be written: {error.strerror}") from error
+
+
+def flush_stdout():
+    """Write what is left of standard output, or raise an OutputError; a BrokenPipeError stays one."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        raise
     except OSError as error:
         raise OutputError(f"standard output cannot be written: {error.strerror}") from error
 
@@ -150,5 +197,7 @@ def terminal_width():
 
 def words_of(error):
     """A sentence about an OSError that nothing else has explained, str."""
-    where = f"{error.filename}: " if error.filename else ""
-    return where + ("cannot be written: " if error.errno in FULL else "") + (error.strerror or str(error))
+    why = error.strerror or str(error)
+    if error.filename:
+        return f"{error.filename}: {'cannot be written: ' if error.errno in FULL else ''}{why}"
+    return f"the output cannot be written: {why}" if error.errno in FULL else why

@@ -6,7 +6,6 @@ harness.results writes the results into a folder and reads them again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -29,6 +28,7 @@ from harness.functions.annotations import tag_texts, tags_of
 from harness.functions.forms import selection_forms as forms
 from harness.functions.policies import Reason
 from harness.model.strings import Strings
+from harness.process import workers
 from harness.program import Program, Silent
 from harness.program import read_program as prepare
 
@@ -125,7 +125,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     tags = tags_of(program, kept, strings, kfunc_tags)
     pairs, pair_of = enc.make_pairs(table.name[kept], proto_of_kept, table.address[kept], table.place.section[kept],
                                     strings.array, tags)
-    with ThreadPoolExecutor(2) as executor:
+    with workers(2) as executor:
         made = executor.map(lambda encoding: enc.artifact(encoding, pairs, common), chosen)
         artifacts = dict(zip([e.name for e in chosen], made, strict=True))
 

@@ -17,6 +17,7 @@ import pytest
 from harness import process
 from harness.cli import MAX_THREADS
 from harness.errors import HarnessError, OutputError, UsageError
+from harness.results import load
 from tests.fixtures.build import program
 from tests.test_cli import ROOT, assert_refused, cli
 
@@ -99,10 +100,26 @@ def test_cli__refuses_a_full_or_closed_standard_output_before_any_work(tmp_path)
         assert not (tmp_path / "o").exists()
         assert refused_with(full, "encode", path, "-q", "-o", tmp_path / "o").returncode == 0
         for arguments in (["--help"], ["--version"]):
-            assert_refused(refused_with(full, *arguments), "cannot be written: No space left")
-    code = "import os, sys; os.close(1); os.execv(sys.executable, [sys.executable, '-m', 'harness', 'kernels'])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, timeout=300)
-    assert_refused(done, "standard output is closed")
+            assert_refused(refused_with(full, *arguments), "standard output cannot be written: No space left")
+
+
+def without(number, *args):
+    """A run with a standard stream closed."""
+    code = f"import os, sys; os.close({number}); os.execv((e := sys.executable), [e, '-m', 'harness', *sys.argv[1:]])"
+    return subprocess.run([sys.executable, "-c", code, *map(str, args)], cwd=ROOT, capture_output=True, text=True,
+                          timeout=300)
+
+
+def test_cli__a_closed_standard_output_is_refused_and_another_closed_stream_is_not_missed(tmp_path):
+    for arguments in (["kernels"], ["--help"], ["encode", "--help"], ["--version"]):
+        assert_refused(without(1, *arguments), "standard output is closed")
+    path = program("several_units").path
+    for number in (0, 2):
+        done = without(number, "encode", path, "-o", tmp_path / str(number))
+        assert done.returncode == 0 and "plain.btf" in done.stdout
+        assert load(tmp_path / str(number))["consistent"].encodings == ["plain", "decl_tag", "btf_func"]
+    done = without(2, "encode", tmp_path / "none", "-o", tmp_path / "o")
+    assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 
 
 def test_cli__an_error_while_standard_output_is_written_is_one_line(tmp_path):
@@ -183,6 +200,10 @@ if __name__ == "__main__":
 
 WAITS = {
     "asleep": "time.sleep(60)",
+    # which cannot be interrupted, as one that waits for numba's lock cannot
+    "on a thread": "with process.workers(2) as threads: threads.submit(time.sleep, 60).result()",
+    # a signal that comes in there ends it afterwards
+    "undisturbed": "with process.undisturbed(): time.sleep(1)\n        time.sleep(60)",
     # Python makes a RuntimeError of what is raised in there
     "in a class body": "type('C', (), {'x': type('D', (), {'__set_name__': lambda *a: time.sleep(60)})()})",
 }

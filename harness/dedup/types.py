@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +9,7 @@ import numpy as np
 from harness.dedup import types_kernels as tk
 from harness.errors import EncodeError
 from harness.model import StringTable, TypeTable, split_info
+from harness.process import workers
 
 HASH_ROWS = 1 << 18
 """Rows that a thread hashes at a time."""
@@ -137,7 +137,7 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
     step(0)
     hashes = np.empty(n + 1, np.uint32)
     runs = [(a, min(a + HASH_ROWS, n + 1)) for a in range(1, n + 1, HASH_ROWS)]
-    with ThreadPoolExecutor(max(1, threads)) as executor:
+    with workers(threads) as executor:
         for bad in executor.map(lambda run: tk.hash_rows(words, start, run[0], run[1], n_ids, hashes), runs):
             if bad:
                 raise EncodeError(_outside(n_ids - 1, n_before + bad))

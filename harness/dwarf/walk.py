@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from concurrent.futures import ThreadPoolExecutor
 from itertools import repeat
 from typing import NamedTuple
 
@@ -19,6 +18,7 @@ from harness.dwarf.units import unit_headers
 from harness.dwarf.walk_tables import DeclTags, Functions, Variables
 from harness.errors import DwarfError
 from harness.model import StringTable, TypeTable
+from harness.process import workers
 
 LANGUAGES = {0x04: "C++", 0x1A: "C++", 0x21: "C++", 0x2B: "C++", 0x3A: "C++", 0x1C: "Rust", 0x16: "Go",
              0x10: "Objective-C"}
@@ -101,7 +101,7 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True):
     units = unit_headers(info, n_abbrev)
     batches = passes.batches_of(units, passes.BATCH_NBYTES)
     plan = passes.Passes(info, others, units, batches, declarations, progress)
-    with ThreadPoolExecutor(max(1, threads)) as executor:
+    with workers(threads) as executor:
         indexed = list(executor.map(plan.index, batches))
         tables = passes.make_tables(units, indexed, others.literals[1])
         filled = list(executor.map(plan.fill, batches, indexed, repeat(tables)))

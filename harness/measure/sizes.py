@@ -6,7 +6,6 @@ import hashlib
 import json
 import lzma
 from collections.abc import Iterable
-from concurrent.futures import ThreadPoolExecutor
 from os import PathLike
 from typing import TYPE_CHECKING
 
@@ -14,6 +13,7 @@ from harness import results
 from harness.errors import OutputError
 from harness.files import write
 from harness.measure.columns import MEASUREMENT_COLUMNS, frame
+from harness.process import workers
 from harness.results import read_bytes
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def compressed_sizes(result: results.Result, threads: int = 2) -> dict[str, dict
     """
     digests = {name: _digest(result, name) for name in result.files}
     names = {digest: name for name, digest in reversed(digests.items())}
-    with ThreadPoolExecutor(max(1, threads)) as pool:
+    with workers(threads) as pool:
         jobs = {digest: pool.submit(_sizes, result, name, digest) for digest, name in names.items()}
         sizes = {digest: job.result() for digest, job in jobs.items()}
     return {name: sizes[digest] for name, digest in digests.items()}

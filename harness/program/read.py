@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
@@ -22,6 +21,7 @@ from harness.functions.kfuncs import kfuncs, tags
 from harness.functions.listing import describe, inlined
 from harness.kernels import Kernel
 from harness.model import StringTable, concatenate
+from harness.process import workers
 from harness.program.program import Program
 from harness.program.tags import kfunc_tag_names, type_tags
 from harness.program.variables import per_cpu_variables
@@ -77,7 +77,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         if threads > 1:
             warm.start(progress.stage)
         walked = walk(image, threads, progress.stage("walk over units"), lists=False)
-        with ThreadPoolExecutor(1) as executor:
+        with workers(1) as executor:
             # dedup needs one core and no Python; meanwhile the functions are joined on the other
             deduplicated = executor.submit(dedup_types, walked.types, walked.strings, in_place=True, threads=threads,
                                            progress=progress.stage("dedup"))

@@ -9,6 +9,8 @@ from __future__ import annotations
 from concurrent.futures import Future, ProcessPoolExecutor
 from contextlib import contextmanager
 
+from harness.process import ended, undisturbed
+
 
 class Here:
     """An executor that calls at once, in this process."""
@@ -27,39 +29,42 @@ class Here:
 def worker(threads):
     """An executor with one other process, or Here if `threads` is 1.
 
-    The process begins by importing what it will need, so it is best made early. A block that ends with an exception
-    does not wait for what the process is doing.
+    The process begins by importing what it will need, so it is best made early. A block that ends with an error waits
+    for what the process is doing. One that ends by a signal ends the process and does not wait: what it was sending may
+    never come whole.
     """
     if threads < 2:
         yield Here()
         return
     import multiprocessing
+    import signal
 
     pool = ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn"), initializer=_end_with_parent)
     others = multiprocessing.active_children()
     try:
-        pool.submit(_warm)
+        # a Ctrl-C is for this process, which ends the other; blocked, for the other inherits that from its beginning
+        blocked = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+        try:
+            pool.submit(_warm)
+        finally:
+            signal.pthread_sigmask(signal.SIG_SETMASK, blocked)
         yield pool
     except BaseException:
-        for process in multiprocessing.active_children():
-            if process not in others:
-                process.terminate()
+        if ended():
+            for process in multiprocessing.active_children():
+                if process not in others:
+                    process.terminate()  # the witnesses that it asks end with it, see harness.witnesses.asking
+        pool.shutdown(wait=not ended(), cancel_futures=True)
         raise
-    finally:
-        pool.shutdown(cancel_futures=True)
+    with undisturbed():  # it unlinks semaphores and then says so
+        pool.shutdown()
 
 
 def _end_with_parent():
     """Leave no process behind when a run is killed: it would wait for work for ever, holding both ends of its pipe."""
     import os
-    import signal
-    import sys
     import threading
     from multiprocessing import connection, parent_process
-
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C is for the parent, which ends us
-    # as an exception, so that a witness which is being asked is ended as well
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
 
     def watch():
         connection.wait([parent_process().sentinel])

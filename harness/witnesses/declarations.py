@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
 
 from harness.errors import MeasureError
 from harness.measure.columns import frame
 from harness.measure.result import BASELINE, SHIPPED
+from harness.process import workers
 from harness.witnesses import bpftool
 from harness.witnesses.program import run
 from harness.witnesses.shipped import OURS, differences
@@ -72,7 +72,7 @@ def declarations(program, result):
         return run(program, "btf", "dump", "file", result.files[name], "format", "c")
 
     texts = []
-    with ThreadPoolExecutor(2) as pool:
+    with workers(2) as pool:
         answers = list(pool.map(ask, (BASELINE, SHIPPED)))
     for name, (status, out, err) in zip((BASELINE, SHIPPED), answers, strict=True):
         if status != 0:

@@ -318,11 +318,13 @@ def run_encode(args):
     """`encode`."""
     from harness import encodings, kernels, results, run
     from harness.functions import DEFAULT
+    from harness.report.folder import check_no_report
 
     _check_selection(args)
     for name in args.encoding or ():
         encodings.encoding(name)
     process.check_folder(args.output)
+    check_no_report(args.output)
     kernel = kernels.resolve(args.kernel, progress=not args.quiet)
     prepared = _prepare(args, kernel, not args.no_fallback)
     encoded = run.encode(prepared, args.policy, args.encoding, args.rules or DEFAULT, args.quirk,

@@ -55,6 +55,34 @@ def test_cli__encode_writes_what_the_manifest_says(folder):
                                                         "manifest.json", "plain.btf", "selection.csv"]
 
 
+def test_cli__encode_leaves_nothing_of_earlier_results(tmp_path):
+    kernel, out = program("several_units").path, tmp_path / "out"
+    assert cli("encode", kernel, "-q", "-o", out, "--encoding", "decl_tag_short").returncode == 0
+    (out / "shipped.btf").write_bytes(b"of another kernel")
+    (out / "mine.txt").write_text("the user's")
+    assert cli("encode", kernel, "-q", "-o", out, "--encoding", "btf_func").returncode == 0
+    assert sorted(p.name for p in out.iterdir()) == ["btf_func.btf", "functions.csv", "inlined.csv", "manifest.json",
+                                                     "mine.txt", "plain.btf", "selection.csv"]
+
+
+def test_cli__encode_does_not_write_into_a_report(tmp_path):
+    kernel, out = program("several_units").path, tmp_path / "out"
+    assert cli("report", kernel, "-q", "-o", out).returncode == 0
+    before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
+    for place in (out, out / "btf", out / "btf" / "all"):
+        assert_refused(cli("encode", kernel, "-q", "-o", place), "expected a directory outside a report", "report.json")
+    assert {p: p.stat().st_mtime_ns for p in out.rglob("*")} == before
+
+
+def test_cli__a_report_does_not_replace_the_current_directory(tmp_path, monkeypatch):
+    kernel = program("several_units").path
+    for place in (tmp_path, tmp_path / "in it"):
+        place.mkdir(exist_ok=True)
+        monkeypatch.chdir(place)
+        assert_refused(cli("report", kernel, "-q", "-o", tmp_path), "expected another directory than the current one")
+    assert [p.name for p in tmp_path.rglob("*")] == ["in it"]
+
+
 def test_cli__encode_gives_the_same_bytes_again_and_with_one_thread(folder, tmp_path):
     assert cli("encode", program("several_units").path, "-q", "-o", tmp_path / "a", "--threads", 1).returncode == 0
     for path in sorted(folder.iterdir()):

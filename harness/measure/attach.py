@@ -124,7 +124,7 @@ class Status(IntEnum):
 
 
 ATTACH_COLUMNS = ("policy", "encoding", "addresses", "unique_id", "ambiguous_id", "unreachable", "no_func", "traceable",
-                  "with_site", "at_runtime", "attachable")
+                  "with_site", "site_unknown", "at_runtime", "attachable")
 PRICE_COLUMNS = ("policy", "encoding", "over", "growth", "attachable", "gained", "forgone", "bytes_per_gained",
                  "bytes_per_net")
 REFUSAL_COLUMNS = ("policy", "reason", "prototypes", "functions")
@@ -200,7 +200,7 @@ class _Addresses(NamedTuple):
     ----------
     address : uint64 (addresses,)
         Distinct ones, ascending; of a relocatable file, one of each distinct place.
-    with_site, at_runtime : bool (addresses,)
+    with_site, site_unknown, at_runtime : bool (addresses,)
         As in `reached`.
     row : int64 (rows,)
         Rows of functions.csv that have one of them.
@@ -218,6 +218,7 @@ class _Addresses(NamedTuple):
 
     address: np.ndarray
     with_site: np.ndarray
+    site_unknown: np.ndarray
     at_runtime: np.ndarray
     row: np.ndarray
     at: np.ndarray
@@ -235,13 +236,14 @@ def _known_addresses(result):
     address = code.address[row][first]
     section, sections = pd.factorize(table.section)
     run = at_runtime(pd.Series(sections, dtype="str")).to_numpy(bool)[section[row]]
-    with_site, runs = np.zeros(len(address), bool), np.ones(len(address), bool)
-    with_site[at[table.ftrace.fillna(True).to_numpy(bool)[row]]] = True
+    with_site, unknown, runs = np.zeros(len(address), bool), np.zeros(len(address), bool), np.ones(len(address), bool)
+    with_site[at[table.ftrace.fillna(False).to_numpy(bool)[row]]] = True
+    unknown[at[table.ftrace.isna().to_numpy()[row]]] = True
     runs[at[~run]] = False
     exact = (table.symbol == table.name).to_numpy()[row]
     single = (table.symbol_addresses == 1).to_numpy()[row]
-    return _Addresses(address, with_site, runs, row, at, code.name[row], (table.reason == "").to_numpy()[row], exact,
-                   single)
+    return _Addresses(address, with_site, unknown & ~with_site, runs, row, at, code.name[row],
+                      (table.reason == "").to_numpy()[row], exact, single)
 
 
 def reached(result, encoding, rules=RULES):
@@ -259,8 +261,9 @@ def reached(result, encoding, rules=RULES):
     DataFrame
         One row per distinct address of functions.csv's exact, suffix and fallback matches, ascending; the index is the
         address: status (Status), traceable (a FUNC that stands for it alone has a prototype that fentry takes and a
-        name that it does not refuse), with_site (ftrace has a call site in it; also true where the kernel has no table
-        of them), at_runtime (not in .init or .exit text), attachable (unique and all of these).
+        name that it does not refuse), with_site (ftrace has a call site in it), site_unknown (the file has no table of
+        call sites), at_runtime (not in .init or .exit text), attachable (unique, traceable, at_runtime, and not known
+        to be without a site).
 
     Raises
     ------
@@ -300,8 +303,9 @@ def reached(result, encoding, rules=RULES):
 
     unique = status == Status.UNIQUE
     return pd.DataFrame({
-        "status": status, "traceable": traceable, "with_site": listed.with_site, "at_runtime": listed.at_runtime,
-        "attachable": unique & traceable & listed.with_site & listed.at_runtime,
+        "status": status, "traceable": traceable, "with_site": listed.with_site,
+        "site_unknown": listed.site_unknown, "at_runtime": listed.at_runtime,
+        "attachable": unique & traceable & (listed.with_site | listed.site_unknown) & listed.at_runtime,
     }, index=pd.Index(known, name="address"))
 
 
@@ -364,8 +368,8 @@ def attachability(results, rules=RULES):
     -------
     DataFrame
         ATTACH_COLUMNS, a row per policy and encoding. unique_id + ambiguous_id + unreachable + no_func = addresses, the
-        same for all. traceable, with_site and at_runtime count unique addresses of which that holds, each by itself;
-        attachable those of which all three hold.
+        same for all. traceable, with_site, site_unknown and at_runtime count unique addresses of which that holds, each
+        by itself; attachable those that are traceable, at_runtime and not known to be without a site.
 
     Raises
     ------
@@ -454,7 +458,8 @@ def _attachability(every):
                                                                  Status.NONE]].tolist()
         unique = out.status == Status.UNIQUE
         rows.append((policy, encoding, len(out), *counts, (unique & out.traceable).sum(),
-                     (unique & out.with_site).sum(), (unique & out.at_runtime).sum(), out.attachable.sum()))
+                     (unique & out.with_site).sum(), (unique & out.site_unknown).sum(),
+                     (unique & out.at_runtime).sum(), out.attachable.sum()))
     return frame(rows, ATTACH_COLUMNS)
 
 

@@ -94,8 +94,10 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "no_func": Column("int64", "addresses", "not described by any FUNC"),
     "traceable": Column("int64", "addresses", "unique ones whose prototype fentry accepts"),
     "with_site": Column("int64", "addresses", "unique ones with an ftrace call site"),
+    "site_unknown": Column("int64", "addresses", "unique ones in a file that has no table of ftrace call sites"),
     "at_runtime": Column("int64", "addresses", "unique ones still there after boot"),
-    "attachable": Column("int64", "addresses", "unique, traceable, with a call site, and still there after boot"),
+    "attachable": Column("int64", "addresses", "unique, traceable, not known to be without a call site, and still "
+                                               "there after boot"),
     "over": Column("str", "", "the file that growth is relative to"),
     "growth": Column("int64", "bytes", "bytes more than that file"),
     "gained": Column("int64", "addresses", "attachable in this file only"),

@@ -239,7 +239,7 @@ def _separated(frames, about, known):
 
 def _sites(frames, about, known):
     n = known[ADDRESSES]
-    if n and not known[SITES] and _no_table(frames):
+    if n and not known[SITES] and no_call_sites(frames):
         return (f"Of the {n:,} addresses that share a name, {_of_all(known[BOOT], n)} "
                 f"{_verb(known[BOOT], 'is', 'are')} in .init or .exit text, which is freed after boot; the kernel has "
                 "no table of ftrace call sites.")
@@ -248,10 +248,10 @@ def _sites(frames, about, known):
                   f"{_verb(known[BOOT], 'is', 'are')} in .init or .exit text, which is freed after boot.")
 
 
-def _no_table(frames):
-    """Whether no ftrace call site is known: then every unique address is assumed to have one."""
+def no_call_sites(frames):
+    """Whether the file has no table of ftrace call sites."""
     attach = frames["attachability"] if "attachability" in frames else {}
-    return "with_site" in attach and bool((attach.with_site == attach.unique_id).all())
+    return "site_unknown" in attach and bool(attach.site_unknown.any())
 
 
 def _attachable(frames, about, known):
@@ -261,8 +261,11 @@ def _attachable(frames, about, known):
     if not len(base):
         return None
     base = base.iloc[0]
-    said = (f"Under policy {about['policy']}, fentry can attach to {base.attachable:,} of {base.addresses:,} "
-            f"addresses through a BTF id of {BASELINE}")
+    unknown = no_call_sites(frames)
+    said = (f"Under policy {about['policy']}, fentry can attach to {'at most ' * unknown}{base.attachable:,} of "
+            f"{base.addresses:,} addresses through a BTF id of {BASELINE}")
+    if unknown:
+        said += " (which of them have an ftrace call site is not known)"
     if "bytes_per_attachable" not in frames:
         return f"{said}."
     prices = frames["bytes_per_attachable"]

@@ -35,7 +35,7 @@ from tempfile import mkdtemp
 from harness.errors import MeasureError
 from harness.files import write
 from harness.measure import COLUMNS
-from harness.results import read_bytes
+from harness.results import IN_REPORT, read_bytes
 from harness.results.tables import typed
 
 ABOUT = "report.json"
@@ -221,7 +221,24 @@ def replacing(path):
 
 def check_place(path):
     """Raise a MeasureError if what is at a path keeps `replacing` from putting a report there."""
-    _not_ours(Path(os.path.realpath(path)))
+    path = Path(os.path.realpath(path))
+    if Path.cwd().is_relative_to(path):  # a shell would be left in the old one
+        raise MeasureError("expected another directory than the current one or one that holds it, since a report "
+                           "replaces its directory", path)
+    _not_ours(path)
+
+
+def check_no_report(path):
+    """Raise a MeasureError if results at a path would be those of a report, whose pages would still tell of the old.
+
+    Parameters
+    ----------
+    path : path-like
+    """
+    path = Path(os.path.realpath(path))
+    for place in (path, *path.parents):
+        if (place / ABOUT).is_file() and (place == path or path.relative_to(place).parts[0] == IN_REPORT):
+            raise MeasureError(f"expected a directory outside a report, found one with {place / ABOUT}", path)
 
 
 def _not_ours(path):

@@ -17,7 +17,7 @@ from harness.measure.attach import SAME_POLICY
 from harness.report import patch as patches
 from harness.report import words
 from harness.report.charts import bar_chart
-from harness.report.findings import findings, headline
+from harness.report.findings import findings, headline, no_call_sites
 from harness.report.tables import WIDTH, Table, ascii_text, plain
 
 INDENT = "  "
@@ -259,8 +259,9 @@ def _attachable(folder, charts):
     frame = folder["attachability"][["policy", "encoding", "attachable"]].merge(
         prices[["policy", "encoding", *columns]], how="left", on=["policy", "encoding"])
     frame = frame.astype({c: "Int64" for c in columns if c != "bytes_per_gained"})
+    bound = " (at most: which of them have an ftrace call site is not known)" * no_call_sites(folder)
     yield _table("attachability", frame.rename(columns={"bytes_per_gained": "bytes each"}),
-                 "Addresses that fentry could attach to through a BTF id if the kernel read addresses in BTF; "
+                 f"Addresses that fentry could attach to{bound} through a BTF id if the kernel read addresses in BTF; "
                  f"gained, growth and bytes each are over {BASELINE} of the same policy:")
     priced = prices[prices.gained > 0]
     if charts and len(priced):

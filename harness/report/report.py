@@ -262,6 +262,9 @@ def _attachability(page, results):
              "`unreachable`: no symbol has exactly the name of the FUNC, so the kernel's lookup by name fails. "
              "`no_func`: no FUNC describes it. An address is attachable if its id is unique, fentry accepts the "
              "prototype, ftrace has a call site in it, and it is not in .init or .exit.")
+    if attach.site_unknown.any():
+        page.words("This file has no table of ftrace call sites (`site_unknown`), so `attachable` is an upper bound: "
+                   "it counts these addresses as if each had a call site.")
     page.table("attachability", attach, caption="Function addresses by what their BTF id stands for.")
     page.words(f"What a newly attachable function costs, over `{BASELINE}` of the same policy and over what pahole "
              f"writes today (`{BASELINE}` under `{TODAY}`):")

@@ -368,8 +368,18 @@ def _save(path, program, every, place, forms=None):
 
 
 def _forget(path):
-    """Remove files that an earlier run may have left and that could be taken for new results."""
-    for name in (fm.NAME, ms.NAME):
+    """Remove what an earlier run left and what could be taken for new results; its manifest first."""
+    names = [fm.NAME, ms.NAME, SHIPPED_FILE, *(f"{name}.btf" for name in enc.names())]
+    try:
+        manifest = mf.read_manifest(path / mf.NAME, read_bytes(path / mf.NAME))
+    except MeasureError:  # there is none, or it is of another version
+        policies = []
+    else:
+        policies = list(manifest["policies"].values())
+    for policy in policies:
+        names.append(policy["selection"])
+        names += [part["file"] for entry in policy["encodings"].values() for part in mf.files_of(entry)]
+    for name in (mf.NAME, *names):
         remove(path / name)
 
 

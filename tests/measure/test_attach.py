@@ -211,7 +211,8 @@ def test_reached__sites_sections_and_denied_names(tmp_path):
                  ("unknown", BASE + 64, "exact", TAKES_INT, "", {"ftrace": ""})]
     result = measure.load(make(tmp_path / "r", instances=instances))
     out = reached(result, "plain")
-    assert out.with_site.tolist() == [True, False, True, True, True]
+    assert out.with_site.tolist() == [True, False, True, True, False]
+    assert out.site_unknown.tolist() == [False, False, False, False, True]
     assert out.at_runtime.tolist() == [True, True, False, True, True]
     assert out.traceable.tolist() == [True, True, True, False, True]
     assert out.attachable.tolist() == [True, False, False, False, True]
@@ -238,7 +239,8 @@ def test_attachability__parts_sum_to_the_addresses(tmp_path):
     assert tuple(out.columns) == ATTACH_COLUMNS
     assert len(out) == 9 and (out.addresses == 8).all()
     assert (out.unique_id + out.ambiguous_id + out.unreachable + out.no_func).equals(out.addresses)
-    for column in ("traceable", "with_site", "at_runtime"):
+    assert (out.attachable <= out.with_site + out.site_unknown).all()
+    for column in ("traceable", "at_runtime"):
         assert (out.attachable <= out[column]).all() and (out[column] <= out.unique_id).all()
     found = out.set_index(["policy", "encoding"])[["unique_id", "ambiguous_id", "unreachable", "no_func"]]
     assert found.loc["all", "plain"].tolist() == [2, 2, 2, 2]

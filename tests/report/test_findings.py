@@ -132,10 +132,12 @@ def test_separated__speaks_of_one_name_of_none_and_of_all():
     assert said("sites", ambiguous_names=one) == (
         "Of the 3 addresses that share a name, none has an ftrace call site and none is in .init or .exit text, which "
         "is freed after boot.")
-    attach = reports.frames()["attachability"].assign(unique_id=5, with_site=5)
+    attach = reports.frames()["attachability"].assign(site_unknown=5, with_site=0)
     assert said("sites", ambiguous_names=one.assign(ftrace_addresses=0), attachability=attach) == (
         "Of the 3 addresses that share a name, none is in .init or .exit text, which is freed after boot; the kernel "
         "has no table of ftrace call sites.")
+    assert "fentry can attach to at most " in said("attachable", attachability=attach)
+    assert "fentry can attach to at most " not in said("attachable")
     assert said("separated", ambiguous_names=table[table.name == "w"]) is None
     assert said("sites", ambiguous_names=table[table.name == "w"]) is None
 

@@ -80,6 +80,8 @@ def attribute_of(at):
         return sc.AT_DECL_FILE
     if at == dw.DW_AT_decl_line:
         return sc.AT_DECL_LINE
+    if at == dw.DW_AT_GNU_dwo_name:
+        return sc.AT_DWO_NAME
     return 0
 
 

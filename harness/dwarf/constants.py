@@ -84,6 +84,7 @@ DW_AT_str_offsets_base = 0x72
 DW_AT_addr_base = 0x73
 DW_AT_rnglists_base = 0x74
 DW_AT_loclists_base = 0x8C
+DW_AT_GNU_dwo_name = 0x2130
 DW_AT_GNU_addr_base = 0x2133
 DW_AT_GNU_annotation = 0x2139
 

@@ -95,6 +95,7 @@ AT_PRODUCER = 30
 AT_STMT_LIST = 31
 AT_DECL_FILE = 32
 AT_DECL_LINE = 33
+AT_DWO_NAME = 34
 
 # The bit of each in the mask that read_die returns. Numpy scalars, here and below: numba would compile a kernel anew
 # for every Python constant it is called with
@@ -130,6 +131,7 @@ HAS_PRODUCER = np.uint64(1 << AT_PRODUCER)
 HAS_STMT_LIST = np.uint64(1 << AT_STMT_LIST)
 HAS_DECL_FILE = np.uint64(1 << AT_DECL_FILE)
 HAS_DECL_LINE = np.uint64(1 << AT_DECL_LINE)
+HAS_DWO_NAME = np.uint64(1 << AT_DWO_NAME)
 
 FORM = 40
 """The form of attribute `a` of a DIE is at die[FORM + a], its value at die[a]."""

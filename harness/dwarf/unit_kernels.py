@@ -91,7 +91,7 @@ def open_unit(s):
     unit[sc.U_PRODUCER] = np.int64(s.die[sc.AT_PRODUCER]) if mask & sc.HAS_PRODUCER else 0
     unit[sc.U_LOW_PC] = np.int64(s.die[sc.AT_LOW_PC]) if mask & sc.HAS_LOW_PC else 0
     unit[sc.U_STATE] = sc.WALKED
-    if tag == dw.DW_TAG_skeleton_unit:
+    if tag == dw.DW_TAG_skeleton_unit or mask & sc.HAS_DWO_NAME != np.uint64(0):  # the latter in DWARF 4
         unit[sc.U_STATE] = sc.SKELETON
     elif not language_walked(unit[sc.U_LANGUAGE]):
         unit[sc.U_STATE] = sc.OTHER_LANGUAGE

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from itertools import repeat
 from typing import NamedTuple
 
@@ -115,17 +116,28 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True):
         _resolve_xrefs(info, units, batches, indexed, tables)
     fill, strings = tables.fill, StringTable(blob)
     fill.functions.param_origin[:] = _origins(fill.params)
-    clang = {int(p): b"clang" in strings.get(int(p)) for p in np.unique(producers)}
+    said = {int(p): strings.get(int(p)) for p in np.unique(producers)}
+    clang = {p: b"clang" in text for p, text in said.items()}
+    lines_only = {p for p, text in said.items() if has_lines_only(text)}
     walked = Walk(TypeTable(fill.types.words, fill.types.start), strings, fill.functions, fill.variables, decl_tags,
                   names, units[:, sc.U_LANGUAGE].copy(), units[:, sc.U_LINE_OFF].copy(),
                   np.array([clang[p] for p in producers.tolist()], bool), _location_lists(units, fill),
-                  _counts(units, fill))
+                  _counts(units, fill, int(np.isin(producers, list(lines_only)).sum())))
     if lists:
         read_location_lists(image, walked)
     return walked
 
 
-def _counts(units, fill):
+LEVEL = re.compile(rb"(?:^| )-g(?:gdb)?([0-3]?)(?= |$)")
+"""An option that sets the level of debug information, as gcc lists them in DW_AT_producer."""
+
+
+def has_lines_only(producer):
+    """Whether a DW_AT_producer, bytes, says that functions have neither types nor parameters (gcc -g1)."""
+    return LEVEL.findall(producer)[-1:] == [b"1"]
+
+
+def _counts(units, fill, n_lines_only):
     """DIEs seen, by what became of them: a dict."""
     state = units[:, sc.U_STATE]
     skipped = {}
@@ -136,6 +148,7 @@ def _counts(units, fill):
         "units": len(units),
         "units_walked": int((state == sc.WALKED).sum()),
         "units_skeleton": int((state == sc.SKELETON).sum()),
+        "units_lines_only": n_lines_only,
         "units_other_language": dict(sorted(skipped.items())),
         "type_dies": int(units[:, sc.U_N_ROWS].sum()),
         "type_dies_unsupported": int(units[:, sc.U_N_UNSUPPORTED].sum()),

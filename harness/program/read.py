@@ -14,7 +14,7 @@ from harness.dwarf import walk
 from harness.dwarf.lines import source_files
 from harness.dwarf.walk import read_location_lists
 from harness.elf import ElfImage
-from harness.errors import BtfFormatError, ElfError
+from harness.errors import BtfFormatError, DwarfError, ElfError
 from harness.functions import join
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
@@ -77,6 +77,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         if threads > 1:
             warm.start(progress.stage)
         walked = walk(image, threads, progress.stage("walk over units"), lists=False)
+        _check_complete(walked.counts, image.path)
         with workers(1) as executor:
             # dedup needs one core and no Python; meanwhile the functions are joined on the other
             deduplicated = executor.submit(dedup_types, walked.types, walked.strings, in_place=True, threads=threads,
@@ -116,6 +117,20 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
     return Program(about, types, common, strings, walked.functions, table, walked.decl_tags, walked.unit_name,
                    walked.unit_clang, tagged, described, without, shipped, variables.skipped, made)
+
+
+def _check_complete(counts, path):
+    """Raise a DwarfError if the file's DWARF lacks what its functions need: what came of it would be wrong."""
+    if counts["units_skeleton"]:
+        raise DwarfError(f"expected DWARF in the file itself, found {counts['units_skeleton']} of {counts['units']} "
+                         "units whose DIEs are in .dwo files (-gsplit-dwarf), which is not supported", path,
+                         ".debug_info")
+    if counts["units_lines_only"]:
+        raise DwarfError(f"expected types, found {counts['units_lines_only']} of {counts['units']} units compiled with "
+                         "-g1, whose functions have neither types nor parameters", path, ".debug_info")
+    if not counts["type_dies"] and not counts["subprogram_dies"]:
+        raise DwarfError(f"expected types or functions, found none in {counts['units']} units (compiled with "
+                         "-gline-tables-only?)", path, ".debug_info")
 
 
 def shipped_btf(image: ElfImage) -> tuple[bytes | None, str | None]:

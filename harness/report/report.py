@@ -311,6 +311,7 @@ def _provenance(page, results):
              if kernel.get(key) is not None]
     rows += [(key.replace("_", " "), str(value)) for key, value in sorted(kernel.get("provenance", {}).items())
              if key not in ("build_id", "label")]
+    rows += _left_out(manifest)
     rows += [("program", f"btf-harness {manifest.get('harness', '?')}"),
              ("policies", ", ".join(r.policy for r in results)),
              ("addresses by fallback", "yes" if manifest.get("fallback") else "no"), ("zstd", zstd_version())]
@@ -319,6 +320,22 @@ def _provenance(page, results):
     page.heading(2, "Kernel")
     page.table("kernel", pd.DataFrame(rows, columns=["what", "value"]).astype("str"),
                caption="The kernel that was measured.")
+
+
+def _left_out(manifest):
+    """Rows that say how much of the file was read, and what of it has no place in the results."""
+    funnel, skipped = manifest["funnel"], manifest["variables_skipped"]
+    if "units" in funnel:
+        yield "compile units", f"{funnel['units']:,}"
+    for what, counts in (("units left out", {f"of {k}": n for k, n in funnel.get("units_other_language", {}).items()}),
+                         ("per-CPU variables without a VAR", skipped)):
+        if counts:
+            yield what, ", ".join(f"{n:,} {why}" if what == "units left out" else f"{n:,}: {why}"
+                                  for why, n in sorted(counts.items()))
+    for key, what in (("type_dies_unsupported", "type DIEs that C cannot express, void instead"),
+                      ("locations_unread", "parameters whose location cannot be read")):
+        if funnel.get(key):
+            yield what, f"{funnel[key]:,}"
 
 
 def _ask(folder, policy, outside):

@@ -88,7 +88,8 @@ def read_manifest(path, data):
                            "kernel again with this version of btf-harness", path)
     digest = manifest.pop(DIGEST, None)
     found = _digest(manifest)  # before defaults are filled in
-    _shape(path, manifest, {"harness": str, "kernel": dict, "tables": dict, "funnel": dict, "policies": dict})
+    _shape(path, manifest, {"harness": str, "kernel": dict, "tables": dict, "funnel": dict,
+                           "variables_skipped": dict, "policies": dict})
     kernel = manifest["kernel"]
     _shape(path, kernel, {"label": str, "machine": str, "bits": int}, "kernel.")
     if kernel["bits"] not in (32, 64):

@@ -6,6 +6,7 @@ import walk_rows as rows
 from dwarf_trees import AT_GNU_ANNOTATION, base, gnu, llvm
 
 from harness.dwarf import walk_tables as wt
+from harness.dwarf.walk import has_lines_only
 from tests.writers.dwarf import (
     CU,
     DIE,
@@ -456,6 +457,15 @@ def test_forms__other_languages_are_left_out_and_counted(tmp_path, form):
 def test_forms__skeleton_units_are_left_out_and_counted(tmp_path):
     found = found_in(tmp_path, CU([], kind="skeleton", signature=7, name="split.c"), CU([base()]))
     assert found.counts["units_skeleton"] == 1 and len(rows.rows(found)) == 1
+
+
+@pytest.mark.parametrize(("producer", "level_1"), [
+    (b"GNU C17 12.2.0 -mtune=generic -g1 -O1", True), (b"GNU C11 14 -gdwarf-4 -g1", True),
+    (b"GNU C11 12 -g1 -O2 -g", False), (b"GNU C11 12 -g -O2 -ggdb1", True), (b"GNU C11 12 -g3 -gdwarf-5", False),
+    (b"clang version 19", False), (b"", False), (b"GNU C11 -DX=-g1y", False),
+])
+def test_forms__a_producer_says_that_there_are_no_types(producer, level_1):
+    assert has_lines_only(producer) == level_1
 
 
 @versions

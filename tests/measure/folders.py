@@ -157,6 +157,7 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
         "tables": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
                    for name in ("functions.csv", "inlined.csv")},
         "fallback": True,
+        "variables_skipped": {},
         "shipped": "shipped.btf" if shipped else None,
         "policies": {policy: {
             "selection": "selection.csv",

@@ -1,4 +1,4 @@
-"""What becomes of a file's own .BTF: a witness where it is BTF by itself, set aside and said where it is not."""
+"""What is refused of a file, and what becomes of its own .BTF: a witness, or set aside and said why."""
 
 import subprocess
 
@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from harness import btf, measure, report, results, run
+from harness.errors import DwarfError
 from harness.model import Kind, StringTable, TypeTable, info_word
 from tests.command import cli
 from tests.fixtures.build import find, program
@@ -52,3 +53,14 @@ def test_shipped__that_is_no_btf_by_itself_is_set_aside_and_said(tmp_path, data,
     report.render(tmp_path / "out", tmp_path / "report", witnesses=False, threads=1)
     assert "Set aside, since it cannot be read by itself" in (tmp_path / "report" / "report.md").read_text()
     assert cli("measure", tmp_path / "out", "-q", "--no-compression").returncode == 0
+
+
+@pytest.mark.parametrize(("compiler", "extra", "words"), [
+    ("gcc", ("-g1",), "1 of 1 units compiled with -g1"), ("clang", ("-g1",), "found none in 1 units"),
+    *[(compiler, (f"-gdwarf-{version}", "-gsplit-dwarf"), r"1 of 1 units whose DIEs are in .dwo files")
+      for compiler in ("gcc", "clang") for version in (4, 5)],
+])
+def test_read__dwarf_without_types_or_in_another_file_is_refused(compiler, extra, words):
+    path = program("functions", compiler, link="rel", extra=extra).objects[0]
+    with pytest.raises(DwarfError, match=f"{path}: .debug_info: expected .*{words}"):
+        run.prepare(path, threads=1)

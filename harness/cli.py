@@ -14,7 +14,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from harness import process
-from harness.errors import HarnessError, MeasureError, UsageError
+from harness.errors import HarnessError, MeasureError, UsageError, visible
 
 EXIT_OK, EXIT_FAILED, EXIT_INPUT = 0, 1, 2
 
@@ -252,7 +252,7 @@ def _failed(text, code):
     if "harness.warm" in sys.modules:
         sys.modules["harness.warm"].stop()
     try:
-        print(f"btf-harness: {text}", file=sys.stderr, flush=True)
+        print(f"btf-harness: {visible(text)}", file=sys.stderr, flush=True)
     except OSError:
         pass  # then the exit code has to do
     return code
@@ -509,12 +509,12 @@ def _step(args):
 def _print_rows(args, columns, rows):
     import csv
 
-    from harness.measure import choose
+    from harness.text.plain import aligned
 
     if args.csv:
         csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
     else:
-        text = choose.aligned(columns, rows)
+        text = aligned(columns, rows)
         width = process.terminal_width()
         if width is not None and max(map(len, text.splitlines())) > width:
             import pandas as pd
@@ -537,7 +537,7 @@ def run_lookup(args):
     with _result(args, args.source) as result:
         found = measure.lookup(result, args.query)
         if args.csv:
-            sys.stdout.write(measure.csv_bytes(found.rows).decode("utf-8", "surrogateescape"))
+            sys.stdout.write(measure.csv_bytes(found.rows, result.bits).decode("utf-8", "surrogateescape"))
         else:
             sys.stdout.write(to_text(found))
 
@@ -574,8 +574,16 @@ def run_dump(args):
     """`dump`."""
     from harness import btf, encodings
 
-    (btf.dump_raw if args.format == "raw" else btf.dump_json)(encodings.read(args.file), sys.stdout.buffer)
+    out = _Shown() if sys.stdout.isatty() else sys.stdout.buffer
+    (btf.dump_raw if args.format == "raw" else btf.dump_json)(encodings.read(args.file), out)
     sys.stdout.flush()
+
+
+class _Shown:
+    """Standard output as a binary file, of which a terminal sees no control characters but the ends of lines."""
+
+    def write(self, data):
+        sys.stdout.write("\n".join(map(visible, data.decode("utf-8", "backslashreplace").split("\n"))))
 
 
 def run_check(args):

@@ -6,7 +6,16 @@ with 2; any other exception is an internal error, and it exits with 1.
 
 from __future__ import annotations
 
+import re
 from os import PathLike
+
+CONTROL = re.compile("[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+"""What ends a line or steers a terminal; names in a file may have any of it."""
+
+
+def visible(text: str) -> str:
+    """A text on one line, each control character as ``\\xNN`` or ``\\uNNNN``."""
+    return CONTROL.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
 
 
 class HarnessError(Exception):
@@ -44,7 +53,7 @@ class HarnessError(Exception):
             where.append(place)
         if self.unit:
             where.append(self.unit)
-        return ": ".join([*where, self.message])
+        return visible(": ".join([*where, self.message]))
 
 
 class UsageError(HarnessError):

@@ -7,6 +7,8 @@ import sys
 import time
 from contextlib import ExitStack
 
+from harness.errors import visible
+
 
 class Progress:
     """Shows the stages of a run; same interface as harness.run.Silent. A context manager.
@@ -48,6 +50,7 @@ class Progress:
         self._stack.close()
 
     def _say(self, text):
+        text = visible(text)
         if self._bar:
             self._bar.console.print(text, highlight=False)
         else:

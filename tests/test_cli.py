@@ -178,8 +178,8 @@ def test_cli__functions_lists_filters_and_counts(folder):
 
 @pytest.mark.parametrize(("arguments", "words"), [
     (["--reason", "sunspots"], "--reason: expected one of -, "),
-    (["--match", "perfect"], "--match: expected one of exact, "),
-    (["--fault", "mine"], "--fault: expected one of "),
+    (["--match", "perfect"], "--match: expected one of none, exact, "),
+    (["--fault", "mine"], "--fault: expected one of unexpected, optimized, "),
     (["--class", "mine"], "--class: expected one of true_twins, "),
     (["--step", "dies_exact"], "--step: expected a kernel, found results"),
     (["--step", "upwards"], "--step: expected one of dies_declared, "),

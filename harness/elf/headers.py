@@ -79,8 +79,8 @@ def read_header(read, path):
     Raises
     ------
     ElfError
-        The file is not ELF, is of an unknown class or byte order, ends within the header, or has section headers of
-        another size than its class.
+        The file is not ELF, is of an unknown class or byte order, ends within the header, or has a header or section
+        headers of another size than its class.
     """
     data = read(0, 64)
     if data[:4] != b"\x7fELF":
@@ -94,7 +94,10 @@ def read_header(read, path):
     if len(data) < HEADER_NBYTES[bits]:
         raise ElfError(f"expected valid ELF headers, found the end of the file after {len(data)} bytes", path, offset=0)
     fields = struct.unpack_from(end + ("HHIQQQIHHHHHH" if bits == 64 else "HHIIIIIHHHHHH"), data, 16)
-    e_type, e_machine, _, _, _, shoff, _, _, _, _, shentsize, shnum, shstrndx = fields
+    e_type, e_machine, _, _, _, shoff, _, ehsize, _, _, shentsize, shnum, shstrndx = fields
+    if ehsize != HEADER_NBYTES[bits]:  # a wrong class makes nonsense of all that follows
+        raise ElfError(f"expected e_ehsize {HEADER_NBYTES[bits]} in a file of {bits} bits, found {ehsize}", path,
+                       offset=52 if bits == 64 else 40)
     if shoff == 0:
         shnum = shstrndx = 0
     elif shentsize != SECTION_NBYTES[bits]:

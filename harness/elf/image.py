@@ -29,6 +29,10 @@ from harness.errors import ElfError
 __all__ = ["SHF_ALLOC", "SHT_NOBITS", "SHT_PROGBITS", "STT_FUNC", "STT_OBJECT", "ElfImage"]
 
 
+DEBUG = (".debug_", ".zdebug_")
+"""How the names of sections of DWARF begin."""
+
+
 class ElfImage:
     """An ELF file opened for reading; a context manager.
 
@@ -103,9 +107,18 @@ class ElfImage:
         if self.relocatable:
             for section in self.sections:
                 if section.type in (SHT_RELA, SHT_REL, SHT_RELR, SHT_CREL):
+                    self._check_target(section)
                     self._relocations.setdefault(section.info, []).append(section)
         self._rows = {}
         self._places = None
+
+    def _check_target(self, table):
+        """Raise an ElfError if a section of relocations has the name of one of debug sections, and is for another."""
+        name = table.name.removeprefix(".rela").removeprefix(".rel")
+        target = self.sections[table.info].name if table.info < len(self.sections) else ""
+        if name != target and (name.startswith(DEBUG) or target.startswith(DEBUG)):
+            raise ElfError(f"expected sh_info to name the section that its name is made of, found section {table.info}"
+                           f"{f', {target}' if target else ''}", self.path, table.name)
 
     @property
     def byteorder(self):
@@ -208,7 +221,7 @@ class ElfImage:
         if is_compressed(section):
             data = inflate(self, section, data)
         tables = self._relocations.get(section.index)
-        if tables and (section.name.startswith((".debug_", ".zdebug_")) if relocated is None else relocated):
+        if tables and (section.name.startswith(DEBUG) if relocated is None else relocated):
             data = relocate(self, section, tables, data)
         return data
 

@@ -129,16 +129,22 @@ def read_symbols(image):
     Raises
     ------
     ElfError
-        As `read_rows`; sh_link is no section, its string table cannot be read, or a name lies outside it.
+        As `read_rows`; there are several (System V gABI 4.1, chapter 4: one at most); sh_link names no string table, or
+        one that cannot be read or in which a name does not lie.
     """
-    section = next((s for s in image.sections if s.type == c.SHT_SYMTAB), None)
+    tables = [s for s in image.sections if s.type == c.SHT_SYMTAB]
+    if len(tables) > 1:
+        raise ElfError(f"expected one section SHT_SYMTAB, found {len(tables)}: {', '.join(s.name for s in tables)}",
+                       image.path)
+    section = tables[0] if tables else None
     if section is None:
         u1, u4, u8 = (np.zeros(0, t) for t in (np.uint8, np.uint32, np.uint64))
         return SymbolTable(u4, u8, u8, u1, u1, u4, np.zeros(1, np.uint8))
     whole = image.symbol_rows(section)
-    if section.link >= len(image.sections):
-        raise ElfError(f"expected sh_link to name a string table, found section {section.link}", image.path,
-                       section.name)
+    linked = image.sections[section.link] if section.link < len(image.sections) else None
+    if linked is None or linked.type != c.SHT_STRTAB:
+        raise ElfError(f"expected sh_link to name a string table, found section {section.link}"
+                       f"{f', {linked.name}' if linked is not None and linked.name else ''}", image.path, section.name)
     defined = whole.shndx != c.SHN_UNDEF
     # column by column: copying rows costs forty times as much
     name, size, info = (np.ascontiguousarray(whole.rows[field])[defined] for field in ("name", "size", "info"))

@@ -1,11 +1,16 @@
-"""Rows of a functions table by name, reason, match, fault or ambiguity class, and a table of them for a terminal."""
+"""Rows of a functions table by name, reason, match, fault or ambiguity class."""
 
 from __future__ import annotations
 
 from harness.errors import UsageError
+from harness.functions.policies import REASON_TEXT
+from harness.functions.registers import FAULT_WORDS
+from harness.results import COLUMNS
 
 SHOWN = ("name", "address", "match", "section", "file", "faults", "reason")
 """Columns shown on a terminal; CSV has all of them."""
+
+MATCHES = COLUMNS["match"].values
 
 
 def choose(functions, name=None, reason=None, match=None, fault=None, names=None):
@@ -27,7 +32,7 @@ def choose(functions, name=None, reason=None, match=None, fault=None, names=None
     Raises
     ------
     UsageError
-        No row of the table has that reason, match or fault: a filter that passes nothing is taken as misspelt.
+        There is no such reason, match or fault, whether or not a row has it.
     """
     from fnmatch import translate
 
@@ -36,28 +41,17 @@ def choose(functions, name=None, reason=None, match=None, fault=None, names=None
         keep &= functions.name.str.match(translate(name))
     if reason is not None:
         mine = functions.reason == "" if reason == "-" else functions.reason.str.contains(reason, regex=False)
-        keep &= _known(mine, "reason", reason, functions.reason)
+        if reason != "-" and not any(reason in text for text in REASON_TEXT.values()):
+            raise UsageError.choice("reason", ["-", *filter(None, REASON_TEXT.values())], reason)
+        keep &= mine
     if match is not None:
-        keep &= _known(functions.match == match, "match", match, functions.match)
+        if match not in MATCHES:
+            raise UsageError.choice("match", MATCHES, match)
+        keep &= functions.match == match
     if fault is not None:
-        every = functions.faults.str.split("+").explode()
-        keep &= _known(functions.faults.str.split("+").map(lambda found: fault in found), "fault", fault, every)
+        if fault not in FAULT_WORDS.values():
+            raise UsageError.choice("fault", list(FAULT_WORDS.values()), fault)
+        keep &= functions.faults.str.split("+").map(lambda found: fault in found).astype(bool)
     if names is not None:
         keep &= functions.name.isin(list(names))
     return functions[keep]
-
-
-def _known(mine, what, asked, column):
-    if not mine.any():
-        raise UsageError.choice(what, sorted(text or "-" for text in column.unique()), asked)
-    return mine
-
-
-def aligned(columns, rows):
-    """Rows as text with aligned columns, str: integers to the right, with thousands separators; ends in a newline."""
-    cells = [[f"{value:,}" if isinstance(value, int) else str(value) for value in row] for row in rows]
-    right = [all(isinstance(row[k], int) for row in rows) and bool(rows) for k in range(len(columns))]
-    width = [max([len(c), *(len(row[k]) for row in cells)]) for k, c in enumerate(columns)]
-    lines = ["  ".join(c.rjust(w) if r else c.ljust(w) for c, w, r in zip(row, width, right, strict=True)).rstrip()
-             for row in [list(columns), *cells]]
-    return "\n".join(lines) + "\n"

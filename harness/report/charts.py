@@ -5,7 +5,8 @@ from __future__ import annotations
 import textwrap
 from typing import NamedTuple
 
-from harness.report.tables import WIDTH, ascii_text
+from harness.report.tables import WIDTH
+from harness.text.plain import ascii_text
 
 BAR = "#"
 

@@ -18,7 +18,8 @@ from harness.report import patch as patches
 from harness.report import words
 from harness.report.charts import bar_chart
 from harness.report.findings import findings, headline, no_call_sites
-from harness.report.tables import WIDTH, Table, ascii_text, plain
+from harness.report.tables import WIDTH, Table, plain
+from harness.text.plain import ascii_text
 
 INDENT = "  "
 """Before tables and charts, so that none of their lines can be taken for a part of a patch."""

@@ -10,6 +10,7 @@ import textwrap
 from typing import NamedTuple
 
 from harness.report.words import wrapped
+from harness.text.plain import ascii_text
 
 WIDTH = 72
 """Columns of plain text, so that it can be quoted in mail."""
@@ -171,24 +172,6 @@ def escaped(text):
     for sign in "*_`<[":
         text = text.replace(sign, "\\" + sign)
     return text
-
-
-def ascii_text(text):
-    """Text in printable ASCII: other bytes of its UTF-8 as ``\\xNN``, and a backslash doubled to avoid confusion.
-
-    Bytes that were no UTF-8 to begin with (surrogateescape) come out as they were.
-    """
-    if text.isascii() and text.isprintable() and "\\" not in text:
-        return text
-    return "".join("\\\\" if c == "\\" else c if " " <= c <= "~" else _bytes_of(c) for c in text)
-
-
-def _bytes_of(character):
-    try:
-        data = character.encode("utf-8", "surrogateescape")
-    except UnicodeEncodeError:  # a surrogate that stands for no byte
-        data = character.encode("utf-8", "surrogatepass")
-    return "".join(f"\\x{byte:02x}" for byte in data)
 
 
 class _Column(NamedTuple):

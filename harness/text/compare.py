@@ -5,6 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from harness.measure.compare import ALL, AMBIGUOUS, IDENTITIES, OUTCOMES, TRUTH
+from harness.text.plain import ascii_text
 
 WIDTH = 80
 
@@ -20,7 +21,7 @@ def to_text(comparison, shown=20):
     """
     c = comparison
     out = [*_headed("Two builds compared", "="),
-           *(_ascii(f"{which}  {kernel}\n   build ID {build_id or 'unknown'}")
+           *(f"{which}  {ascii_text(kernel)}\n   build ID {ascii_text(build_id or 'unknown')}"
              for which, kernel, build_id in zip("AB", c.kernels, c.build_ids, strict=True)), "",
            *_wrapped("Instances are function bodies that an ELF symbol matches exactly, with a suffix, or as the only "
                      "symbol of the name."), *(line for remark in c.remarks for line in ["", *_wrapped(remark)]), ""]
@@ -139,12 +140,8 @@ def _headed(text, line="-"):
 
 def _wrapped(text):
     glue = "\x01%"  # a percent sign stays with its number
-    lines = textwrap.wrap(_ascii(text).replace(" %", glue), WIDTH - 4, break_on_hyphens=False)
+    lines = textwrap.wrap(ascii_text(str(text)).replace(" %", glue), WIDTH - 4, break_on_hyphens=False)
     return [line.replace(glue, " %") for line in lines]
-
-
-def _ascii(text):
-    return str(text).encode("ascii", "backslashreplace").decode()
 
 
 def _table(table, columns, shown=None):
@@ -169,4 +166,4 @@ def _cell(dtype, value):
         return "yes" if value else "no"
     if dtype.kind == "f":
         return f"{value:.2f}"
-    return f"{value:,}" if dtype.kind in "iu" else _ascii(value)
+    return f"{value:,}" if dtype.kind in "iu" else ascii_text(str(value))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from harness.text.plain import ascii_text
 from harness.text.tracer import counted, hex_address, rows_by, verdicts
 
 WIDTH = 80
@@ -31,7 +32,7 @@ def to_text(lookup):
             lines += ["", *_instances_text(lookup, instances[name])]
         lines += ["", "BTF ids", *_ids_text(lookup, ids.get(name, []))]
         lines += ["", "What a tracer gets", *_verdicts_text(mine)]
-    return "\n".join(lines).encode("ascii", "backslashreplace").decode("ascii") + "\n"
+    return "\n".join(map(ascii_text, lines)) + "\n"
 
 
 def _wrap(text, indent, hang=None):

@@ -182,6 +182,34 @@ def test_hostile__symbols_whose_string_table_is_not_there(tmp_path, link):
     refused(Elf(sections), tmp_path, "sh_link to name a string table", section=".symtab")
 
 
+def test_hostile__symbols_whose_string_table_is_another_section(tmp_path):
+    sections = [Section.text(), Section(".symtab", bytes(48), SHT_SYMTAB, link=".text")]
+    refused(Elf(sections), tmp_path, "sh_link to name a string table, found section 1, .text", section=".symtab")
+
+
+def test_hostile__several_symbol_tables(tmp_path):
+    sections = [Section(name, bytes(48), SHT_SYMTAB, link=".strtab") for name in (".symtab", ".other")]
+    refused(Elf([*sections, Section(".strtab", bytes(1), 3)]), tmp_path,
+            "expected one section SHT_SYMTAB, found 2: .symtab, .other")
+
+
+@pytest.mark.parametrize("bits", [32, 64])
+@pytest.mark.parametrize("byteorder", ["little", "big"])
+def test_hostile__the_other_class(tmp_path, bits, byteorder):
+    path = Elf([Section.text()], bits=bits, byteorder=byteorder).write(tmp_path / "a")
+    data = bytearray(path.read_bytes())
+    data[4] = 3 - data[4]
+    path.write_bytes(data)
+    with pytest.raises(ElfError, match=f"expected e_ehsize .* in a file of {96 - bits} bits"):
+        ElfImage(path)
+
+
+def test_hostile__names_that_steer_a_terminal_are_shown_as_they_are(tmp_path):
+    error = refused(Elf([Section.text(".a\x1b[2J\n"), Section(".symtab", bytes(48), SHT_SYMTAB, link=1)]), tmp_path,
+                    "found section 1, .a", section=".symtab")
+    assert str(error).endswith("found section 1, .a\\x1b[2J\\n")
+
+
 @pytest.mark.parametrize("bits", [32, 64])
 @pytest.mark.parametrize("nbytes", range(0, 60, 7))
 def test_hostile__symbol_tables_of_odd_length(tmp_path, bits, nbytes):

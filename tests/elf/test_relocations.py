@@ -258,6 +258,22 @@ def test_relocations__whose_table_lies_are_refused(tmp_path, lie, match):
             contents(path)
 
 
+@pytest.mark.parametrize(("name", "info", "match"), [
+    (".rela.debug_info", 2, "found section 2, .debug_abbrev"), (".rela.debug_info", 0, "found section 0$"),
+    (".rela.debug_info", 99, "found section 99$"), (".rela.text", 1, "found section 1, .debug_info"),
+    (".rel.debug_info", 1, None), (".rela.debug_info", 1, None),
+])
+def test_relocations__of_another_section_than_their_name_says_are_refused(tmp_path, name, info, match):
+    table = Section(name, b"", w.SHT_RELA, link=".symtab", info=info)
+    sections = [Section(".debug_info", bytes(8)), Section(".debug_abbrev", bytes(8)), table]
+    path = Elf(sections, [Symbol("f", section=1)], e_type=w.ET_REL).write(tmp_path / "a.o")
+    if match is None:
+        assert contents(path)[0] == bytes(8)
+    else:
+        with pytest.raises(ElfError, match=f"{name}: expected sh_info to name the section .*{match}"):
+            contents(path)
+
+
 def test_relocations__of_symbols_in_sections_that_are_not_there(tmp_path):
     path = made(tmp_path, bytes(8), [R(0, "lost", 1)], symbols=[Symbol("lost", section=77)])
     with pytest.raises(ElfError, match="expected st_shndx below 8, found 77") as caught:

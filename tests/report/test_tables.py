@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 
 from harness.measure import frame
-from harness.report.tables import LATEX, Table, ascii_text, cell, plain
+from harness.report.tables import LATEX, Table, cell, plain
+from harness.text.plain import ascii_text
 
 
 def sizes():

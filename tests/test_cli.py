@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from harness.functions import POLICIES, QUIRKS, RULES
 from tests.command import ROOT, cli, process
 from tests.fixtures.build import program
 
@@ -28,6 +29,12 @@ def assert_refused(done, *words):
     assert "Traceback" not in done.stderr
     for word in words:
         assert word in lines[0]
+
+
+def test_cli__help_names_every_policy_rule_and_quirk():
+    text = " ".join(cli("encode", "--help").stdout.split())
+    for word in (*POLICIES, *RULES, *QUIRKS):
+        assert word in text, word
 
 
 def test_cli__help_is_quick_and_imports_nothing_heavy():
@@ -156,7 +163,8 @@ def test_cli__a_report_of_encoded_results_serves_every_verb_as_they_do(folder, t
     again = tmp_path / "again"
     assert cli("report", place, "-q", "-o", again).returncode == 0
     assert (again / "btf" / "manifest.json").read_bytes() == (place / "btf" / "manifest.json").read_bytes()
-    assert_refused(cli("functions", place, "--policy", "all"), "expected a policy of consistent, found 'all'")
+    assert_refused(cli("functions", place, "--policy", "all"),
+                   "expected a policy that these results have (consistent), found 'all'")
 
 
 def test_cli__functions_lists_filters_and_counts(folder):
@@ -184,7 +192,7 @@ def test_cli__functions_lists_filters_and_counts(folder):
     (["--step", "dies_exact"], "--step: expected a kernel, found results"),
     (["--step", "upwards"], "--step: expected one of dies_declared, "),
     (["--step", "dies_exact", "--name", "x"], "--name: cannot be combined with --step"),
-    (["--policy", "all"], "expected a policy of consistent, found 'all'"),
+    (["--policy", "all"], "expected a policy that these results have (consistent), found 'all'"),
     (["--policy", "some"], "--policy: expected one of all, consistent, current, found 'some'"),
     (["--rules", "1.24"], "--rules: expected a kernel, found results"),
     (["--quirk", "no-ranges"], "--quirk: expected a kernel, found results"),

@@ -81,7 +81,7 @@ def test_usage_error__is_an_error_of_its_own_that_names_the_option():
 def test_cli__says_what_is_wrong_with_a_folder(tmp_path):
     for verb in (["report", tmp_path, "-o", tmp_path / "r"], ["functions", tmp_path], ["lookup", "f", tmp_path]):
         assert_refused(cli(*verb), str(tmp_path), "a directory that encode or report wrote", "manifest.json")
-    assert_refused(cli("encode", tmp_path, "-o", tmp_path / "o"), "expected a file, found a directory")
+    assert_refused(cli("encode", tmp_path, "-o", tmp_path / "o"), "expected a regular file, found a directory")
     assert_refused(cli("index", tmp_path), "expected directories with reports", "found none")
     (tmp_path / "report.json").write_text("{}")
     assert_refused(cli("report", tmp_path, "-o", tmp_path / "r"), "expected a report with results")

@@ -66,19 +66,22 @@ def stat(btf: BtfFile) -> Account:
     nbytes = np.bincount(kind, row_nbytes, N_KINDS).astype(np.int64)
     kinds = {k.name: (int(count[k]), int(nbytes[k])) for k in Kind if k != Kind.VOID}
     header = btf.header
-    return Account(kinds, header.hdr_len, header.str_len, header.layout_len, padding_nbytes(btf))
+    return Account(kinds, header.hdr_len, header.str_len, header.layout_len,
+                   sum(nbytes for _, nbytes in gaps(btf)))
 
 
-def padding_nbytes(btf: BtfFile) -> int:
-    """Bytes that belong to no section: gaps between sections and what follows the last."""
+def gaps(btf: BtfFile) -> list[tuple[int, int]]:
+    """Bytes that belong to no section, list of (offset from the magic, number of them), by offset: between sections and
+    after the last."""
     header = btf.header
     sections = [
         (header.type_off, header.type_len),
         (header.layout_off, header.layout_len),
         (header.str_off, header.str_len),
     ]
-    covered, padding = 0, 0
+    found, covered = [], header.hdr_len
     for off, nbytes in sorted((off, nbytes) for off, nbytes in sections if nbytes):
-        padding += off - covered
-        covered = off + nbytes
-    return padding + (btf.file_nbytes - header.hdr_len - covered)
+        found.append((covered, header.hdr_len + off - covered))
+        covered = header.hdr_len + off + nbytes
+    found.append((covered, btf.file_nbytes - covered))
+    return [(at, nbytes) for at, nbytes in found if nbytes]

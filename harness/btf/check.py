@@ -6,7 +6,7 @@ import numpy as np
 
 from harness.btf import check_kernels as kernels
 from harness.btf import wire
-from harness.btf.account import padding_nbytes
+from harness.btf.account import gaps
 from harness.btf.reader import BtfFile
 from harness.errors import BtfFormatError
 from harness.model import STANDARD, Kind, StringTable, TypeTable
@@ -95,9 +95,9 @@ def limits(types: TypeTable, strings: StringTable) -> list[str]:
 def _check_whole(btf):
     if btf.types.n_types == 0:
         raise btf.wrong("expected types, found none", wire.HEADER_FIELD_OFF["type_len"])
-    padding = padding_nbytes(btf)
-    if padding:
-        raise btf.wrong(f"expected sections without gaps, found {padding} bytes of padding", btf.header.hdr_len)
+    for at, nbytes in gaps(btf):
+        where = "after the last section" if at + nbytes == btf.file_nbytes else "between sections"
+        raise btf.wrong(f"expected nothing {where}, found {nbytes} byte{'s' * (nbytes != 1)}", at)
 
 
 def _raise_for(btf, whole, status, type_id, word):

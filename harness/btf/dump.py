@@ -97,7 +97,7 @@ class _Rows:
         return split_info(self.words[self.starts[type_id] + 1])[0] if known else None
 
     def name(self, word):
-        """The name whose offset is in a word, bytes; "(anon)" for the empty one."""
+        """The name whose offset is in a word, bytes; "(anon)" for offset 0, as bpftool says it."""
         off = self.words[word]
         found = self.known.get(off)
         if found is None:
@@ -105,7 +105,7 @@ class _Rows:
                 message = f"expected a name_off below {len(self.text)}, found {off}"
                 raise self.btf.wrong(message, self.btf.word_offset(word - self.n_base_words))
             # names are mostly met again, as members' names; parse saw to it that a NUL ends the section
-            found = self.known[off] = self.text[off : self.text.index(0, off)] or ANONYMOUS
+            found = self.known[off] = self.text[off : self.text.index(0, off)]
         return found
 
     def trailing(self, kind, vlen, at):

@@ -103,7 +103,7 @@ def said(ids):
     addresses = counted(ids.n_given, "address")
     if max(ids.stand_for) == 1:
         return f"{ids.how_many} with {addresses}, one each: a consumer that reads them gets exactly that one"
-    return f"{ids.how_many} with {addresses}: by the id alone {ids.resolved}"
+    return f"{ids.how_many} with {addresses}; for a consumer that does not read them, {ids.resolved}"
 
 
 def counted(n, noun):
@@ -128,9 +128,10 @@ class Encoding:
     read : callable
         (file, sections) -> Addresses of a BtfFile and of the sections, dict of str to bytes, that `write` gave.
     growth : callable
-        (functions) -> bytes that the file grows over the baseline, counted from a DataFrame with a row per encoded
-        instance: name, proto (its FUNC_PROTO), place (a number for each; NOWHERE for none), address, tags (its
-        annotations, joined by TAG_SEPARATOR). It shares no code with `write`, so that each is a witness of the other.
+        (functions) -> bytes that the file grows over the baseline, the encoding's own sections counted with it. It
+        counts from a DataFrame with a row per encoded instance: name, proto (its FUNC_PROTO), place (a number for each;
+        NOWHERE for none), address, tags (its annotations, joined by TAG_SEPARATOR). It shares no code with `write`, so
+        that each is a witness of the other.
     kinds : tuple of Kind
         Those of which it may write more or fewer than the baseline; every other kind has equal counts.
     colour : str

@@ -189,8 +189,8 @@ def resolve(text: str | os.PathLike[str], progress: bool = True) -> Kernel:
         if path.is_file():
             return from_path(path)
         if path.exists():
-            found = "a directory" if path.is_dir() else "something else"
-            raise KernelError(f"expected a file, found {found}", path=path)
+            found = "a directory" if path.is_dir() else "a device, pipe or socket"
+            raise KernelError(f"expected a regular file, found {found}", path=path)
     except OSError as error:  # for example a name that is too long to be one
         raise KernelError(f"cannot be looked up: {error.strerror}", path=text[:80]) from error
     if os.sep in text:

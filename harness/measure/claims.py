@@ -27,8 +27,10 @@ SCHEMA = 1
 
 
 def addresses_of_name(result, name):
-    """Number of distinct addresses of a name that an ELF symbol matches exactly or with a suffix."""
+    """Number of distinct addresses of a name whose symbol matches exactly or with a suffix; None if no DIE has it."""
     table = result.functions
+    if not (table.name == name).any() and not (result.inlined.name == name).any():
+        return None
     mine = ((table.name == name) & table.match.isin(MATCHED)).to_numpy()
     return len(np.unique(coded(result).place[mine]))
 
@@ -174,7 +176,7 @@ def judge_claims(results, entries=None):
     DataFrame
         CLAIM_COLUMNS. Kernels of one label have the beginning of their key added to it (the build id, else the hash of
         the file). The verdict is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the claim
-        is about an encoding that was not made.
+        is about an encoding that was not made or a function that is not there.
 
     Raises
     ------
@@ -189,6 +191,7 @@ def judge_claims(results, entries=None):
         arguments = entry.get("arguments", {})
         able = [r for r in results if r.key == key and arguments.get("encoding", BASELINE) in r.encodings]
         values = {r.policy: QUANTITIES[entry["quantity"]](r, **arguments) for r in able}
+        values = {policy: value for policy, value in values.items() if value is not None}
         holds = {policy: COMPARISONS[entry["compare"]](value, entry["predicted"], entry.get("tolerance"))
                  for policy, value in values.items()}
         rows.append((entry["id"], entry["claim"], f"{entry['predicted']:,} {entry['unit']}", kernel, _measured(values),
@@ -225,8 +228,11 @@ def _measured(values):
 
 
 def _reason(entry, values, holds, results):
-    if not values:
+    if not results:
         return f"there is no {entry['arguments']['encoding']} file"
+    note = NOTES.get(entry["quantity"])
+    if not values:
+        return note(results[0], **entry.get("arguments", {})).removeprefix(": ")
     policy, value = next(iter(values.items()))
     predicted, compare = entry["predicted"], entry["compare"]
     where = f" under {policy}" if len(set(values.values())) > 1 else ""
@@ -239,7 +245,6 @@ def _reason(entry, values, holds, results):
         sentence += f" is {100 * value / predicted:.0f} % of {predicted:,}"
     else:
         sentence += f" is {value / predicted:.2f} times {predicted:,}"
-    note = NOTES.get(entry["quantity"])
     if note:
         sentence += note(results[0], **entry.get("arguments", {}))
     return f"{sentence}; {entry['rule']}"

@@ -28,8 +28,8 @@ LIMITS = (
     "kernel does so today.",
     "Addresses are those of the ELF file. A kernel that randomizes its base has to relocate them; that cost is not "
     "counted.",
-    "The encodings are those of the thread of 2023. The location kinds that bpf-next merged in 2026 could also carry "
-    "the address of a body; they are not measured.",
+    "Only the encodings named above are measured. The location kinds that bpf-next merged in 2026 could also carry the "
+    "address of a body; they are not measured.",
     "This is one kernel, one compiler and one configuration.",
     "Consumers answered in the versions named, on the machine where the report was made.",
 )

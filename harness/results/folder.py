@@ -86,7 +86,8 @@ class ResultFolder(Once):
             There is none, or a file of it is missing or does not match the manifest.
         """
         if policy not in self.manifest["policies"]:
-            raise MeasureError(f"expected a policy of {', '.join(self.policies)}, found {policy!r}", self.path)
+            raise MeasureError(f"expected a policy that these results have ({', '.join(self.policies)}), found "
+                               f"{policy!r}", self.path)
         if policy not in self._results:
             self._results[policy] = self._checked(policy)
         return self._results[policy]

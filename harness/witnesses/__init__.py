@@ -99,7 +99,7 @@ def _ask(witnesses, result):
         mine = [next(answers) for _ in questions]
         absent = None if mine else (NOT_ASKED, here.missing) if isinstance(here, Found) else (FAILED, here.words)
         if isinstance(witness, Reader):
-            label = here.label if isinstance(here, Found) else witness.name
+            label = isinstance(here, Found) and here.label or witness.name
             rows += [(label, encoding, *_verdict(answer)) for encoding, answer in zip(result.files, mine, strict=False)]
             rows += [(label, ALL_FILES, *absent)] if absent else []
             continue
@@ -117,7 +117,7 @@ def _verdict(answer):
     """(verdict, words) of a Reader's answer."""
     match answer:
         case (str(verdict), str(words)) if verdict in VERDICTS:
-            return verdict, words
+            return verdict, " ".join(words.split())  # a row of a table takes one line
     return FAILED, _words(answer, "a verdict and words")
 
 

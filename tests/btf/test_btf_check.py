@@ -1,5 +1,7 @@
 """The structural check: sound files pass, and each fault is named with type_id, kind and offset."""
 
+import struct
+
 import btf_trees as trees
 import numpy as np
 import pytest
@@ -186,8 +188,16 @@ def test_check__strict_takes_what_a_stock_kernel_loads():
 def test_check__strict_refuses_gaps():
     file = trees.parse(trees.wire([INT]) + b"\0")
     btf.check(file)
-    with pytest.raises(BtfFormatError, match="expected sections without gaps, found 1 bytes of padding"):
+    end = file.file_nbytes - 1
+    with pytest.raises(BtfFormatError, match=f"[+]{end:#x}: expected nothing after the last section, found 1 byte$"):
         btf.check(file, strict=True)
+    data = bytearray(trees.wire([INT]))
+    str_off = struct.unpack_from("<I", data, 16)[0]
+    struct.pack_into("<I", data, 16, str_off + 4)
+    data[24 + str_off : 24 + str_off] = bytes(4)
+    where = f"[+]{24 + str_off:#x}: expected nothing between sections, found 4 bytes$"
+    with pytest.raises(BtfFormatError, match=where):
+        btf.check(trees.parse(data), strict=True)
 
 
 def test_check__ends_on_long_chains():

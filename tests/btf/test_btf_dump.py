@@ -85,6 +85,16 @@ def test_dump__equals_bpftool_for_a_kernel(path):
     assert json.loads(dump(btf.dump_json, data)) == theirs
 
 
+@needs_bpftool
+def test_dump__only_a_name_at_offset_0_is_anonymous(tmp_path):
+    data = bytearray(trees.wire([Row(Kind.INT, "int", 4, body=(1 << 24 | 32,)), Row(Kind.FWD, "x")]))
+    at = data.index(b"x\0", 24)
+    data[at : at + 1] = b"\0"
+    (tmp_path / "a.btf").write_bytes(data)
+    assert dump(btf.dump_raw, bytes(data)) == witness(tmp_path / "a.btf", form=("format", "raw"))
+    assert b"[2] FWD '' " in dump(btf.dump_raw, bytes(data))
+
+
 @pytest.mark.parametrize("byteorder", ("little", "big"))
 def test_dump__shows_the_address_of_a_func(byteorder):
     rows = [Row(Kind.FUNC_PROTO), Row(Kind.FUNC, "f", 1, 1, 1, addr=0xFFFFFFFF8103B530)]

@@ -259,7 +259,7 @@ def test_resolve__a_path(tmp_path):
     [
         ("", "no kernel was named"),
         ("/nowhere/vmlinux", "/nowhere/vmlinux: there is no such file"),
-        ("/dev", "/dev: expected a file"),
+        ("/dev", "/dev: expected a regular file"),
         ("x" * 5000, "cannot be looked up"),
         ("debian-6.12-cloud-amd46", "similar names: debian-6.12-cloud-amd64"),
         ("debian-6.12-cloud-amd64\0", "not a file"),

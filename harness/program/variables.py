@@ -17,6 +17,9 @@ NOT_IN_SOURCE = (b"__UNIQUE_ID", b"__tpstrtab_", b"__exitcall_", b"__gendwarfksy
                  b"__func_stack_frame_non_standard_")
 """Beginnings of names that macros make up and nobody looks for; pahole leaves out the same (dwarves 1.29)."""
 
+MADE_UP, DISCARDED = "name made by a macro", "discarded"
+"""Reasons that most DIEs at address 0, where x86 links per-CPU data, are left out for: no such variable is there."""
+
 IDENTIFIER = re.compile(rb"[A-Za-z_.][A-Za-z0-9_.]*\Z")
 
 STATIC, GLOBAL = 0, 1
@@ -73,7 +76,7 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
     candidates = np.flatnonzero(inside)
     made_up = _starts_with(walk.strings.blob, v.name[candidates], NOT_IN_SOURCE)
     if made_up.any():
-        skipped["name made by a macro"] = int(made_up.sum())
+        skipped[MADE_UP] = int(made_up.sum())
     for i in candidates[~made_up].tolist():
         name = walk.strings.get(int(v.name[i]))
         offset = int(v.addr[i]) - section.addr
@@ -95,7 +98,7 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
                 table = StringTable(symbols.strtab)
                 first_symbols = {table.get(int(n)) for n in symbols.name[here]}
             if name not in first_symbols:
-                reason = "discarded"
+                reason = DISCARDED
         if reason:
             skipped[reason] = skipped.get(reason, 0) + 1
         else:

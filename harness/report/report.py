@@ -12,6 +12,7 @@ from harness.functions.rules import QUIRKS
 from harness.measure import BASELINE, HEADLINE, frame
 from harness.measure.attach import TODAY
 from harness.measure.sizes import together, zstd_version
+from harness.program.variables import DISCARDED, MADE_UP
 from harness.report import frames as fr
 from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
@@ -324,7 +325,8 @@ def _provenance(page, results):
 
 def _left_out(manifest):
     """Rows that say how much of the file was read, and what of it has no place in the results."""
-    funnel, skipped = manifest["funnel"], manifest["variables_skipped"]
+    funnel = manifest["funnel"]
+    skipped = {why: n for why, n in manifest["variables_skipped"].items() if why not in (MADE_UP, DISCARDED)}
     if "units" in funnel:
         yield "compile units", f"{funnel['units']:,}"
     for what, counts in (("units left out", {f"of {k}": n for k, n in funnel.get("units_other_language", {}).items()}),

@@ -11,6 +11,7 @@ import pytest
 from harness import encodings, measure, report, results
 from harness.errors import MeasureError
 from harness.report import mail, plots, summary
+from harness.report.report import _left_out
 from harness.report.tables import Table, cell
 from tests.measure.folders import INSTANCES, make
 from tests.report import figures
@@ -240,3 +241,13 @@ def test_table__counts_the_rows_it_leaves_out():
     text = Table("many", rows, 20).markdown()
     assert text.count("\n|") == 21 and text.endswith("[10 others in many.csv]")
     assert Table("none", rows.head(0)).markdown() == "(none)"
+
+
+def test_left_out__says_what_of_the_file_has_no_place_in_the_results():
+    funnel = {"units": 2401, "units_other_language": {"Rust": 12, "C++": 1}, "type_dies_unsupported": 3,
+              "locations_unread": 0}
+    skipped = {"name made by a macro": 12776, "discarded": 4, "void": 2}
+    assert list(_left_out({"funnel": funnel, "variables_skipped": skipped})) == [
+        ("compile units", "2,401"), ("units left out", "1 of C++, 12 of Rust"),
+        ("per-CPU variables without a VAR", "2: void"), ("type DIEs that C cannot express, void instead", "3")]
+    assert list(_left_out({"funnel": {"units": 1}, "variables_skipped": {}})) == [("compile units", "1")]

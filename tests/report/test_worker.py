@@ -41,6 +41,7 @@ def test_worker__ends_with_the_process_that_made_it(tmp_path, end):
     script = tmp_path / "waiting.py"
     script.write_text(WAITING)
     with subprocess.Popen([sys.executable, script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
+                          preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),  # a shell's & ignores it
                           env={**os.environ, "PYTHONPATH": str(ROOT)}) as process:
         other = int(process.stdout.readline())
         process.send_signal(end)

@@ -9,8 +9,17 @@ import numpy as np
 from harness.accelerate import inline, njit
 from harness.btf import wire
 from harness.model import kind_numbers as kn
+from harness.model import words as wd
 from harness.model.layout import BIT_OFFSET_MASK, HEAD_WORDS, INFO_WORD, INT_UNUSED_MASK, NO_WORD, Columns
-from harness.model.layout_kernels import int_parts, is_modifier, kind_flag_of, n_references, reference_word, vlen_of
+from harness.model.layout_kernels import (
+    entry_word,
+    int_parts,
+    is_modifier,
+    kind_flag_of,
+    n_references,
+    reference_word,
+    vlen_of,
+)
 
 OK = 0
 NAME_OFF = 1
@@ -154,52 +163,52 @@ def check_entries(types, columns, at, kind, vlen):
 @inline
 def check_int(types, at):
     """Status and word of an INT (btf.rst 2.2.1)."""
-    nbytes = np.int64(types.words[at + 2])
-    word = np.int64(types.words[at + 3])
+    nbytes = np.int64(types.words[at + wd.SIZE_TYPE])
+    word = np.int64(types.words[at + wd.INT_DATA])
     if nbytes < 1 or nbytes > INT_MAX_NBYTES:
-        return SIZE, at + 2
+        return SIZE, at + wd.SIZE_TYPE
     if word & INT_UNUSED_MASK:
-        return INT_WORD, at + 3
+        return INT_WORD, at + wd.INT_DATA
     encoding, offset, n_bits = int_parts(word)
     if encoding & (encoding - 1):
-        return INT_ENCODING, at + 3
+        return INT_ENCODING, at + wd.INT_DATA
     if offset + n_bits > 8 * nbytes:
-        return INT_BITS, at + 3
+        return INT_BITS, at + wd.INT_DATA
     return OK, at
 
 
 @inline
 def check_members(types, at, kind, vlen):
     """Status and word of a STRUCT's or UNION's members, as far as offsets go (btf.rst 2.2.4)."""
-    nbytes = np.int64(types.words[at + 2])
-    kind_flag = kind_flag_of(types.words[at + INFO_WORD]) != 0
+    nbytes = np.int64(types.words[at + wd.SIZE_TYPE])
+    kind_flag = kind_flag_of(types.words[at + wd.INFO]) != 0
     before = np.int64(0)
     for i in range(vlen):
-        entry = at + 3 + 3 * i
-        if types.words[entry + 1] == 0:
-            return VOID_ID, entry + 1
-        off = np.int64(types.words[entry + 2])
+        entry = at + entry_word(kn.STRUCT, i)
+        if types.words[entry + wd.MEMBER_TYPE] == 0:
+            return VOID_ID, entry + wd.MEMBER_TYPE
+        off = np.int64(types.words[entry + wd.MEMBER_OFFSET])
         if kind_flag:
             off &= BIT_OFFSET_MASK
         if kind == kn.UNION and off != 0:
-            return UNION_OFFSET, entry + 2
+            return UNION_OFFSET, entry + wd.MEMBER_OFFSET
         if off < before:
-            return MEMBER_ORDER, entry + 2
+            return MEMBER_ORDER, entry + wd.MEMBER_OFFSET
         # equality is allowed: the last member can be a flexible array
         if (off + 7) >> 3 > nbytes:
-            return MEMBER_OUTSIDE, entry + 2
+            return MEMBER_OUTSIDE, entry + wd.MEMBER_OFFSET
         before = off
     return OK, at
 
 
 @inline
-def check_enum(types, at, width, vlen):
+def check_enum(types, at, kind, vlen):
     """Status and word of an ENUM or ENUM64: its size, and that each enumerator has a name."""
-    nbytes = np.int64(types.words[at + 2])
+    nbytes = np.int64(types.words[at + wd.SIZE_TYPE])
     if nbytes not in ENUM_NBYTES:
-        return SIZE, at + 2
+        return SIZE, at + wd.SIZE_TYPE
     for i in range(vlen):
-        entry = at + 3 + i * width
+        entry = at + entry_word(kind, i) + wd.ENTRY_NAME
         if types.blob[types.words[entry]] == 0:
             return NAME_REQUIRED, entry
     return OK, at
@@ -209,46 +218,46 @@ def check_enum(types, at, width, vlen):
 def check_params(types, at, vlen):
     """Status and word of a FUNC_PROTO's parameters: void only as the last, nameless one, for varargs."""
     for i in range(vlen):
-        entry = at + 3 + 2 * i
-        if types.words[entry + 1] == 0:
+        entry = at + entry_word(kn.FUNC_PROTO, i)
+        if types.words[entry + wd.PARAM_TYPE] == 0:
             if i != vlen - 1:
-                return VARARGS_NOT_LAST, entry + 1
-            if types.words[entry] != 0:
-                return VARARGS_NAMED, entry
+                return VARARGS_NOT_LAST, entry + wd.PARAM_TYPE
+            if types.words[entry + wd.ENTRY_NAME] != 0:
+                return VARARGS_NAMED, entry + wd.ENTRY_NAME
     return OK, at
 
 
 @inline
 def check_variables(types, at, vlen):
     """Status and word of a DATASEC's entries: VARs, in order, apart, inside the section (btf.rst 2.2.15)."""
-    nbytes = np.int64(types.words[at + 2])
+    nbytes = np.int64(types.words[at + wd.SIZE_TYPE])
     end = np.int64(0)
     for i in range(vlen):
-        entry = at + 3 + 3 * i
-        if types.kind[types.words[entry]] != kn.VAR:
-            return NOT_VAR, entry
-        off = np.int64(types.words[entry + 1])
-        size = np.int64(types.words[entry + 2])
+        entry = at + entry_word(kn.DATASEC, i)
+        if types.kind[types.words[entry + wd.SECINFO_TYPE]] != kn.VAR:
+            return NOT_VAR, entry + wd.SECINFO_TYPE
+        off = np.int64(types.words[entry + wd.SECINFO_OFFSET])
+        size = np.int64(types.words[entry + wd.SECINFO_SIZE])
         if off < end:
-            return VAR_ORDER, entry + 1
+            return VAR_ORDER, entry + wd.SECINFO_OFFSET
         if size == 0:
-            return VAR_SIZE, entry + 2
+            return VAR_SIZE, entry + wd.SECINFO_SIZE
         end = off + size
         if end > nbytes:
-            return VAR_OUTSIDE, entry + 2
+            return VAR_OUTSIDE, entry + wd.SECINFO_SIZE
     return OK, at
 
 
 @inline
 def check_decl_tag(types, at):
     """Status and word of a DECL_TAG: its target, and that the component exists (btf.rst 2.2.17)."""
-    target = np.int64(types.words[at + 2])
+    target = np.int64(types.words[at + wd.SIZE_TYPE])
     kind = types.kind[target]
-    component = np.int64(types.words[at + 3])
+    component = np.int64(types.words[at + wd.COMPONENT_IDX])
     if kind == kn.STRUCT or kind == kn.UNION:
         n_components = vlen_of(info_of(types, target))
     elif kind == kn.FUNC:
-        proto = np.int64(types.words[types.start[target] + 2])
+        proto = np.int64(types.words[types.start[target] + wd.SIZE_TYPE])
         # the FUNC can come later and be wrong itself; its own row reports that
         n_components = np.int64(0)
         if proto < len(types.kind) and types.kind[proto] == kn.FUNC_PROTO:
@@ -256,9 +265,9 @@ def check_decl_tag(types, at):
     elif kind == kn.VAR or kind == kn.TYPEDEF:
         n_components = np.int64(0)
     else:
-        return TAG_TARGET, at + 2
+        return TAG_TARGET, at + wd.SIZE_TYPE
     if component != WHOLE and component >= n_components:
-        return TAG_COMPONENT, at + 3
+        return TAG_COMPONENT, at + wd.COMPONENT_IDX
     return OK, at
 
 
@@ -268,9 +277,9 @@ def check_body(types, columns, at, kind, vlen, strict):
     if kind == kn.INT:
         return check_int(types, at)
     if kind == kn.ARRAY:
-        if types.words[at + 2] != 0:
-            return ARRAY_SIZE, at + 2
-        for k in range(n_references(types.words[at + INFO_WORD])):
+        if types.words[at + wd.SIZE_TYPE] != 0:
+            return ARRAY_SIZE, at + wd.SIZE_TYPE
+        for k in range(n_references(types.words[at + wd.INFO])):
             word = at + reference_word(kind, k)
             if np.int64(types.words[word]) >= len(types.kind):
                 return TYPE_ID, word
@@ -279,29 +288,29 @@ def check_body(types, columns, at, kind, vlen, strict):
     elif kind == kn.STRUCT or kind == kn.UNION:
         return check_members(types, at, kind, vlen)
     elif kind == kn.ENUM or kind == kn.ENUM64:
-        return check_enum(types, at, columns.entry_words[kind], vlen)
+        return check_enum(types, at, kind, vlen)
     elif kind == kn.FWD:
-        if types.words[at + 2] != 0:
-            return FWD_TYPE, at + 2
+        if types.words[at + wd.SIZE_TYPE] != 0:
+            return FWD_TYPE, at + wd.SIZE_TYPE
     elif kind == kn.FUNC:
         if vlen > EXTERN or (strict and vlen > GLOBAL):
-            return LINKAGE, at + 1
-        if types.kind[types.words[at + 2]] != kn.FUNC_PROTO:
-            return NOT_FUNC_PROTO, at + 2
+            return LINKAGE, at + wd.INFO
+        if types.kind[types.words[at + wd.SIZE_TYPE]] != kn.FUNC_PROTO:
+            return NOT_FUNC_PROTO, at + wd.SIZE_TYPE
     elif kind == kn.FUNC_PROTO:
         return check_params(types, at, vlen)
     elif kind == kn.VAR:
-        if types.words[at + 2] == 0:
-            return VOID_ID, at + 2
-        linkage = types.words[at + 3]
+        if types.words[at + wd.SIZE_TYPE] == 0:
+            return VOID_ID, at + wd.SIZE_TYPE
+        linkage = types.words[at + wd.VAR_LINKAGE]
         if linkage > EXTERN or (strict and linkage > GLOBAL):
-            return LINKAGE, at + 3
+            return LINKAGE, at + wd.VAR_LINKAGE
     elif kind == kn.DATASEC:
         return check_variables(types, at, vlen)
     elif kind == kn.FLOAT:
-        nbytes = np.int64(types.words[at + 2])
+        nbytes = np.int64(types.words[at + wd.SIZE_TYPE])
         if nbytes not in FLOAT_NBYTES:
-            return SIZE, at + 2
+            return SIZE, at + wd.SIZE_TYPE
     elif kind == kn.DECL_TAG:
         return check_decl_tag(types, at)
     return OK, at
@@ -320,17 +329,17 @@ def check_rows(types, rules, strict):
     for type_id in range(1, len(types.kind)):
         at = types.start[type_id]
         kind = np.int64(types.kind[type_id])
-        info = types.words[at + INFO_WORD]
+        info = types.words[at + wd.INFO]
         vlen = vlen_of(info)
         status = check_name(types, rules, at, kind)
         if status != OK:
             return status, type_id, at
         if kind_flag_of(info) != 0 and columns.kind_flag[kind] == 0:
-            return KIND_FLAG, type_id, at + 1
+            return KIND_FLAG, type_id, at + wd.INFO
         if vlen != 0 and columns.entry_words[kind] == 0 and kind != kn.FUNC:
-            return VLEN, type_id, at + 1
-        if columns.third_is_type[kind] != 0 and np.int64(types.words[at + 2]) >= len(types.kind):
-            return TYPE_ID, type_id, at + 2
+            return VLEN, type_id, at + wd.INFO
+        if columns.third_is_type[kind] != 0 and np.int64(types.words[at + wd.SIZE_TYPE]) >= len(types.kind):
+            return TYPE_ID, type_id, at + wd.SIZE_TYPE
         if columns.entry_words[kind] != 0:
             status, word = check_entries(types, columns, at, kind, vlen)
             if status != OK:
@@ -348,12 +357,12 @@ def edge_word(types, type_id, i, through_pointers):
     at = types.start[type_id]
     if is_modifier(kind) or (through_pointers and kind == kn.PTR):
         if i == 0:
-            return at + 2
+            return at + wd.SIZE_TYPE
     elif not through_pointers:
         if kind == kn.ARRAY and i == 0:
-            return at + 3
+            return at + wd.ARRAY_TYPE
         if (kind == kn.STRUCT or kind == kn.UNION) and i < vlen_of(info_of(types, type_id)):
-            return at + 3 + 3 * i + 1
+            return at + entry_word(kind, i) + wd.MEMBER_TYPE
     return np.int64(NO_EDGE)
 
 
@@ -398,7 +407,7 @@ def find_loop(types, through_pointers, colour, path, edge, resolved):
                 colour[type_id] = DONE
                 resolved[type_id] = type_id
                 if is_modifier(types.kind[type_id]):
-                    resolved[type_id] = resolved[types.words[types.start[type_id] + 2]]
+                    resolved[type_id] = resolved[types.words[types.start[type_id] + wd.SIZE_TYPE]]
                 depth -= 1
                 continue
             edge[depth - 1] += 1
@@ -418,7 +427,7 @@ def check_array_indices(types, resolved):
     """The first ARRAY whose index type is not an INT behind its typedefs; status, type_id, word."""
     for type_id in range(1, len(types.kind)):
         if types.kind[type_id] == kn.ARRAY:
-            word = types.start[type_id] + 4
+            word = types.start[type_id] + wd.ARRAY_INDEX_TYPE
             if types.kind[resolved[types.words[word]]] != kn.INT:
                 return ARRAY_INDEX, type_id, word
     return OK, 0, 0

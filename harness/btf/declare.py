@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from harness.model import Kind, declared_kind, kind_number
+from harness.model import words as wd
 
 MAX_DEPTH = 64
 """Prototypes within prototypes, deeper than any C source; what is deeper is a cycle."""
@@ -35,8 +36,8 @@ def declaration(btf, type_id):
     types = btf.types
     if 0 < type_id < types.next_id:
         row = types.row(type_id)
-        if kind_number(row[1]) == Kind.FUNC:
-            return _declare(btf, int(row[2]), name_at(btf, type_id, int(row[0])), 0)
+        if kind_number(row[wd.INFO]) == Kind.FUNC:
+            return _declare(btf, int(row[wd.SIZE_TYPE]), name_at(btf, type_id, int(row[wd.NAME])), 0)
     return _declare(btf, type_id, "", 0)
 
 
@@ -84,13 +85,12 @@ def _declare(btf, type_id, inner, depth):
                 inner = f"({inner})"
         elif kind == Kind.ARRAY:
             # qualifiers of an array are its elements'
-            inner += f"[{int(row[5])}]"
-            base = int(row[3])
+            inner += f"[{int(row[wd.ARRAY_NELEMS])}]"
+            base = int(row[wd.ARRAY_TYPE])
         elif kind == Kind.FUNC_PROTO:
             if depth >= MAX_DEPTH:
                 raise _malformed(btf, base, f"expected prototypes at most {MAX_DEPTH} deep")
-            params = row[3:].tolist()
-            params = list(zip(params[::2], params[1::2], strict=True))
+            params = [(p[wd.ENTRY_NAME], p[wd.PARAM_TYPE]) for p in wd.entries_of(Kind.FUNC_PROTO, row).tolist()]
             if not params or params == [(0, 0)]:
                 inner += "(void)"
             else:
@@ -125,10 +125,10 @@ def _is_suffixed(btf, type_id):
         if not 0 < type_id < btf.types.next_id:
             return False
         row = btf.types.row(type_id)
-        kind = kind_number(row[1])
+        kind = kind_number(row[wd.INFO])
         if kind not in QUALIFIERS and kind != Kind.TYPE_TAG:
             return kind in (Kind.ARRAY, Kind.FUNC_PROTO)
-        type_id = int(row[2])
+        type_id = int(row[wd.SIZE_TYPE])
     return False
 
 

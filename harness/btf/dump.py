@@ -8,7 +8,8 @@ from typing import IO
 
 from harness.btf import wire
 from harness.btf.reader import BtfFile
-from harness.model import STANDARD, Kind
+from harness.model import Kind
+from harness.model import words as wd
 from harness.model.layout import HEAD_WORDS, IntEncoding, int_parts, member_place, split_info
 
 ANONYMOUS = b"(anon)"
@@ -89,12 +90,12 @@ class _Rows:
         """type_id, Kind, vlen, kind_flag, index of the first word, of each type that is not a base's."""
         for type_id in self.btf.types.ids():
             at = self.starts[type_id]
-            yield type_id, *split_info(self.words[at + 1]), at
+            yield type_id, *split_info(self.words[at + wd.INFO]), at
 
     def kind(self, type_id):
         """Kind of a type, None if the type_id does not exist."""
         known = 0 < type_id < len(self.starts) - 1
-        return split_info(self.words[self.starts[type_id] + 1])[0] if known else None
+        return split_info(self.words[self.starts[type_id] + wd.INFO])[0] if known else None
 
     def name(self, word):
         """The name whose offset is in a word, bytes; "(anon)" for offset 0, as bpftool says it."""
@@ -125,12 +126,11 @@ def _signed(value, bits):
 
 def _enumerators(words, kind, vlen, kind_flag, at):
     """Word index of the name and value of each enumerator of an ENUM or ENUM64."""
-    width = STANDARD[kind].entry_words
     bits = 32 if kind == Kind.ENUM else 64
-    for entry in range(at + 3, at + 3 + width * vlen, width):
-        value = words[entry + 1]
+    for entry in wd.entries(kind, at, vlen):
+        value = words[entry + wd.ENUM_VAL]  # or wd.ENUM64_LO, which is the same word
         if kind == Kind.ENUM64:
-            value |= words[entry + 2] << 32
+            value |= words[entry + wd.ENUM64_HI] << 32
         yield entry, _signed(value, bits) if kind_flag else value
 
 
@@ -139,11 +139,11 @@ def _raw_lines(btf):
     name, words = rows.name, rows.words
     kind_names = [kind.name.encode() if kind else b"UNKNOWN" for kind in Kind]
     for type_id, kind, vlen, kind_flag, at in rows:
-        size_type = words[at + 2]
+        size_type = words[at + wd.SIZE_TYPE]
         yield b"[%d] %s '%s'" % (type_id, kind_names[kind], name(at))
         match kind:
             case Kind.INT:
-                encoding, offset, bits = int_parts(words[at + 3])
+                encoding, offset, bits = int_parts(words[at + wd.INT_DATA])
                 yield b" size=%d bits_offset=%d nr_bits=%d encoding=%s" % (
                     size_type,
                     offset,
@@ -151,7 +151,11 @@ def _raw_lines(btf):
                     INT_ENCODING.get(encoding, "UNKN").encode(),
                 )
             case Kind.ARRAY:
-                yield b" type_id=%d index_type_id=%d nr_elems=%d" % tuple(words[at + 3 : at + 6])
+                yield b" type_id=%d index_type_id=%d nr_elems=%d" % (
+                    words[at + wd.ARRAY_TYPE],
+                    words[at + wd.ARRAY_INDEX_TYPE],
+                    words[at + wd.ARRAY_NELEMS],
+                )
             case Kind.STRUCT | Kind.UNION | Kind.DATASEC:
                 yield b" size=%d vlen=%d" % (size_type, vlen)
             case Kind.ENUM | Kind.ENUM64:
@@ -164,11 +168,12 @@ def _raw_lines(btf):
             case Kind.FUNC_PROTO:
                 yield b" ret_type_id=%d vlen=%d" % (size_type, vlen)
             case Kind.VAR:
-                yield b" type_id=%d, linkage=%s" % (size_type, LINKAGE.get(words[at + 3], "(unknown)").encode())
+                linkage = LINKAGE.get(words[at + wd.VAR_LINKAGE], "(unknown)")
+                yield b" type_id=%d, linkage=%s" % (size_type, linkage.encode())
             case Kind.FLOAT:
                 yield b" size=%d" % size_type
             case Kind.DECL_TAG:
-                yield b" type_id=%d component_idx=%d" % (size_type, _signed(words[at + 3], 32))
+                yield b" type_id=%d component_idx=%d" % (size_type, _signed(words[at + wd.COMPONENT_IDX], 32))
             case _:
                 yield b" type_id=%d" % size_type
         trailing = rows.trailing(kind, vlen, at) if kind_flag else None
@@ -176,8 +181,8 @@ def _raw_lines(btf):
             yield b" %s=%s" % (trailing[0].encode(), trailing[1].encode())
         match kind:
             case Kind.STRUCT | Kind.UNION:
-                for entry in range(at + 3, at + 3 + 3 * vlen, 3):
-                    type_word, off = words[entry + 1 : entry + 3]
+                for entry in wd.entries(kind, at, vlen):
+                    type_word, off = words[entry + wd.MEMBER_TYPE], words[entry + wd.MEMBER_OFFSET]
                     bitfield = b""
                     if kind_flag:
                         off, bits = member_place(off, kind_flag)
@@ -188,12 +193,16 @@ def _raw_lines(btf):
                 for entry, value in _enumerators(words, kind, vlen, kind_flag, at):
                     yield b"\n\t'%s' val=%d%s" % (name(entry), value, suffix)
             case Kind.FUNC_PROTO:
-                for entry in range(at + 3, at + 3 + 2 * vlen, 2):
-                    yield b"\n\t'%s' type_id=%d" % (name(entry), words[entry + 1])
+                for entry in wd.entries(kind, at, vlen):
+                    yield b"\n\t'%s' type_id=%d" % (name(entry), words[entry + wd.PARAM_TYPE])
             case Kind.DATASEC:
-                for entry in range(at + 3, at + 3 + 3 * vlen, 3):
-                    yield b"\n\ttype_id=%d offset=%d size=%d" % tuple(words[entry : entry + 3])
-                    variable = words[entry]
+                for entry in wd.entries(kind, at, vlen):
+                    yield b"\n\ttype_id=%d offset=%d size=%d" % (
+                        words[entry + wd.SECINFO_TYPE],
+                        words[entry + wd.SECINFO_OFFSET],
+                        words[entry + wd.SECINFO_SIZE],
+                    )
+                    variable = words[entry + wd.SECINFO_TYPE]
                     target = rows.kind(variable)
                     if target is not None:
                         yield b" (%s '%s')" % (kind_names[target], name(rows.starts[variable]))
@@ -210,24 +219,26 @@ def _json_pieces(btf):
 
     yield b'{"types":['
     for type_id, kind, vlen, kind_flag, at in rows:
-        size_type = words[at + 2]
+        size_type = words[at + wd.SIZE_TYPE]
         row = {"id": type_id, "kind": kind.name, "name": name(at)}
         match kind:
             case Kind.INT:
-                encoding, offset, bits = int_parts(words[at + 3])
+                encoding, offset, bits = int_parts(words[at + wd.INT_DATA])
                 row["size"] = size_type
                 row["bits_offset"] = offset
                 row["nr_bits"] = bits
                 row["encoding"] = INT_ENCODING.get(encoding, "UNKN")
             case Kind.ARRAY:
-                row["type_id"], row["index_type_id"], row["nr_elems"] = words[at + 3 : at + 6]
+                row["type_id"] = words[at + wd.ARRAY_TYPE]
+                row["index_type_id"] = words[at + wd.ARRAY_INDEX_TYPE]
+                row["nr_elems"] = words[at + wd.ARRAY_NELEMS]
             case Kind.STRUCT | Kind.UNION:
                 row["size"] = size_type
                 row["vlen"] = vlen
                 row["members"] = members = []
-                for entry in range(at + 3, at + 3 + 3 * vlen, 3):
-                    off = words[entry + 2]
-                    member = {"name": name(entry), "type_id": words[entry + 1]}
+                for entry in wd.entries(kind, at, vlen):
+                    off = words[entry + wd.MEMBER_OFFSET]
+                    member = {"name": name(entry), "type_id": words[entry + wd.MEMBER_TYPE]}
                     member["bits_offset"], width = member_place(off, kind_flag)
                     if width:
                         member["bitfield_size"] = width
@@ -249,23 +260,28 @@ def _json_pieces(btf):
                 row["ret_type_id"] = size_type
                 row["vlen"] = vlen
                 row["params"] = [
-                    {"name": name(entry), "type_id": words[entry + 1]} for entry in range(at + 3, at + 3 + 2 * vlen, 2)
+                    {"name": name(entry), "type_id": words[entry + wd.PARAM_TYPE]}
+                    for entry in wd.entries(kind, at, vlen)
                 ]
             case Kind.VAR:
                 row["type_id"] = size_type
-                row["linkage"] = LINKAGE.get(words[at + 3], "(unknown)")
+                row["linkage"] = LINKAGE.get(words[at + wd.VAR_LINKAGE], "(unknown)")
             case Kind.DATASEC:
                 row["size"] = size_type
                 row["vlen"] = vlen
                 row["vars"] = [
-                    {"type_id": words[entry], "offset": words[entry + 1], "size": words[entry + 2]}
-                    for entry in range(at + 3, at + 3 + 3 * vlen, 3)
+                    {
+                        "type_id": words[entry + wd.SECINFO_TYPE],
+                        "offset": words[entry + wd.SECINFO_OFFSET],
+                        "size": words[entry + wd.SECINFO_SIZE],
+                    }
+                    for entry in wd.entries(kind, at, vlen)
                 ]
             case Kind.FLOAT:
                 row["size"] = size_type
             case Kind.DECL_TAG:
                 row["type_id"] = size_type
-                row["component_idx"] = _signed(words[at + 3], 32)
+                row["component_idx"] = _signed(words[at + wd.COMPONENT_IDX], 32)
             case _:
                 row["type_id"] = size_type
         trailing = rows.trailing(kind, vlen, at) if kind_flag else None

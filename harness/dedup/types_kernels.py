@@ -22,7 +22,15 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.model import kind_numbers as kn
-from harness.model.layout_kernels import declared_kind_of, kind_of, n_references, reference_word, vlen_of
+from harness.model import words as wd
+from harness.model.layout_kernels import (
+    declared_kind_of,
+    entry_word,
+    kind_of,
+    n_references,
+    reference_word,
+    vlen_of,
+)
 
 IN_PROGRESS = np.uint32(0xFFFFFFFF)
 
@@ -184,7 +192,7 @@ def hash_rows(words, start, first, last, n_ids, hashes):
     """
     for k in range(first, last):
         w = start[k]
-        info = words[w + 1]
+        info = words[w + wd.INFO]
         kind = kind_of(info)
         for r in range(n_references(info)):
             if words[w + reference_word(kind, r)] >= n_ids:
@@ -192,22 +200,22 @@ def hash_rows(words, start, first, last, n_ids, hashes):
         h = mix(HASH_SEED, words[w])
         if kind == kn.STRUCT or kind == kn.UNION:
             h = mix(h, info)
-            h = mix(h, words[w + 2])
+            h = mix(h, words[w + wd.SIZE_TYPE])
             for m in range(vlen_of(info)):
-                at = w + 3 + 3 * m
-                h = mix(h, words[at])
-                h = mix(h, words[at + 2])
+                at = w + entry_word(kn.STRUCT, m)
+                h = mix(h, words[at + wd.ENTRY_NAME])
+                h = mix(h, words[at + wd.MEMBER_OFFSET])
         elif kind == kn.ENUM or kind == kn.ENUM64:
             h = mix(h, np.uint32(kn.ENUM))
         elif kind == kn.TYPEDEF:
             h = mix(h, info)
         elif kind == kn.INT:
             h = mix(h, info)
-            h = mix(h, words[w + 2])
-            h = mix(h, words[w + 3])
+            h = mix(h, words[w + wd.SIZE_TYPE])
+            h = mix(h, words[w + wd.INT_DATA])
         elif kind == kn.FWD or kind == kn.FLOAT:
             h = mix(h, info)
-            h = mix(h, words[w + 2])
+            h = mix(h, words[w + wd.SIZE_TYPE])
         hashes[k] = h
     return np.int64(0)
 
@@ -217,7 +225,7 @@ def index_base(base):
     """Enter all types of a base that others may be merged with; its `hashes` are those of hash_rows before."""
     for i in range(1, len(base.start) - 1):
         w = base.start[i]
-        kind = kind_of(base.words[w + 1])
+        kind = kind_of(base.words[w + wd.INFO])
         if kind == kn.VAR or kind == kn.DATASEC:
             continue
         if kind == kn.STRUCT or kind == kn.UNION:
@@ -249,8 +257,8 @@ def compatible_enum(own, base, i, j):
     """Equal enums, or two of one name of which at least one is a forward declaration (btf.rst 2.2.6: vlen 0)."""
     v_words, v = row(own, base, i)
     w_words, w = row(own, base, j)
-    info = w_words[w + 1]
-    if vlen_of(v_words[v + 1]) != 0 and vlen_of(info) != 0:
+    info = w_words[w + wd.INFO]
+    if vlen_of(v_words[v + wd.INFO]) != 0 and vlen_of(info) != 0:
         return same_row(own, base, i, j)
     kind = kind_of(info)
     return v_words[v] == w_words[w] and (kind == kn.ENUM or kind == kn.ENUM64)
@@ -262,7 +270,7 @@ def dedup_primitives(own, base, canon):
     before = n_before(base)
     for k in range(1, len(own.start) - 1):
         i = k + before
-        info = own.words[own.start[k] + 1]
+        info = own.words[own.start[k] + wd.INFO]
         kind = kind_of(info)
         if kind == kn.VAR or kind == kn.DATASEC:
             canon[i] = i
@@ -275,7 +283,7 @@ def dedup_primitives(own, base, canon):
         while j != 0:
             if hash_of(own, base, j) == h:
                 w_words, w = row(own, base, j)
-                other = kind_of(w_words[w + 1])
+                other = kind_of(w_words[w + wd.INFO])
                 if kind == kn.ENUM or kind == kn.ENUM64:
                     if other == kn.ENUM or other == kn.ENUM64:
                         if same_row(own, base, i, j):
@@ -308,11 +316,13 @@ def root(canon, i):
 @inline
 def shallow_equal(v_words, v, w_words, w):
     """Same struct or union but for the types of the members: name, info, size, each member's name and offset."""
-    if v_words[v] != w_words[w] or v_words[v + 1] != w_words[w + 1] or v_words[v + 2] != w_words[w + 2]:
-        return False
-    for m in range(vlen_of(v_words[v + 1])):
-        k = 3 + 3 * m
-        if v_words[v + k] != w_words[w + k] or v_words[v + k + 2] != w_words[w + k + 2]:
+    for word in (wd.NAME, wd.INFO, wd.SIZE_TYPE):
+        if v_words[v + word] != w_words[w + word]:
+            return False
+    for m in range(vlen_of(v_words[v + wd.INFO])):
+        name = entry_word(kn.STRUCT, m) + wd.ENTRY_NAME
+        place = entry_word(kn.STRUCT, m) + wd.MEMBER_OFFSET
+        if v_words[v + name] != w_words[w + name] or v_words[v + place] != w_words[w + place]:
             return False
     return True
 
@@ -344,15 +354,15 @@ def twins(own, base, i, j, work):
                 break
             v_words, v = row(own, base, a)
             w_words, w = row(own, base, b)
-            info = v_words[v + 1]
+            info = v_words[v + wd.INFO]
             kind = kind_of(info)
-            if kind != kind_of(w_words[w + 1]):
+            if kind != kind_of(w_words[w + wd.INFO]):
                 return False
             if kind == kn.ENUM or kind == kn.ENUM64:
                 if not compatible_enum(own, base, a, b):
                     return False
                 break
-            if v_words[v] != w_words[w] or info != w_words[w + 1]:
+            if v_words[v] != w_words[w] or info != w_words[w + wd.INFO]:
                 return False
             if kind == kn.INT or kind == kn.FLOAT or kind == kn.FWD:
                 if not same_words(v_words, v, w_words, w, length(own, base, a)):
@@ -361,8 +371,8 @@ def twins(own, base, i, j, work):
             if kind == kn.VAR or kind == kn.DATASEC or kind == kn.DECL_TAG:
                 return False
             if kind != kn.STRUCT and kind != kn.UNION and kind != kn.FUNC_PROTO and kind != kn.ARRAY:
-                a = np.int64(v_words[v + 2])  # a reference says no more than what it refers to: same depth
-                b = np.int64(w_words[w + 2])
+                a = np.int64(v_words[v + wd.SIZE_TYPE])  # a reference says no more than what it refers to: same depth
+                b = np.int64(w_words[w + wd.SIZE_TYPE])
                 continue
             if not same_besides_references(v_words, v, w_words, w, info):
                 return False
@@ -387,10 +397,11 @@ def same_besides_references(v_words, v, w_words, w, info):
     """Whether two structs, unions, prototypes or arrays of one name and info word are the same but for references."""
     kind = kind_of(info)
     if kind == kn.ARRAY:
-        return v_words[v + 5] == w_words[w + 5]
+        return v_words[v + wd.ARRAY_NELEMS] == w_words[w + wd.ARRAY_NELEMS]
     if kind == kn.FUNC_PROTO:
         for m in range(vlen_of(info)):
-            if v_words[v + 3 + 2 * m] != w_words[w + 3 + 2 * m]:
+            name = entry_word(kn.FUNC_PROTO, m) + wd.ENTRY_NAME
+            if v_words[v + name] != w_words[w + name]:
                 return False
         return True
     return shallow_equal(v_words, v, w_words, w)
@@ -421,11 +432,11 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
             ok = False
             break
         w_words, w = row(own, base, j)
-        kind_j = kind_of(w_words[w + 1])
+        kind_j = kind_of(w_words[w + wd.INFO])
         if kind_j == kn.FWD:
             defined = np.int64(root(canon, j))
             d_words, d = row(own, base, defined)
-            kind_d = kind_of(d_words[d + 1])
+            kind_d = kind_of(d_words[d + wd.INFO])
             if kind_d != kn.FWD:
                 j = defined
                 w_words, w = d_words, d
@@ -440,7 +451,7 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
         trail[n] = np.uint32(j)
         n += 1
         v_words, v = row(own, base, i)
-        info = v_words[v + 1]
+        info = v_words[v + wd.INFO]
         kind = kind_of(info)
         if v_words[v] != w_words[w]:
             ok = False
@@ -449,7 +460,7 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
             if kind == kn.FWD:
                 if declared_kind_of(info) == kind_j:
                     continue
-            elif kind_j == kn.FWD and declared_kind_of(w_words[w + 1]) == kind:
+            elif kind_j == kn.FWD and declared_kind_of(w_words[w + wd.INFO]) == kind:
                 if j <= before:
                     changes_base = True
                 continue
@@ -461,7 +472,7 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
                 continue
             ok = False
             break
-        if info != w_words[w + 1]:
+        if info != w_words[w + wd.INFO]:
             ok = False
             break
         if kind == kn.STRUCT or kind == kn.UNION:
@@ -469,36 +480,39 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
                 ok = False
                 break
             for m in range(vlen_of(info) - 1, -1, -1):
-                x = v_words[v + 4 + 3 * m]
-                y = w_words[w + 4 + 3 * m]
+                target = entry_word(kn.STRUCT, m) + wd.MEMBER_TYPE
+                x = v_words[v + target]
+                y = w_words[w + target]
                 if root(canon, np.int64(x)) != root(canon, np.int64(y)):
                     stack[2 * sp] = x
                     stack[2 * sp + 1] = y
                     sp += 1
         elif kind == kn.FUNC_PROTO:
             for m in range(vlen_of(info) - 1, -1, -1):
-                if v_words[v + 3 + 2 * m] != w_words[w + 3 + 2 * m]:
+                name = entry_word(kn.FUNC_PROTO, m) + wd.ENTRY_NAME
+                target = entry_word(kn.FUNC_PROTO, m) + wd.PARAM_TYPE
+                if v_words[v + name] != w_words[w + name]:
                     ok = False
                     break
-                x = v_words[v + 4 + 2 * m]
-                y = w_words[w + 4 + 2 * m]
+                x = v_words[v + target]
+                y = w_words[w + target]
                 if root(canon, np.int64(x)) != root(canon, np.int64(y)):
                     stack[2 * sp] = x
                     stack[2 * sp + 1] = y
                     sp += 1
             if not ok:
                 break
-            stack[2 * sp] = v_words[v + 2]
-            stack[2 * sp + 1] = w_words[w + 2]
+            stack[2 * sp] = v_words[v + wd.SIZE_TYPE]
+            stack[2 * sp + 1] = w_words[w + wd.SIZE_TYPE]
             sp += 1
         elif kind == kn.ARRAY:
-            if v_words[v + 5] != w_words[w + 5]:
+            if v_words[v + wd.ARRAY_NELEMS] != w_words[w + wd.ARRAY_NELEMS]:
                 ok = False
                 break
-            stack[2 * sp] = v_words[v + 3]
-            stack[2 * sp + 1] = w_words[w + 3]
-            stack[2 * sp + 2] = v_words[v + 4]
-            stack[2 * sp + 3] = w_words[w + 4]
+            stack[2 * sp] = v_words[v + wd.ARRAY_TYPE]
+            stack[2 * sp + 1] = w_words[w + wd.ARRAY_TYPE]
+            stack[2 * sp + 2] = v_words[v + wd.ARRAY_INDEX_TYPE]
+            stack[2 * sp + 3] = w_words[w + wd.ARRAY_INDEX_TYPE]
             sp += 2
         elif kind == kn.INT or kind == kn.FLOAT or kind == kn.FWD:
             if not same_words(v_words, v, w_words, w, length(own, base, i)):
@@ -508,8 +522,8 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
             ok = False
             break
         else:
-            stack[2 * sp] = v_words[v + 2]
-            stack[2 * sp + 1] = w_words[w + 2]
+            stack[2 * sp] = v_words[v + wd.SIZE_TYPE]
+            stack[2 * sp + 1] = w_words[w + wd.SIZE_TYPE]
             sp += 1
     if ok:
         return n, changes_base
@@ -534,8 +548,8 @@ def merge_hypothesis(own, base, canon, hypot, trail, n, changes_base):
             continue
         t_words, t_at = row(own, base, t)
         c_words, c_at = row(own, base, c)
-        t_kind = kind_of(t_words[t_at + 1])
-        c_kind = kind_of(c_words[c_at + 1])
+        t_kind = kind_of(t_words[t_at + wd.INFO])
+        c_kind = kind_of(c_words[c_at + wd.INFO])
         if t_kind != kn.FWD and c_kind == kn.FWD:
             canon[c] = t
         elif changes_base:
@@ -557,7 +571,7 @@ def dedup_structs(own, base, canon, hypot, trail, stack, work):
             continue
         w = own.start[k]
         words = own.words
-        kind = kind_of(words[w + 1])
+        kind = kind_of(words[w + wd.INFO])
         if kind != kn.STRUCT and kind != kn.UNION and kind != kn.TYPEDEF:
             continue
         h = own.hashes[k]
@@ -566,7 +580,7 @@ def dedup_structs(own, base, canon, hypot, trail, stack, work):
         while j != 0:
             if hash_of(own, base, j) == h:
                 v_words, v = row(own, base, j)
-                if v_words[v] == words[w] and v_words[v + 1] == words[w + 1] and (
+                if v_words[v] == words[w] and v_words[v + wd.INFO] == words[w + wd.INFO] and (
                         kind == kn.TYPEDEF or shallow_equal(v_words, v, words, w)):
                     n, changes_base = equivalent(own, base, canon, hypot, trail, stack, work, i, j)
                     if n > 0:
@@ -610,13 +624,13 @@ def resolve_forwards(own, base, canon):
         own.heads[k] = 0
     for k in range(1, len(own.start) - 1):
         if canon[k + before] == k + before:
-            kind = kind_of(own.words[own.start[k] + 1])
+            kind = kind_of(own.words[own.start[k] + wd.INFO])
             if kind == kn.STRUCT or kind == kn.UNION:
                 own.hashes[k] = mix(NAME_SEED, own.words[own.start[k]])
                 enter(own.heads, own.chain, own.hashes[k], k, k + before)
     for k in range(1, len(own.start) - 1):
         i = k + before
-        info = own.words[own.start[k] + 1]
+        info = own.words[own.start[k] + wd.INFO]
         if canon[i] != i or kind_of(info) != kn.FWD:
             continue
         name = own.words[own.start[k]]
@@ -637,7 +651,7 @@ def resolve_forwards(own, base, canon):
             j = base_names_after(base, j)
         if count == 1:
             v_words, v = row(own, base, only)
-            if kind_of(v_words[v + 1]) == declared_kind_of(info):
+            if kind_of(v_words[v + wd.INFO]) == declared_kind_of(info):
                 canon[i] = only
     for k in range(len(own.heads)):
         own.heads[k] = 0
@@ -661,8 +675,8 @@ def dedup_references(own, base, canon, cursor, stack):
         while sp > 0:
             i = np.int64(stack[sp - 1])
             w = own.start[i - before]
-            kind = kind_of(words[w + 1])
-            n_refs = n_references(words[w + 1])
+            kind = kind_of(words[w + wd.INFO])
+            n_refs = n_references(words[w + wd.INFO])
             r = np.int64(cursor[i])
             descend = False
             while r < n_refs:
@@ -734,7 +748,7 @@ def compact(words, start, n_before, canon, new_id, out_words, out_start):
         row_words = start[k + 1] - w
         for m in range(row_words):
             out_words[at + m] = words[w + m]
-        info = words[w + 1]
+        info = words[w + wd.INFO]
         kind = kind_of(info)
         for r in range(n_references(info)):
             m = reference_word(kind, r)

@@ -13,8 +13,9 @@ from harness.dwarf.die_kernels import has_children, malformed, read_child, read_
 from harness.dwarf.reference_kernels import signed_underneath, type_reference
 from harness.dwarf.value_kernels import dimension, enumerator_value, member_bits, name_of, text_value
 from harness.model import kind_numbers as kn
+from harness.model import words as wd
 from harness.model.layout import BITFIELD_SIZE_SHIFT, KFLAG_SHIFT, KIND_MASK, IntEncoding
-from harness.model.layout_kernels import info_word_of, int_word, standard_row_words
+from harness.model.layout_kernels import entry_word, info_word_of, int_word, standard_row_words
 
 KIND_FLAG = np.uint32(1 << KFLAG_SHIFT)
 SIGNED = int(IntEncoding.SIGNED)
@@ -42,8 +43,8 @@ def fill_int(s, words, w, mask, fake_int):
         # sizes that only expressions use (DW_ATE_unsigned_24): pahole writes this stand-in, so do we
         words[w] = fake_int
         size = np.uint64(4)
-    words[w + 2] = np.uint32(size)
-    words[w + 3] = int_word(meaning, np.int64(size) * 8)
+    words[w + wd.SIZE_TYPE] = np.uint32(size)
+    words[w + wd.INT_DATA] = int_word(meaning, np.int64(size) * 8)
 
 
 @fused
@@ -84,8 +85,8 @@ def fill_type_tag(s, types, row, type_id, ref):
         return sc.BAD_ABBREV_CODE
     mask, pos, status = read_die(s, s.other, code, pos, sc.RESOLVE)
     types.words[w] = text_value(s.other, mask)
-    types.words[w + 1] = info_word_of(kn.TYPE_TAG, 0, 0)
-    types.words[w + 2] = ref
+    types.words[w + wd.INFO] = info_word_of(kn.TYPE_TAG, 0, 0)
+    types.words[w + wd.SIZE_TYPE] = ref
     return status
 
 
@@ -109,16 +110,16 @@ def fill_pointer(s, types, kinds, row, type_id, mask):
             ref = np.uint32(type_id + k + 1 if from_gcc else type_id + k - 1)
         status = fill_type_tag(s, types, row + k, type_id + k, ref)
     w = types.start[type_id]
-    types.words[w + 2] = pointee
+    types.words[w + wd.SIZE_TYPE] = pointee
     if n > 0:
-        types.words[w + 2] = np.uint32(type_id + 1 if from_gcc else type_id + n)
+        types.words[w + wd.SIZE_TYPE] = np.uint32(type_id + 1 if from_gcc else type_id + n)
     return n, status
 
 
 @fused
 def fill_array(s, words, w, code, pos, mask, index_id):
     """Write an ARRAY at words[w:], all its dimensions as one; a status."""
-    status = fill_reference(s, words, mask, w + 3)
+    status = fill_reference(s, words, mask, w + wd.ARRAY_TYPE)
     nelems = np.uint64(1)
     more = has_children(s.abbrevs, code)
     while more and status == sc.OK:
@@ -126,9 +127,9 @@ def fill_array(s, words, w, code, pos, mask, index_id):
         more = child > 0
         if more and status == sc.OK:
             nelems = (nelems * dimension(s.die, mask)) & LOW_32
-    words[w + 2] = 0
-    words[w + 4] = index_id
-    words[w + 5] = np.uint32(nelems)
+    words[w + wd.SIZE_TYPE] = 0
+    words[w + wd.ARRAY_INDEX_TYPE] = index_id
+    words[w + wd.ARRAY_NELEMS] = np.uint32(nelems)
     return status
 
 
@@ -136,7 +137,7 @@ def fill_array(s, words, w, code, pos, mask, index_id):
 def fill_members(s, words, w, vlen, pos, mask):
     """Write a STRUCT or UNION at words[w:]; a status."""
     size = s.die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(0)
-    words[w + 2] = np.uint32(size & LOW_32)
+    words[w + wd.SIZE_TYPE] = np.uint32(size & LOW_32)
     kind_flag = False
     for m in range(vlen):
         code, mask, pos, _, status = read_child(s, pos, sc.MEMBERS, sc.RESOLVE)
@@ -144,18 +145,18 @@ def fill_members(s, words, w, vlen, pos, mask):
             return status
         if code == 0:
             return sc.ROW_MISMATCH
-        at = w + 3 + 3 * m
-        words[at] = name_of(s.die, mask)
+        at = w + entry_word(kn.STRUCT, m)
+        words[at + wd.ENTRY_NAME] = name_of(s.die, mask)
         bit_offset, bit_size = member_bits(s, mask)
-        words[at + 1], status = type_reference(s, mask, sc.XREF_WORDS, at + 1)
+        words[at + wd.MEMBER_TYPE], status = type_reference(s, mask, sc.XREF_WORDS, at + wd.MEMBER_TYPE)
         if status != sc.OK:
             return status
-        words[at + 2] = np.uint32((bit_offset | (bit_size << np.uint64(BITFIELD_SIZE_SHIFT))) & LOW_32)
+        words[at + wd.MEMBER_OFFSET] = np.uint32((bit_offset | (bit_size << np.uint64(BITFIELD_SIZE_SHIFT))) & LOW_32)
         if bit_size != 0 or bit_offset & np.uint64(7) != 0:
             kind_flag = True
-    words[w + 1] |= np.uint32(vlen)
+    words[w + wd.INFO] |= np.uint32(vlen)
     if kind_flag:
-        words[w + 1] |= KIND_FLAG
+        words[w + wd.INFO] |= KIND_FLAG
     return sc.OK
 
 
@@ -178,13 +179,12 @@ def fits_enum(value):
 @fused
 def fill_enumerators(s, words, w, kind, vlen, pos, mask):
     """Write an ENUM or ENUM64 at words[w:]; a status."""
-    words[w + 2] = np.uint32(enum_size(s.die, mask, kind))
+    words[w + wd.SIZE_TYPE] = np.uint32(enum_size(s.die, mask, kind))
     signed = False
     if kind == kn.ENUM64 and mask & sc.HAS_TYPE:
         signed, status = signed_underneath(s, s.die[sc.AT_TYPE])
         if status != sc.OK:
             return status
-    step = 3 if kind == kn.ENUM64 else 2
     for m in range(vlen):
         code, mask, pos, start, status = read_child(s, pos, sc.ENUMERATORS, sc.RESOLVE)
         if status != sc.OK:
@@ -192,25 +192,25 @@ def fill_enumerators(s, words, w, kind, vlen, pos, mask):
         if code == 0:
             return sc.ROW_MISMATCH
         value = enumerator_value(s.die, mask)
-        at = w + 3 + step * m
-        words[at] = name_of(s.die, mask)
-        words[at + 1] = np.uint32(value & LOW_32)
+        at = w + entry_word(kind, m)
+        words[at + wd.ENTRY_NAME] = name_of(s.die, mask)
+        words[at + wd.ENUM_VAL] = np.uint32(value & LOW_32)  # or wd.ENUM64_LO, which is the same word
         if kind == kn.ENUM64:
-            words[at + 2] = np.uint32(value >> np.uint64(32))
+            words[at + wd.ENUM64_HI] = np.uint32(value >> np.uint64(32))
         elif not fits_enum(value):
             return malformed(s.unit, start, sc.ENUM_RANGE)
         elif value >= np.uint64(1 << 63):
             signed = True
-    words[w + 1] |= np.uint32(vlen)
+    words[w + wd.INFO] |= np.uint32(vlen)
     if signed:
-        words[w + 1] |= KIND_FLAG
+        words[w + wd.INFO] |= KIND_FLAG
     return sc.OK
 
 
 @fused
 def fill_prototype(s, words, w, vlen, pos, mask):
     """Write a FUNC_PROTO at words[w:]; a status. An ellipsis is a parameter without name and type."""
-    status = fill_reference(s, words, mask, w + 2)
+    status = fill_reference(s, words, mask, w + wd.SIZE_TYPE)
     if status != sc.OK:
         return status
     for m in range(vlen):
@@ -219,15 +219,15 @@ def fill_prototype(s, words, w, vlen, pos, mask):
             return status
         if code == 0:
             return sc.ROW_MISMATCH
-        at = w + 3 + 2 * m
-        words[at] = 0
-        words[at + 1] = 0
+        at = w + entry_word(kn.FUNC_PROTO, m)
+        words[at + wd.ENTRY_NAME] = 0
+        words[at + wd.PARAM_TYPE] = 0
         if s.abbrevs[sc.A_COLUMNS * code + sc.A_CLASS] == sc.C_PARAMETER:
-            words[at] = name_of(s.die, mask)
-            status = fill_reference(s, words, mask, at + 1)
+            words[at + wd.ENTRY_NAME] = name_of(s.die, mask)
+            status = fill_reference(s, words, mask, at + wd.PARAM_TYPE)
             if status != sc.OK:
                 return status
-    words[w + 1] |= np.uint32(vlen)
+    words[w + wd.INFO] |= np.uint32(vlen)
     return sc.OK
 
 
@@ -250,10 +250,10 @@ def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
     named = kind != kn.CONST and kind != kn.VOLATILE and kind != kn.RESTRICT and kind != kn.PTR and (
         kind != kn.ARRAY and kind != kn.FUNC_PROTO)
     words[w] = name_of(s.die, mask) if named else np.uint32(0)
-    words[w + 1] = info_word_of(kind, 0, 0)
+    words[w + wd.INFO] = info_word_of(kind, 0, 0)
     n_tags = np.int64(0)
     if kind == kn.CONST or kind == kn.VOLATILE or kind == kn.RESTRICT or kind == kn.TYPEDEF:
-        status = fill_reference(s, words, mask, w + 2)
+        status = fill_reference(s, words, mask, w + wd.SIZE_TYPE)
     elif kind == kn.PTR:
         n_tags, status = fill_pointer(s, types, kinds, row, type_id, mask)
     elif kind == kn.STRUCT or kind == kn.UNION:
@@ -267,11 +267,11 @@ def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
     elif kind == kn.INT:
         fill_int(s, words, w, mask, fake_int)
     elif kind == kn.FLOAT:
-        words[w + 2] = np.uint32(s.die[sc.AT_BYTE_SIZE])
+        words[w + wd.SIZE_TYPE] = np.uint32(s.die[sc.AT_BYTE_SIZE])
     elif kind == kn.FWD:
-        words[w + 2] = 0
+        words[w + wd.SIZE_TYPE] = 0
         if s.abbrevs[sc.A_COLUMNS * code + sc.A_TAG] == dw.DW_TAG_union_type:
-            words[w + 1] |= KIND_FLAG
+            words[w + wd.INFO] |= KIND_FLAG
     else:
         status = sc.ROW_MISMATCH  # a type tag, which is always written with its pointer
     return n_tags + 1, status

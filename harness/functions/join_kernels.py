@@ -6,8 +6,8 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.model import kind_numbers as kn
-from harness.model.layout import KIND_SHIFT
-from harness.model.layout_kernels import kind_of
+from harness.model import words as wd
+from harness.model.layout_kernels import entry_word, info_word_of, kind_of
 
 NON_FUNCTION = 1  # the suffix says .part or .cold: a piece of a function, not a function
 SUFFIXED = 2
@@ -125,24 +125,24 @@ def prototype_rows(rows, types, param, param_name, param_type, place, words, sta
         f = rows[k]
         start[k] = w
         vlen = 0
-        at = w + 3
+        at = w + entry_word(kn.FUNC_PROTO, 0)
         variadic = False
         for p in range(param[f], param[f + 1]):
             if place[p] == ELLIPSIS:
                 variadic = True
             elif place[p] == PLACED:
-                words[at] = param_name[p]
-                words[at + 1] = param_type[p]
-                at += 2
+                words[at + wd.ENTRY_NAME] = param_name[p]
+                words[at + wd.PARAM_TYPE] = param_type[p]
+                at = w + entry_word(kn.FUNC_PROTO, vlen + 1)
                 vlen += 1
         if variadic:
-            words[at] = 0
-            words[at + 1] = 0
-            at += 2
+            words[at + wd.ENTRY_NAME] = 0
+            words[at + wd.PARAM_TYPE] = 0
+            at = w + entry_word(kn.FUNC_PROTO, vlen + 1)
             vlen += 1
-        words[w] = 0
-        words[w + 1] = np.uint32((kn.FUNC_PROTO << KIND_SHIFT) | vlen)
-        words[w + 2] = types[f]
+        words[w + wd.NAME] = 0
+        words[w + wd.INFO] = info_word_of(kn.FUNC_PROTO, vlen, 0)
+        words[w + wd.SIZE_TYPE] = types[f]
         w = at
     start[len(rows)] = w
 
@@ -165,7 +165,7 @@ def unify_prototypes(base_words, base_start, words, start, slots, same):
     mask = np.uint32(len(slots) - 1)
     for i in range(1, len(base_start) - 1):
         a = base_start[i]
-        if kind_of(base_words[a + 1]) == kn.FUNC_PROTO:
+        if kind_of(base_words[a + wd.INFO]) == kn.FUNC_PROTO:
             at = words_hash(base_words, a, base_start[i + 1] - a) & mask
             while slots[at] != 0:
                 at = (at + np.uint32(1)) & mask

@@ -16,7 +16,8 @@ from harness.dwarf import walk_tables as wt
 from harness.functions import register_kernels as rk
 from harness.functions.conventions import convention
 from harness.model import MAX_HOPS, MODIFIERS, Kind, byte_size, kind_number, split_info
-from harness.model.layout import KIND_MASK, KIND_SHIFT, member_place
+from harness.model import words as wd
+from harness.model.layout import member_place
 
 
 class Fault(IntFlag):
@@ -166,9 +167,8 @@ def read_faults(program, rules, blind=False):
 
 
 def _is_named_struct(types, ids):
-    start = types.start[ids]
-    kind = types.words[start + 1] >> np.uint32(KIND_SHIFT) & np.uint32(KIND_MASK)
-    return (ids > 0) & (kind == Kind.STRUCT) & (types.words[start] != 0)
+    kind, name_off = np.append(0, types.kind()), np.append(0, types.name_off())  # 0 is void
+    return (kind[ids] == Kind.STRUCT) & (name_off[ids] != 0)
 
 
 def looks_packed(types, type_id, address_size):
@@ -178,26 +178,27 @@ def looks_packed(types, type_id, address_size):
     of the largest alignment. DW_AT_alignment is not looked at: BTF does not have it.
     """
     row = types.row(type_id)
-    _, _, kind_flag = split_info(row[1])
+    _, _, kind_flag = split_info(row[wd.INFO])
     end, largest = 0, 1
-    for _, member, bits in row[3:].reshape(-1, 3).tolist():
+    members = wd.entries_of(Kind.STRUCT, row)[:, [wd.MEMBER_TYPE, wd.MEMBER_OFFSET]].tolist()
+    for member, bits in members:
         offset, width = member_place(bits, kind_flag)
         if offset // 8 > end // 8 and offset >= end + 8:
             return False  # a hole
         n_bits = 8 * byte_size(types, member, address_size)
         end = max(end, offset + (width or n_bits))
-    if len(row) > 3 and width and n_bits:
+    if members and width and n_bits:
         # what is left of the last bit-field's type is not padding
-        end = max(end, min(8 * int(row[2]), offset // n_bits * n_bits + n_bits))
-    if int(row[2]) * 8 - end >= 8:
+        end = max(end, min(8 * int(row[wd.SIZE_TYPE]), offset // n_bits * n_bits + n_bits))
+    if int(row[wd.SIZE_TYPE]) * 8 - end >= 8:
         return False  # padding
-    for _, member, bits in row[3:].reshape(-1, 3).tolist():
+    for member, bits in members:
         offset, width = member_place(bits, kind_flag)
         natural = natural_alignment(types, member, address_size)
         largest = max(largest, natural)
         if natural > 1 and not width and offset // 8 % natural:
             return True
-    return int(row[2]) % largest != 0
+    return int(row[wd.SIZE_TYPE]) % largest != 0
 
 
 def natural_alignment(types, type_id, address_size, depth=0):
@@ -206,18 +207,18 @@ def natural_alignment(types, type_id, address_size, depth=0):
         if type_id == 0 or depth > MAX_HOPS:
             return 1
         row = types.row(type_id)
-        kind = kind_number(row[1])
+        kind = kind_number(row[wd.INFO])
         if kind == Kind.PTR:
             return address_size
         if kind in (Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64):
-            return max(int(row[2]), 1)
+            return max(int(row[wd.SIZE_TYPE]), 1)
         if kind in (Kind.STRUCT, Kind.UNION):
-            members = row[3:].reshape(-1, 3)[:, 1].tolist()
+            members = wd.entries_of(kind, row)[:, wd.MEMBER_TYPE].tolist()
             return max((natural_alignment(types, m, address_size, depth + 1) for m in members), default=1)
         if kind == Kind.ARRAY:
-            type_id = int(row[3])
+            type_id = int(row[wd.ARRAY_TYPE])
         elif kind in MODIFIERS:
-            type_id = int(row[2])
+            type_id = int(row[wd.SIZE_TYPE])
         else:
             return 1
     return 1

@@ -24,7 +24,8 @@ from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
 from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import MODIFIERS, Kind
+from harness.model import MODIFIERS, STANDARD, Kind
+from harness.model import words as wd
 
 TODAY = "current"
 """The policy whose baseline is what pahole writes today (July 2026); distributions may ship what an older one wrote."""
@@ -164,15 +165,16 @@ def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=
     row = np.where(good, protos, 0)
     is_proto = kind[row] == Kind.FUNC_PROTO
     start = types.start[row]
-    vlen = np.where(is_proto, (types.start[row + 1] - start - 3) // 2, 0)
+    vlen = np.where(is_proto, np.append(0, types.vlen())[row], 0)
     returned = np.full(len(protos), n_types + 1)
-    returned[is_proto] = np.minimum(types.words[start[is_proto] + 2], n_types + 1)
+    returned[is_proto] = np.minimum(types.words[start[is_proto] + wd.SIZE_TYPE], n_types + 1)
     scalar = np.isin(kind, (Kind.INT, Kind.PTR, Kind.ENUM, Kind.ENUM64))
     passed = scalar | np.isin(kind, rules.aggregates)
 
     which = np.repeat(np.arange(len(protos)), vlen)
     place = np.arange(len(which)) - np.repeat(np.cumsum(vlen) - vlen, vlen)
-    written = np.minimum(types.words[start[which] + 4 + 2 * place], n_types + 1).astype(np.int64)
+    at = start[which] + wd.entries(Kind.FUNC_PROTO, 0, 1).start + STANDARD[Kind.FUNC_PROTO].entry_words * place
+    written = np.minimum(types.words[at + wd.PARAM_TYPE], n_types + 1).astype(np.int64)
     argument = behind[written]
     why = np.zeros(len(which), np.uint8)
     why[(written == 0) | (passed[argument] & (nbytes[argument] == 0))] = Untraceable.EMPTY_ARGUMENT
@@ -340,7 +342,7 @@ def _standing(result, encoding, listed):
 def _refused(result, file, ids, rules):
     """Why fentry refuses the prototypes of some FUNCs, Untraceable (n,)."""
     kernel = result.manifest["kernel"]
-    protos, which = np.unique(file.types.words[file.types.start[ids] + 2], return_inverse=True)
+    protos, which = np.unique(file.types.words[file.types.start[ids] + wd.SIZE_TYPE], return_inverse=True)
     return untraceable(file.types, protos, kernel["machine"], rules, kernel["bits"] // 8)[which]
 
 
@@ -425,7 +427,7 @@ def refusals(results, rules=RULES):
         file = result.btf(BASELINE)
         types = file.types
         ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
-        protos = types.words[types.start[ids] + 2]
+        protos = types.words[types.start[ids] + wd.SIZE_TYPE]
         why = _refused(result, file, ids, rules)
         for reason in Untraceable:
             mine = why == reason

@@ -95,6 +95,12 @@ def standard_row_words(kind, vlen):
 
 
 @inline
+def entry_word(kind, m):
+    """Which word of a row its m-th member, parameter, enumerator or variable begins at."""
+    return HEAD_WORDS + FIXED_WORDS[kind] + ENTRY_WORDS[kind] * np.int64(m)
+
+
+@inline
 def n_names(info):
     """How many words of a row are name_offs; the kind is a known one."""
     return np.int64(1) + (vlen_of(info) if ENTRY_NAME_WORD[kind_of(info)] != NO_WORD else np.int64(0))

@@ -9,7 +9,8 @@ import numpy as np
 from harness.measure.columns import frame
 from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import Kind
+from harness.model import Kind, declared_kind, split_info
+from harness.model import words as wd
 from harness.witnesses.witness import Comparison
 
 MAY_DIFFER = ("FUNC", "FUNC_PROTO", "VAR", "DATASEC", "DECL_TAG")
@@ -172,6 +173,9 @@ class _Named:
     def row(self, type_id):
         return self.btf.types.words[self.start[type_id] : self.start[type_id + 1]].tolist()
 
+    def vlen(self, type_id):
+        return split_info(self.row(type_id)[wd.INFO])[1]
+
     def ids(self, kind):
         return (np.flatnonzero(self.btf.types.kind() == kind) + 1).tolist()
 
@@ -202,11 +206,12 @@ class _Named:
         place = {}
         for i in self.ids(Kind.DATASEC):
             row = self.row(i)
-            place.update(zip(row[3::3], row[4::3], strict=True))
+            place.update((row[at + wd.SECINFO_TYPE], row[at + wd.SECINFO_OFFSET])
+                         for at in wd.entries(Kind.DATASEC, 0, self.vlen(i)))
         return {self.name(i): place.get(i) for i in self.ids(Kind.VAR)}
 
     def datasecs(self):
-        return [f"{self.name(i)}: {(len(self.row(i)) - 3) // 3} variables" for i in self.ids(Kind.DATASEC)]
+        return [f"{self.name(i)}: {self.vlen(i)} variables" for i in self.ids(Kind.DATASEC)]
 
     def decl_tags(self):
         out = []
@@ -221,8 +226,9 @@ class _Named:
         row, known, texts = self.row(type_id), self.described.get, self.texts
         parts = [f"{known(param) or self.describe(param, depth + 1)} {texts[name_off]}" if names and name_off else
                  known(param) or self.describe(param, depth + 1) if param or name_off else "..."
-                 for name_off, param in zip(row[3::2], row[4::2], strict=True)]
-        return f"{self.describe(row[2], depth + 1)} ({', '.join(parts) or 'void'})"
+                 for name_off, param in ((row[at + wd.ENTRY_NAME], row[at + wd.PARAM_TYPE])
+                                         for at in wd.entries(Kind.FUNC_PROTO, 0, self.vlen(type_id)))]
+        return f"{self.describe(row[wd.SIZE_TYPE], depth + 1)} ({', '.join(parts) or 'void'})"
 
     def describe(self, type_id, depth=0):
         """A type in words; enough to tell most apart, not C."""
@@ -241,13 +247,13 @@ class _Named:
             text = f"{inner} {word}" if inner.endswith("*") else f"{word} {inner}"
         elif kind == Kind.ARRAY:
             row = self.row(type_id)
-            text = f"{self.describe(row[3], depth + 1)}[{row[5]}]"
+            text = f"{self.describe(row[wd.ARRAY_TYPE], depth + 1)}[{row[wd.ARRAY_NELEMS]}]"
         elif kind == Kind.FUNC_PROTO:
             text = self.signature(type_id, depth=depth)
         elif kind in (Kind.INT, Kind.FLOAT, Kind.TYPEDEF):
             text = name
         elif kind == Kind.FWD:
-            text = f"{'union' if self.row(type_id)[1] >> 31 else 'struct'} {name}"
+            text = f"{declared_kind(self.row(type_id)[wd.INFO]).name.lower()} {name}"
         else:
             word = {Kind.ENUM64: "enum"}.get(kind, Kind(kind).name.lower())
             text = f"{word} {name or '(anon)'}"

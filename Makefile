@@ -9,7 +9,7 @@ BIN := .venv/bin
 help:
 	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure, and write a report into reports/"
 	@echo "make notebooks [KERNEL=...]                     run the notebooks into reports/notebooks/"
-	@echo "make test                                       the tests (two minutes on two cores, no network)"
+	@echo "make test                                       the tests (four minutes on two cores, no network)"
 	@echo "make test-nojit                                 the kernels' tests uncompiled, with their coverage"
 	@echo "make test-bounds                                the kernels' tests compiled with bounds checks"
 	@echo "make setup | lint | bench | kernels | sample | recorded | clean"

@@ -136,10 +136,10 @@ def read_symbols(image):
     if len(tables) > 1:
         raise ElfError(f"expected one section SHT_SYMTAB, found {len(tables)}: {', '.join(s.name for s in tables)}",
                        image.path)
-    section = tables[0] if tables else None
-    if section is None:
+    if not tables:
         u1, u4, u8 = (np.zeros(0, t) for t in (np.uint8, np.uint32, np.uint64))
         return SymbolTable(u4, u8, u8, u1, u1, u4, np.zeros(1, np.uint8))
+    section = tables[0]
     whole = image.symbol_rows(section)
     linked = image.sections[section.link] if section.link < len(image.sections) else None
     if linked is None or linked.type != c.SHT_STRTAB:

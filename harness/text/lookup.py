@@ -75,13 +75,13 @@ def _instances_text(lookup, rows):
 
 def _ids_text(lookup, rows):
     """The ids of each file, one prototype at a time; every address."""
-    by_file, encodings = {}, lookup.encodings
+    by_file = {}
     for row in rows:
         ids = by_file.setdefault(row.encoding, {}).setdefault(row.prototype, {})
         ids.setdefault(row.type_id, []).append(row)
-    width = max(map(len, encodings)) + 2
+    width = max(map(len, lookup.encodings)) + 2
     lines = []
-    for encoding in encodings:
+    for encoding in lookup.encodings:
         label, indent = f"  {encoding:<{width}}", " " * (width + 4)
         if encoding not in by_file:
             lines.append(label + "no FUNC")

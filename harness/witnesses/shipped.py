@@ -9,7 +9,7 @@ import numpy as np
 from harness.measure.columns import frame
 from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import Kind, declared_kind, split_info
+from harness.model import Kind, declared_kind
 from harness.model import words as wd
 from harness.witnesses.witness import Comparison
 
@@ -161,6 +161,7 @@ class _Named:
     def __init__(self, btf, texts):
         self.btf, self.texts = btf, texts
         self.kind = [0, *btf.types.kind().tolist()]
+        self.vlen = [0, *btf.types.vlen().tolist()]
         self.name_off = [0, *btf.types.name_off().tolist()]
         self.size_type = [0, *btf.types.size_type().tolist()]
         self.start = btf.types.start.tolist()
@@ -172,9 +173,6 @@ class _Named:
 
     def row(self, type_id):
         return self.btf.types.words[self.start[type_id] : self.start[type_id + 1]].tolist()
-
-    def vlen(self, type_id):
-        return split_info(self.row(type_id)[wd.INFO])[1]
 
     def ids(self, kind):
         return (np.flatnonzero(self.btf.types.kind() == kind) + 1).tolist()
@@ -207,11 +205,11 @@ class _Named:
         for i in self.ids(Kind.DATASEC):
             row = self.row(i)
             place.update((row[at + wd.SECINFO_TYPE], row[at + wd.SECINFO_OFFSET])
-                         for at in wd.entries(Kind.DATASEC, 0, self.vlen(i)))
+                         for at in wd.entries(Kind.DATASEC, 0, self.vlen[i]))
         return {self.name(i): place.get(i) for i in self.ids(Kind.VAR)}
 
     def datasecs(self):
-        return [f"{self.name(i)}: {self.vlen(i)} variables" for i in self.ids(Kind.DATASEC)]
+        return [f"{self.name(i)}: {self.vlen[i]} variables" for i in self.ids(Kind.DATASEC)]
 
     def decl_tags(self):
         out = []
@@ -227,7 +225,7 @@ class _Named:
         parts = [f"{known(param) or self.describe(param, depth + 1)} {texts[name_off]}" if names and name_off else
                  known(param) or self.describe(param, depth + 1) if param or name_off else "..."
                  for name_off, param in ((row[at + wd.ENTRY_NAME], row[at + wd.PARAM_TYPE])
-                                         for at in wd.entries(Kind.FUNC_PROTO, 0, self.vlen(type_id)))]
+                                         for at in wd.entries(Kind.FUNC_PROTO, 0, self.vlen[type_id]))]
         return f"{self.describe(row[wd.SIZE_TYPE], depth + 1)} ({', '.join(parts) or 'void'})"
 
     def describe(self, type_id, depth=0):

@@ -5,11 +5,12 @@ PYTHON ?= python3
 REPORT ?= reports/$(notdir $(KERNEL))
 BIN := .venv/bin
 
-.PHONY: help setup report notebooks test test-nojit test-bounds lint bench sample recorded kernels clean
+.PHONY: help setup report notebooks test test-long test-nojit test-bounds lint bench sample recorded kernels clean
 help:
 	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure, and write a report into reports/"
 	@echo "make notebooks [KERNEL=...]                     run the notebooks into reports/notebooks/"
-	@echo "make test                                       the tests (four minutes on two cores, no network)"
+	@echo "make test                                       the tests (two minutes on two cores, no network)"
+	@echo "make test-long                                  whole programs: notebooks, browser, signals"
 	@echo "make test-nojit                                 the kernels' tests uncompiled, with their coverage"
 	@echo "make test-bounds                                the kernels' tests compiled with bounds checks"
 	@echo "make setup | lint | bench | kernels | sample | recorded | clean"
@@ -30,19 +31,24 @@ notebooks: setup
 	@KERNEL="$(KERNEL)" $(BIN)/python notebooks/execute.py
 
 # a file's tests share what they build, so they stay together; the long files come first (tests/conftest.py)
-PYTEST := $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
+# the tests start a hundred Pythons, each of which would compile the package again if none kept its bytecode
+PYTEST := PYTHONDONTWRITEBYTECODE= $(BIN)/python -m pytest -n auto --dist loadfile --no-loadscope-reorder
 
 test: setup
-	@$(PYTEST)
+	@$(PYTEST) -m 'not long'
+
+# notebooks, browser, whole reports, signals: what takes seconds each
+test-long: setup
+	@$(PYTEST) -m long
 
 # kernels as Python, where each line can be counted and no integer wraps unnoticed
 test-nojit: setup
-	@NUMBA_DISABLE_JIT=1 $(PYTEST) -m 'kernels and not large' --cov --cov-report=
+	@NUMBA_DISABLE_JIT=1 $(PYTEST) -m 'kernels and not large and not long' --cov --cov-report=
 	@$(BIN)/python -m coverage report --include='harness/*/*_kernels.py'
 
 # compiled code in which an index outside its array is an error; cached apart from the other
 test-bounds: setup
-	@NUMBA_BOUNDSCHECK=1 $(PYTEST) -m kernels
+	@NUMBA_BOUNDSCHECK=1 $(PYTEST) -m 'kernels and not long'
 
 lint: setup
 	@$(BIN)/ruff check harness tests notebooks

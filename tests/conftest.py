@@ -1,7 +1,8 @@
 """Which tests run when: all of them compiled, those of the kernels also uncompiled and with bounds checks.
 
 ``kernels``: the folders of the parts that have kernels, and what says so itself. ``large``: inputs whose size is the
-point, which take minutes where nothing is compiled. See `make test-nojit` and `make test-bounds`.
+point, which take minutes where nothing is compiled. ``long``: whole programs, seconds each. See `make test-long`,
+`make test-nojit` and `make test-bounds`.
 """
 
 from __future__ import annotations
@@ -11,14 +12,16 @@ from pathlib import Path
 
 import pytest
 
+from tests.fixtures import build
+
 HERE = Path(__file__).parent
 
 KERNELS = {path.parent.name for path in HERE.parent.glob("harness/*/*_kernels.py")} | {"encodings"}
 """Parts of harness with compiled functions; tests/ mirrors them."""
 
-LONG = ("dwarf/test_hostile.py", "test_cli.py", "report/test_browser.py", "test_notebooks.py", "dwarf/test_lines.py",
-        "btf/test_btf_dump.py", "report/test_worker.py", "dwarf/test_walk_against_twin.py", "report/test_report.py",
-        "dwarf/test_forms.py")
+LONG = ("test_notebooks.py", "test_cli_process.py", "report/test_browser.py", "test_cli.py", "dwarf/test_hostile.py",
+        "report/test_worker.py", "dwarf/test_walk_against_twin.py", "report/test_mail.py", "report/test_plots.py",
+        "report/test_report.py", "fixtures/test_kept_objects.py", "dwarf/test_lines.py", "dwarf/test_forms.py")
 """Files that take longest, the longest first: begun last, they would leave all but one worker idle."""
 
 
@@ -26,6 +29,7 @@ def pytest_configure(config):
     """Compile all kernels once, in two processes, before several workers would each compile them."""
     if os.environ.get("PYTEST_XDIST_WORKER") or not config.getoption("numprocesses", None):
         return
+    build.folder()  # one for all workers
     from harness import accelerate, warm
 
     if accelerate.CACHED and accelerate.first_run():
@@ -39,3 +43,11 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(HERE).parts[0] in KERNELS:
             item.add_marker(pytest.mark.kernels)
+
+
+@pytest.fixture
+def undrawn(monkeypatch):
+    """Reports without the plots, which take most of the time."""
+    from harness.report import plots
+
+    monkeypatch.setattr(plots, "draw", lambda *args, **kwargs: {"png": b"", "svg": b"<svg/>"})

@@ -40,6 +40,7 @@ def run(code, folder, **switches):
     return subprocess.run([sys.executable, *code], env=env, capture_output=True, text=True)
 
 
+@pytest.mark.long
 def test_cache__of_code_without_bounds_checks_is_not_that_of_code_with_them(tmp_path):
     (tmp_path / "peek.py").write_text("import numpy as np\nfrom harness.accelerate import njit\n"
                                       "@njit\ndef peek(array, i):\n    return array[i]\n"

@@ -72,6 +72,7 @@ def test_cli__encode_leaves_nothing_of_earlier_results(tmp_path):
                                                      "mine.txt", "plain.btf", "selection.csv"]
 
 
+@pytest.mark.long
 def test_cli__encode_does_not_write_into_a_report(tmp_path):
     kernel, out = program("several_units").path, tmp_path / "out"
     assert cli("report", kernel, "-q", "-o", out).returncode == 0
@@ -137,6 +138,7 @@ def test_cli__measure_and_report_refuse_what_encode_did_not_write(tmp_path):
     assert not (tmp_path / "r").exists()
 
 
+@pytest.mark.long
 def test_cli__measure_and_report_go_on_from_encode(folder, tmp_path):
     assert cli("measure", folder, "-q").returncode == 0
     assert (folder / "measurements.csv").read_text().startswith("kernel,policy,encoding,part,kind,count,bytes\n")
@@ -146,6 +148,7 @@ def test_cli__measure_and_report_go_on_from_encode(folder, tmp_path):
     (folder / "measurements.csv").unlink()
 
 
+@pytest.mark.long
 def test_cli__a_report_of_encoded_results_serves_every_verb_as_they_do(folder, tmp_path):
     place = tmp_path / "reports" / "mine"
     assert cli("report", folder, "-q", "-o", place).returncode == 0

@@ -91,6 +91,7 @@ def test_cli__says_what_is_wrong_with_a_folder(tmp_path):
 # Output that cannot be written
 
 
+@pytest.mark.long
 def test_cli__refuses_a_full_or_closed_standard_output_before_any_work(tmp_path):
     path = program("several_units").path
     with open("/dev/full", "w") as full:
@@ -110,6 +111,7 @@ def without(number, *args):
                           timeout=300)
 
 
+@pytest.mark.long
 def test_cli__a_closed_standard_output_is_refused_and_another_closed_stream_is_not_missed(tmp_path):
     for arguments in (["kernels"], ["--help"], ["encode", "--help"], ["--version"]):
         assert_refused(without(1, *arguments), "standard output is closed")
@@ -159,6 +161,7 @@ def test_check_folder__leaves_what_was_there(tmp_path):
 # A cache that cannot be written
 
 
+@pytest.mark.long
 def test_cli__says_once_that_no_compiled_kernel_is_kept_and_puts_none_elsewhere(tmp_path):
     (tmp_path / "file").write_text("")
     code = ("from harness import accelerate, ui, warm\n"
@@ -209,6 +212,7 @@ WAITS = {
 }
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("wait", WAITS)
 @pytest.mark.parametrize(("end", "code", "word"), [(signal.SIGTERM, 143, "terminated"),
                                                    (signal.SIGINT, 130, "interrupted")])
@@ -244,6 +248,7 @@ def alive(pid):
 # The terminal
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("columns", [60, 100])
 def test_cli__functions_follows_the_width_of_the_terminal(tmp_path, columns):
     folder = tmp_path / "out"

@@ -106,6 +106,7 @@ def executed(repository):
     return done, repository / "reports" / "notebooks"
 
 
+@pytest.mark.long
 def test_execute__runs_all_and_says_how_long_each_took(executed):
     done, folder = executed
     assert done.returncode == 0, done.stdout + done.stderr
@@ -118,6 +119,7 @@ def test_execute__runs_all_and_says_how_long_each_took(executed):
     assert done.stderr == ""
 
 
+@pytest.mark.long
 @each
 def test_executed__says_first_that_the_figures_are_recorded(executed, path):
     outputs = [json.dumps(o) for c in cells(executed[1] / path.name, "code") for o in c.outputs]
@@ -126,6 +128,7 @@ def test_executed__says_first_that_the_figures_are_recorded(executed, path):
     assert loud[0] < shown[0]
 
 
+@pytest.mark.long
 @each
 def test_executed__every_cell_that_shows_something_has_an_output_and_none_warns(executed, path):
     for cell in cells(executed[1] / path.name, "code"):
@@ -133,6 +136,7 @@ def test_executed__every_cell_that_shows_something_has_an_output_and_none_warns(
         assert not [o for o in cell.outputs if o.output_type == "stream"], cell.id
 
 
+@pytest.mark.long
 @each
 def test_executed__has_no_path_of_the_machine_and_no_time(executed, repository, path):
     for file in (executed[1] / path.name, executed[1] / f"{path.stem}.html"):
@@ -141,6 +145,7 @@ def test_executed__has_no_path_of_the_machine_and_no_time(executed, repository, 
             assert word not in text, (file.name, word)
 
 
+@pytest.mark.long
 @each
 def test_executed__the_page_asks_for_nothing_from_outside(executed, path):
     text = (executed[1] / f"{path.stem}.html").read_text()
@@ -148,16 +153,19 @@ def test_executed__the_page_asks_for_nothing_from_outside(executed, path):
     assert "Content-Security-Policy" in text and text.count("<title>") == 1
 
 
+@pytest.mark.long
 def test_executed__links_lead_to_the_other_pages(executed):
     for path in NOTEBOOKS:
         for link in re.findall(r'href="([^#"]+)"', (executed[1] / f"{path.stem}.html").read_text()):
             assert (executed[1] / link).is_file(), link
 
 
+@pytest.mark.long
 def test_executed__the_same_notebook_gives_the_same_bytes(executed):
     assert (executed[1] / TWICE).read_bytes() == (executed[1] / AGAIN).read_bytes()
 
 
+@pytest.mark.long
 def test_execute__a_notebook_that_fails_or_hangs_ends_with_its_traceback_and_is_not_written(tmp_path):
     import nbformat
 
@@ -175,6 +183,7 @@ def test_execute__a_notebook_that_fails_or_hangs_ends_with_its_traceback_and_is_
     assert list((tmp_path / "out").iterdir()) == []
 
 
+@pytest.mark.long
 def test_execute__what_is_unknown_is_said_in_a_line(repository):
     done = execute(repository, "05_nothing.ipynb")
     assert done.returncode == 2 and "expected notebooks of 01_encodings.ipynb" in done.stderr

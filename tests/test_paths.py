@@ -18,6 +18,7 @@ def test_data__is_that_of_the_checkout():
     assert [data_file(name) for name in NAMES] == [ROOT / "data" / name for name in NAMES]
 
 
+@pytest.mark.long
 def test_data__is_in_an_installed_package(tmp_path):
     pytest.importorskip("setuptools", reason="setuptools, which builds the package, is not installed")
     lib = tmp_path / "lib"

@@ -73,6 +73,7 @@ def test_dump_json__equals_bpftool_for_every_kind(byteorder, tmp_path):
     assert ours == theirs.replace(b'"TOP","val":18446744073709551615', b'"TOP","val":4294967295')
 
 
+@pytest.mark.long
 @pytest.mark.large
 @needs_bpftool
 @pytest.mark.skipif(not KERNELS, reason="no kernel BTF: neither /sys/kernel/btf/vmlinux nor BTF_TEST_FILES")

@@ -9,6 +9,7 @@ import pytest
 
 from harness import btf
 from harness.errors import BtfFormatError
+from tests.rounds import SHARE, rounds
 
 INTERESTING = (0, 1, 2, 0x7F, 0x80, 0xFF)
 INTERESTING_WORDS = (0, 1, 0xFF, 0xFFFF, 0x10000, 0xFFFFFF, 0x7FFFFFFF, 0x80000000, 0xFFFFFFFC, 0xFFFFFFFF)
@@ -44,7 +45,7 @@ def test_hostile__mutations_give_a_result_or_an_error(byteorder):
     rng = random.Random(2026)
     whole = trees.wire(trees.with_addresses(), byteorder)
     reached = [0, 0, 0]
-    for _ in range(2000):
+    for _ in range(rounds(2000)):
         data = bytearray(whole)
         for _ in range(rng.choice((1, 1, 1, 2, 8))):
             if rng.random() < 0.5:
@@ -54,7 +55,7 @@ def test_hostile__mutations_give_a_result_or_an_error(byteorder):
                 word = rng.choice((*INTERESTING_WORDS, rng.randrange(60)))
                 data[at : at + 4] = struct.pack("<I" if byteorder == "little" else ">I", word)
         reached[survive(bytes(data))] += 1
-    assert min(reached) > 50, "the damage must reach parse, check and beyond"
+    assert min(reached) > 50 // SHARE, "the damage must reach parse, check and beyond"
 
 
 def test_hostile__truncations_are_refused():

@@ -16,10 +16,12 @@ from dwarf_trees import AT_GNU_ANNOTATION, base
 from harness.dwarf import walk_tables as wt
 from harness.errors import DwarfError, HarnessError
 from tests.fixtures.build import OBJECTS
+from tests.rounds import SHARE, rounds
 from tests.writers.dwarf import CU, DIE, Address, Attr, Dwarf, Expr, Ranges, Raw, uleb
 from tests.writers.elf import SHT_NOBITS, Elf, Section
 
 SLOW = os.environ.get("BTF_HARNESS_SLOW") == "1"
+OUTCOMES = 15 if SHARE == 1 else 10  # of damage: that it reaches every depth
 LIMIT_SECONDS = 4  # of processor time; half of it on an idle machine
 HUGE = b"\xff" * 9 + b"\x01"
 GCC, CLANG = (OBJECTS / f"sample-x86_64-{name}-dwarf5.elf" for name in ("gcc", "clang"))
@@ -641,8 +643,8 @@ def test_hostile__range_lists_that_never_begin(tmp_path):
 @pytest.mark.parametrize("path", [GCC, CLANG], ids=["gcc", "clang"])
 @pytest.mark.parametrize("seed", [1, 2])
 def test_hostile__mutations_give_a_walk_or_one_error(path, seed):
-    seen = mutations.run(path, 700, seed)
-    assert seen["walked"] > 100 and len(seen) > 15, "the damage must reach every depth"
+    seen = mutations.run(path, rounds(700), seed)
+    assert seen["walked"] > 100 // SHARE and len(seen) > OUTCOMES, "the damage must reach every depth"
 
 
 @pytest.mark.large
@@ -650,8 +652,8 @@ def test_hostile__mutations_give_a_walk_or_one_error(path, seed):
 @pytest.mark.parametrize("bits", [32, 64])
 def test_hostile__mutations_of_rare_constructs(tmp_path, byteorder, bits):
     path = trees.kitchen_sink(byteorder=byteorder, bits=bits).write(tmp_path / "sink")
-    seen = mutations.run(path, 400, 5)
-    assert seen["walked"] > 40 and len(seen) > 15
+    seen = mutations.run(path, rounds(400), 5)
+    assert seen["walked"] > 40 // SHARE and len(seen) > OUTCOMES
 
 
 @pytest.mark.large

@@ -238,6 +238,7 @@ def test_hostile__damaged_headers_give_a_file_or_one_error(tmp_path):
     assert min(outcomes) > 100
 
 
+@pytest.mark.long
 def test_hostile__every_field_of_every_section_header(tmp_path):
     """In a process of its own, to which memory for a size that lies is refused."""
     files = [OBJECTS / "relocatable" / f"{name}.o" for name in ("x86_64-gcc", "i686-gcc", "s390x-gcc")]

@@ -43,7 +43,7 @@ def test_shipped__is_kept_where_it_is_btf(tmp_path):
 @pytest.mark.parametrize(("data", "words"), [(split(), "a string section that begins with NUL"),
                                              (b"not BTF at all, by any means", "magic"), (WHOLE[:30], "")],
                          ids=["split", "other", "cut"])
-def test_shipped__that_is_no_btf_by_itself_is_set_aside_and_said(tmp_path, data, words):
+def test_shipped__that_is_no_btf_by_itself_is_set_aside_and_said(tmp_path, data, words, undrawn):
     path = with_btf(tmp_path, data)
     prepared = run.prepare(path, threads=1)
     assert prepared.shipped is None and words in prepared.kernel["shipped_unusable"]

@@ -12,6 +12,8 @@ from harness.report.search import shown
 from tests.report.browser import DESKTOP, PHONE, browser
 from tests.report.pages import HOSTILE, instances, report, reports
 
+pytestmark = pytest.mark.long
+
 COLUMN = ("return [...document.querySelectorAll(`table[data-name='${arguments[0]}'] tbody tr`)]"
           ".map((row) => row.cells[arguments[1]].innerText)")
 

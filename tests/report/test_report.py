@@ -25,12 +25,6 @@ def own_cache(tmp_path_factory):
         yield
 
 
-@pytest.fixture
-def undrawn(monkeypatch):
-    """Without the plots, which take most of the time."""
-    monkeypatch.setattr(plots, "draw", lambda *args, **kwargs: {"png": b"", "svg": b"<svg/>"})
-
-
 @pytest.fixture(scope="module")
 def three(tmp_path_factory):
     """Result folders of all policies."""
@@ -53,6 +47,7 @@ def files(folder):
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())
 
 
+@pytest.mark.long
 def test_render__is_byte_identical_on_a_second_run(written, three, tmp_path):
     again = tmp_path / "tiny"
     report.render(three[::-1], again, witnesses=False, threads=2, command="make report KERNEL=tiny")

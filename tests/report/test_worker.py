@@ -19,6 +19,7 @@ def test_worker__of_one_thread_is_this_process():
         assert isinstance(pool, Here) and pool.submit(os.getpid).result() == os.getpid()
 
 
+@pytest.mark.long
 def test_worker__is_another_process_and_hands_errors_on():
     with worker(2) as pool:
         assert pool.submit(os.getpid).result() != os.getpid()
@@ -36,6 +37,7 @@ if __name__ == "__main__":
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
 def test_worker__ends_with_the_process_that_made_it(tmp_path, end):
     script = tmp_path / "waiting.py"

@@ -12,7 +12,6 @@ import pandas as pd
 import pytest
 
 from harness import measure, report, witnesses
-from harness.report import plots
 from harness.witnesses import Comparison, Found, Reader, asking
 from tests.measure.folders import make
 
@@ -29,9 +28,8 @@ WITNESS = Reader(name="parrot", find=lambda: Found("parrot 1.0", "a word"), ask=
 
 
 @pytest.fixture(autouse=True)
-def undrawn(monkeypatch, tmp_path):
+def cache(undrawn, monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    monkeypatch.setattr(plots, "draw", lambda *args, **kwargs: {"png": b"", "svg": b"<svg/>"})
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.accelerate import inline, njit
+from harness.model.hash_kernels import bytes_hash, same_run, string_end
 from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS
 from harness.model.layout_kernels import kind_of, n_names, name_word, row_words_of, trailing_words_of
 
@@ -20,11 +21,6 @@ STRINGS_TOO_LONG = 6
 
 EMPTY = -1
 """A free slot of the hash table."""
-
-FNV_BASIS = 0x811C9DC5
-FNV_PRIME = 0x01000193
-MASK32 = 0xFFFFFFFF
-"""FNV-1a in int64: no product reaches 2**63, so that compiled and uncompiled kernels agree without overflow."""
 
 
 class Interned(NamedTuple):
@@ -49,22 +45,11 @@ class Interned(NamedTuple):
 
 
 @inline
-def same_bytes(blob, a, b, nbytes):
-    """Whether blob[a:a + nbytes] equals blob[b:b + nbytes]."""
-    for i in range(nbytes):
-        if blob[a + i] != blob[b + i]:
-            return False
-    return True
-
-
-@inline
 def find_string(blob, name, interned, n_strings):
     """The id of the string at `name`, n_strings if it is new; its length, its hash and its slot."""
-    digest = np.int64(FNV_BASIS)
-    nbytes = np.int64(0)
-    while blob[name + nbytes] != 0:
-        digest = ((digest ^ np.int64(blob[name + nbytes])) * FNV_PRIME) & MASK32
-        nbytes += 1
+    stop = string_end(blob, name)
+    nbytes = stop - name
+    digest = np.int64(bytes_hash(blob, name, stop))
     mask = np.int64(len(interned.slot) - 1)
     place = digest & mask
     while interned.slot[place] != EMPTY:
@@ -72,7 +57,7 @@ def find_string(blob, name, interned, n_strings):
         if (
             interned.digest[known] == digest
             and interned.nbytes[known] == nbytes
-            and same_bytes(blob, interned.blob_off[known], name, nbytes)
+            and same_run(blob, interned.blob_off[known], blob, name, nbytes)
         ):
             return known, nbytes, digest, place
         place = (place + 1) & mask

@@ -23,6 +23,7 @@ import numpy as np
 from harness.accelerate import inline, njit
 from harness.model import kind_numbers as kn
 from harness.model import words as wd
+from harness.model.hash_kernels import FNV_BASIS, mix, same_run, words_hash
 from harness.model.layout_kernels import (
     declared_kind_of,
     entry_word,
@@ -34,7 +35,6 @@ from harness.model.layout_kernels import (
 
 IN_PROGRESS = np.uint32(0xFFFFFFFF)
 
-HASH_SEED = np.uint32(0x811C9DC5)
 NAME_SEED = np.uint32(7)
 
 TWIN_DEPTH = 16
@@ -83,13 +83,6 @@ class Base(NamedTuple):
     chain: np.ndarray
     name_heads: np.ndarray
     name_chain: np.ndarray
-
-
-@inline
-def mix(h, value):
-    # multiplied as 64 bits and cut back: uncompiled, a uint32 product overflows with a warning
-    h = np.uint32((np.uint64(h ^ value) * np.uint64(0x9E3779B1)) & np.uint64(0xFFFFFFFF))
-    return np.uint32(h ^ (h >> np.uint32(15)))
 
 
 @inline
@@ -174,15 +167,6 @@ def is_leaf(kind):
     return kind == kn.INT or kind == kn.FLOAT or kind == kn.FWD or kind == kn.ENUM or kind == kn.ENUM64
 
 
-@inline
-def hash_words(words, w, n):
-    """Hash of `n` words."""
-    h = HASH_SEED
-    for m in range(n):
-        h = mix(h, words[w + m])
-    return h
-
-
 @njit
 def hash_rows(words, start, first, last, n_ids, hashes):
     """Hash the rows [first, last): what two rows must share to be the same, or to become it.
@@ -197,7 +181,7 @@ def hash_rows(words, start, first, last, n_ids, hashes):
         for r in range(n_references(info)):
             if words[w + reference_word(kind, r)] >= n_ids:
                 return np.int64(k)
-        h = mix(HASH_SEED, words[w])
+        h = mix(FNV_BASIS, words[w])
         if kind == kn.STRUCT or kind == kn.UNION:
             h = mix(h, info)
             h = mix(h, words[w + wd.SIZE_TYPE])
@@ -231,16 +215,8 @@ def index_base(base):
         if kind == kn.STRUCT or kind == kn.UNION:
             enter(base.name_heads, base.name_chain, mix(NAME_SEED, base.words[w]), i, i)
         elif kind != kn.TYPEDEF and not is_leaf(kind):
-            base.hashes[i] = hash_words(base.words, w, base.start[i + 1] - w)
+            base.hashes[i] = words_hash(base.words, w, base.start[i + 1] - w)
         enter(base.heads, base.chain, base.hashes[i], i, i)
-
-
-@inline
-def same_words(v_words, v, w_words, w, n):
-    for k in range(n):
-        if v_words[v + k] != w_words[w + k]:
-            return False
-    return True
 
 
 @inline
@@ -249,7 +225,7 @@ def same_row(own, base, i, j):
     v_words, v = row(own, base, i)
     w_words, w = row(own, base, j)
     n = length(own, base, i)
-    return n == length(own, base, j) and same_words(v_words, v, w_words, w, n)
+    return n == length(own, base, j) and same_run(v_words, v, w_words, w, n)
 
 
 @inline
@@ -294,7 +270,7 @@ def dedup_primitives(own, base, canon):
                                 found = np.uint32(j)
                                 break
                             canon[j] = i  # a forward enum, so far its own canonical type, has found the full one
-                elif other == kind and same_words(own.words, own.start[k], w_words, w, length(own, base, i)):
+                elif other == kind and same_run(own.words, own.start[k], w_words, w, length(own, base, i)):
                     found = np.uint32(j)
                     break
             j = next_candidate(own, base, h, j)
@@ -365,7 +341,7 @@ def twins(own, base, i, j, work):
             if v_words[v] != w_words[w] or info != w_words[w + wd.INFO]:
                 return False
             if kind == kn.INT or kind == kn.FLOAT or kind == kn.FWD:
-                if not same_words(v_words, v, w_words, w, length(own, base, a)):
+                if not same_run(v_words, v, w_words, w, length(own, base, a)):
                     return False
                 break
             if kind == kn.VAR or kind == kn.DATASEC or kind == kn.DECL_TAG:
@@ -515,7 +491,7 @@ def equivalent(own, base, canon, hypot, trail, stack, work, candidate, canonical
             stack[2 * sp + 3] = w_words[w + wd.ARRAY_INDEX_TYPE]
             sp += 2
         elif kind == kn.INT or kind == kn.FLOAT or kind == kn.FWD:
-            if not same_words(v_words, v, w_words, w, length(own, base, i)):
+            if not same_run(v_words, v, w_words, w, length(own, base, i)):
                 ok = False
                 break
         elif kind == kn.VAR or kind == kn.DATASEC or kind == kn.DECL_TAG:
@@ -698,7 +674,7 @@ def dedup_references(own, base, canon, cursor, stack):
             cursor[i] = np.uint32(r)
             if descend:
                 continue
-            h = hash_words(words, w, length(own, base, i))
+            h = words_hash(words, w, length(own, base, i))
             own.hashes[i - before] = h
             found = np.uint32(i)
             j = first_candidate(own, base, h)

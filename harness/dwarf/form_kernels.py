@@ -12,6 +12,7 @@ import numpy as np
 from harness.accelerate import fused, inline
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
+from harness.model.hash_kernels import bytes_hash, same_run
 
 
 @inline
@@ -240,22 +241,13 @@ def block_start(buf, pos, op):
 @inline
 def intern_inline(pool, pool_hash, unit, buf, start, stop):
     """Offset of a string (without NUL, buf[start:stop]) in the pool, or -1 when the pool is full."""
-    h = np.uint32(2166136261)
-    for i in range(start, stop):
-        h = np.uint32((np.uint64(h ^ np.uint32(buf[i])) * np.uint64(16777619)) & np.uint64(0xFFFFFFFF))
     mask = np.uint32(len(pool_hash) - 1)
-    at = (h ^ (h >> np.uint32(15))) & mask
+    at = bytes_hash(buf, start, stop) & mask
     n = stop - start
     while pool_hash[at] != 0:
         off = np.int64(pool_hash[at]) - 1
-        if off + n < len(pool) and pool[off + n] == 0:
-            same = True
-            for i in range(n):
-                if pool[off + i] != buf[start + i]:
-                    same = False
-                    break
-            if same:
-                return off
+        if off + n < len(pool) and pool[off + n] == 0 and same_run(pool, off, buf, start, n):
+            return off
         at = (at + np.uint32(1)) & mask
     off = unit[sc.RUN_POOL_NBYTES]
     if off + n + 1 > len(pool) - sc.PAD or 2 * (unit[sc.RUN_POOL_STRINGS] + 1) > len(pool_hash):

@@ -6,20 +6,11 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.dwarf import state as sc
+from harness.model.hash_kernels import bytes_hash, string_end
 from harness.model.layout import INFO_WORD
 from harness.model.layout_kernels import kind_of, n_names, name_word
 
 POOL_FLAG = np.uint32(sc.POOL_FLAG)
-
-
-@inline
-def string_hash(text, at):
-    """(hash, position of the NUL) of a string."""
-    h = np.uint32(2166136261)
-    while text[at] != 0:
-        h = np.uint32((np.uint64(h ^ np.uint32(text[at])) * np.uint64(16777619)) & np.uint64(0xFFFFFFFF))
-        at += 1
-    return h ^ (h >> np.uint32(15)), at
 
 
 @inline
@@ -44,11 +35,11 @@ def intern_offsets(blob, offsets, table, canon):
     merged = np.int64(0)
     for k in range(len(offsets)):
         off = offsets[k]
-        h, end = string_hash(blob, off)
-        at = h & mask
+        end = string_end(blob, off)
         work -= end - off
         if work < 0:
             return np.int64(-1)
+        at = bytes_hash(blob, off, end) & mask
         while True:
             other = table[at]
             if other == 0:
@@ -68,8 +59,8 @@ def intern_pool(blob, tail, table, text, used, remap):
     mask = np.uint32(len(table) - 1)
     off = np.int64(0)
     while off < used:
-        h, end = string_hash(text, off)
-        at = h & mask
+        end = string_end(text, off)
+        at = bytes_hash(text, off, end) & mask
         n = end - off
         while True:
             other = table[at]

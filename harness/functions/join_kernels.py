@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline, njit
+from harness.accelerate import njit
 from harness.model import kind_numbers as kn
 from harness.model import words as wd
+from harness.model.hash_kernels import bytes_hash, bytes_hash64, product64, same_run, string_end, words_hash
 from harness.model.layout_kernels import entry_word, info_word_of, kind_of
 
 NON_FUNCTION = 1  # the suffix says .part or .cold: a piece of a function, not a function
@@ -19,38 +20,13 @@ PLACED = 1
 ELLIPSIS = 2
 
 
-@inline
-def range_hash(text, start, stop):
-    h = np.uint32(2166136261)
-    for i in range(start, stop):
-        h = np.uint32((np.uint64(h ^ np.uint32(text[i])) * np.uint64(16777619)) & np.uint64(0xFFFFFFFF))
-    return np.uint32(h ^ (h >> np.uint32(15)))
-
-
-@inline
-def product(a, b):
-    """a * b modulo 2**64, in halves: numpy warns of an overflow where nothing is compiled."""
-    half, low = np.uint64(32), np.uint64(0xFFFFFFFF)
-    right = (a & low) * (b & low)
-    left = ((a >> half) * (b & low) & low) + ((a & low) * (b >> half) & low) + (right >> half)
-    return left << half | right & low
-
-
-@inline
-def string_length(text, at):
-    n = np.int64(0)
-    while text[at + n] != 0:
-        n += 1
-    return n
-
-
 @njit
 def enter_names(blob, names, slots):
     """Enter distinct strings (offsets into `blob`) into an open hash of index + 1."""
     mask = np.uint32(len(slots) - 1)
     for k in range(len(names)):
         off = np.int64(names[k])
-        at = range_hash(blob, off, off + string_length(blob, off)) & mask
+        at = bytes_hash(blob, off, string_end(blob, off)) & mask
         while slots[at] != 0:
             at = (at + np.uint32(1)) & mask
         slots[at] = np.uint32(k + 1)
@@ -66,11 +42,8 @@ def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
     mask = np.uint32(len(slots) - 1)
     for s in range(len(symbols)):
         start = np.int64(symbols[s])
-        n = string_length(strtab, start)
-        h = np.uint64(0xCBF29CE484222325)
-        for i in range(start, start + n):
-            h = product(h ^ np.uint64(strtab[i]), np.uint64(0x100000001B3))
-        whole[s] = h
+        n = string_end(strtab, start) - start
+        whole[s] = bytes_hash64(strtab, start, start + n)
         base = np.int64(0)
         while base < n and strtab[start + base] != 46:
             base += 1
@@ -88,14 +61,12 @@ def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
                         f |= CLONE
         flags[s] = f
         out[s] = -1
-        at = range_hash(strtab, start, start + base) & mask
+        at = bytes_hash(strtab, start, start + base) & mask
         while slots[at] != 0:
             k = np.int64(slots[at]) - 1
             off = np.int64(names[k])
-            i = np.int64(0)
-            while i < base and blob[off + i] == strtab[start + i]:
-                i += 1
-            if i == base and blob[off + i] == 0:  # last: where names differ, the blob may end before
+            # the NUL last: where names differ, the blob may end before
+            if same_run(blob, off, strtab, start, base) and blob[off + base] == 0:
                 out[s] = k
                 break
             at = (at + np.uint32(1)) & mask
@@ -106,12 +77,12 @@ def signature_hashes(types, param, param_type, out):
     """A 64-bit hash of each function's return and parameter types, names left out."""
     for f in range(len(types)):
         # mixed before a parameter comes: void (9) and int (8) must not meet
-        h = product(np.uint64(types[f]) + np.uint64(1), np.uint64(0x9E3779B97F4A7C15))
+        h = product64(np.uint64(types[f]) + np.uint64(1), np.uint64(0x9E3779B97F4A7C15))
         h ^= h >> np.uint64(32)
         for p in range(param[f], param[f + 1]):
-            h = product(h ^ (np.uint64(param_type[p]) + np.uint64(1)), np.uint64(0xD6E8FEB86659FD93))
+            h = product64(h ^ (np.uint64(param_type[p]) + np.uint64(1)), np.uint64(0xD6E8FEB86659FD93))
             h ^= h >> np.uint64(32)
-        out[f] = product(h, np.uint64(0xD6E8FEB86659FD93))
+        out[f] = product64(h, np.uint64(0xD6E8FEB86659FD93))
 
 
 @njit
@@ -147,15 +118,6 @@ def prototype_rows(rows, types, param, param_name, param_type, place, words, sta
     start[len(rows)] = w
 
 
-@inline
-def words_hash(words, a, n):
-    h = np.uint32(0x811C9DC5)
-    for k in range(n):
-        h = np.uint32((np.uint64(h ^ words[a + k]) * np.uint64(0x9E3779B1)) & np.uint64(0xFFFFFFFF))
-        h = np.uint32(h ^ (h >> np.uint32(15)))
-    return h
-
-
 @njit
 def unify_prototypes(base_words, base_start, words, start, slots, same):
     """same[k] = -(type_id) of an equal FUNC_PROTO of the base table, else the first equal row of `words`.
@@ -180,25 +142,14 @@ def unify_prototypes(base_words, base_start, words, start, slots, same):
             if other == 0:
                 slots[at] = -(k + 1)
                 break
-            equal = True
             if other > 0:
                 b = base_start[other]
-                equal = base_start[other + 1] - b == n
-                i = np.int64(0)
-                while equal and i < n:
-                    equal = base_words[b + i] == words[a + i]
-                    i += 1
-                if equal:
+                if base_start[other + 1] - b == n and same_run(base_words, b, words, a, n):
                     same[k] = -other
                     break
             else:
                 b = start[-other - 1]
-                equal = start[-other] - b == n
-                i = np.int64(0)
-                while equal and i < n:
-                    equal = words[b + i] == words[a + i]
-                    i += 1
-                if equal:
+                if start[-other] - b == n and same_run(words, b, words, a, n):
                     same[k] = -other - 1
                     break
             at = (at + np.uint32(1)) & mask

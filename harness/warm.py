@@ -75,6 +75,7 @@ def _rest():
     from harness.functions import join_kernels as jk
     from harness.functions import register_kernels as rk
     from harness.model import Kind, StringTable, TypeTable, info_word
+    from harness.model.sizes import byte_size, element_type, parameter_sizes
 
     call_kernels()
     words = np.array([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], np.uint32)
@@ -93,7 +94,9 @@ def _rest():
     jk.prototype_rows(rows, types_of, param, none, none, np.zeros(0, u1), out, start)
     jk.unify_prototypes(types.words, types.start, out, start, np.zeros(256, i8), np.empty(1, i8))
     i1, bits = np.zeros(1, np.int8), np.zeros(1, u1)
-    rk.type_sizes(types.words, types.start, i8(8), np.zeros(types.n_types + 1, u4), np.zeros(types.n_types + 1, u1))
+    parameter_sizes(types, 8)
+    byte_size(types, 1, 8)
+    element_type(types, 1)
     rk.share(np.full(1, -1, i8), bits, i1)
     rk.by_slot(param, i1, u1(1), i8(8), types_of, i1, bits, bits, u1(0), bits)
     rk.judge(param, bits, bits, bits, bits)

@@ -1,14 +1,10 @@
-"""Compiled parts of the register rules: sizes of types, and each parameter's location against the convention."""
+"""Compiled parts of the register rules: each parameter's location against the convention."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from harness.accelerate import njit
-from harness.model import kind_numbers as kn
-from harness.model.layout import HEAD_WORDS, INFO_WORD, SIZE_TYPE_WORD
-from harness.model.layout_kernels import declared_kind_of, is_modifier, is_sized, kind_of
-from harness.model.sizes import MAX_HOPS
 
 # Bits of what is found about a parameter
 HAS_LOCATION = 1
@@ -23,48 +19,6 @@ BY_SEEN = 1
 """1.26 to 1.31: any entry that is the expected register alone."""
 BY_SLOT = 2
 """After 1.31: the register that the ABI has reached, counting two for wide aggregates."""
-
-
-
-@njit
-def type_sizes(words, start, address_size, size, is_struct):
-    """Size in bytes of each type, as a parameter has it, and whether it is a struct behind typedefs and const.
-
-    words, start as in TypeTable; size uint32 (types + 1,), is_struct uint8 (types + 1,). Sizes are 0 for void and for
-    what has none.
-    """
-    size[0] = 0
-    is_struct[0] = 0
-    for i in range(1, len(start) - 1):
-        t = np.int64(i)
-        plain = True
-        n = np.uint32(0)
-        struct = 0
-        for _ in range(MAX_HOPS):
-            a = start[t]
-            info = words[a + INFO_WORD]
-            kind = kind_of(info)
-            if kind == kn.PTR:
-                n = np.uint32(address_size)
-                break
-            if declared_kind_of(info) == kn.STRUCT:
-                struct = 1 if plain else 0
-            if is_sized(kind):
-                n = words[a + SIZE_TYPE_WORD]
-                break
-            if is_modifier(kind) or kind == kn.FUNC_PROTO:
-                if kind != kn.TYPEDEF and kind != kn.CONST:
-                    plain = False
-                t = np.int64(words[a + SIZE_TYPE_WORD])
-            elif kind == kn.ARRAY:
-                plain = False
-                t = np.int64(words[a + HEAD_WORDS])
-            else:
-                break
-            if t == 0 or t >= len(start) - 1:
-                break
-        size[i] = n
-        is_struct[i] = struct
 
 
 @njit

@@ -15,9 +15,10 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.functions import register_kernels as rk
 from harness.functions.conventions import convention
-from harness.model import MAX_HOPS, MODIFIERS, Kind, byte_size, kind_number, split_info
+from harness.model import MAX_HOPS, Kind, kind_number, split_info
 from harness.model import words as wd
-from harness.model.layout import member_place
+from harness.model.layout import SIZED, member_place
+from harness.model.sizes import byte_size, element_type, parameter_sizes
 
 
 class Fault(IntFlag):
@@ -86,8 +87,7 @@ def read_parameters(program):
     """The Parameters of a program."""
     f, types = program.dies, program.types
     n_funcs, n_params = len(f.off), len(f.param_type)
-    size, struct = np.zeros(types.n_types + 1, np.uint32), np.zeros(types.n_types + 1, np.uint8)
-    rk.type_sizes(types.words, types.start, np.int64(program.address_nbytes), size, struct)
+    size, struct = parameter_sizes(types, program.address_nbytes)
     ellipsis = (f.param_flags & wt.PF_ELLIPSIS) != 0
     found = np.zeros(n_params, np.uint8)
     found[(f.param_flags & wt.PF_LOCATION) != 0] |= rk.HAS_LOCATION
@@ -203,22 +203,14 @@ def looks_packed(types, type_id, address_size):
 
 def natural_alignment(types, type_id, address_size, depth=0):
     """Alignment that a type asks for by itself, bytes; at least 1."""
-    for _ in range(MAX_HOPS):
-        if type_id == 0 or depth > MAX_HOPS:
-            return 1
-        row = types.row(type_id)
-        kind = kind_number(row[wd.INFO])
-        if kind == Kind.PTR:
-            return address_size
-        if kind in (Kind.INT, Kind.FLOAT, Kind.ENUM, Kind.ENUM64):
-            return max(int(row[wd.SIZE_TYPE]), 1)
-        if kind in (Kind.STRUCT, Kind.UNION):
-            members = wd.entries_of(kind, row)[:, wd.MEMBER_TYPE].tolist()
-            return max((natural_alignment(types, m, address_size, depth + 1) for m in members), default=1)
-        if kind == Kind.ARRAY:
-            type_id = int(row[wd.ARRAY_TYPE])
-        elif kind in MODIFIERS:
-            type_id = int(row[wd.SIZE_TYPE])
-        else:
-            return 1
-    return 1
+    element = element_type(types, type_id)
+    if element <= 0 or depth > MAX_HOPS:
+        return 1
+    row = types.row(element)
+    kind = kind_number(row[wd.INFO])
+    if kind == Kind.PTR:
+        return address_size
+    if kind in (Kind.STRUCT, Kind.UNION):
+        members = wd.entries_of(kind, row)[:, wd.MEMBER_TYPE].tolist()
+        return max((natural_alignment(types, m, address_size, depth + 1) for m in members), default=1)
+    return max(int(row[wd.SIZE_TYPE]), 1) if kind in SIZED else 1

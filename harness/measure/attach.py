@@ -24,8 +24,9 @@ from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
 from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import MODIFIERS, STANDARD, Kind
+from harness.model import STANDARD, Kind
 from harness.model import words as wd
+from harness.model.sizes import behind_modifiers
 
 TODAY = "current"
 """The policy whose baseline is what pahole writes today (July 2026); distributions may ship what an older one wrote."""
@@ -105,8 +106,8 @@ UNTRACEABLE_TEXT = {
     Untraceable.MANY_WORDS: "more arguments than the machine's trampoline passes on",
 }
 
-MAX_HOPS = 32
-"""Longest chain of them (MAX_RESOLVE_DEPTH in libbpf and kernel/bpf/btf.c); real ones stay below 10."""
+MAX_RESOLVE_DEPTH = 32
+"""Longest chain of modifiers that the kernel takes (kernel/bpf/btf.c, and libbpf); real ones stay below 10."""
 
 NO_KIND = 255
 
@@ -484,22 +485,13 @@ def _prices(results, every):
 
 
 def _behind(types):
-    """The type behind typedefs and modifiers, int64 (types + 2,); type_ids out of range are the last one, of NO_KIND.
+    """The type behind typedefs and modifiers, int64 (types + 2,); the last one, of NO_KIND, where there is none.
 
-    A chain of more than MAX_HOPS leaves a modifier, which nothing takes.
+    So it is of type_ids out of range, and behind a chain of more than MAX_RESOLVE_DEPTH.
     """
-    n = types.n_types
-    out = np.arange(n + 2)
-    modifier = np.zeros(n + 2, bool)
-    modifier[1:-1] = np.isin(types.kind(), MODIFIERS)
-    target = np.zeros(n + 2, np.int64)
-    target[1:-1] = np.minimum(types.size_type(), n + 1)
-    for _ in range(MAX_HOPS):
-        on = modifier[out]
-        if not on.any():
-            break
-        out[on] = target[out[on]]
-    return out
+    last = types.n_types + 1
+    found = behind_modifiers(types, MAX_RESOLVE_DEPTH + 1)  # and what it ends at
+    return np.append(np.where(found >= 0, found, last), last)
 
 
 def _sizes(types, pointer_nbytes):

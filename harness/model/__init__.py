@@ -2,9 +2,17 @@
 
 from harness.model.grouping import changes
 from harness.model.kinds import Kind
-from harness.model.layout import MODIFIERS, STANDARD, Layout, declared_kind, info_word, kind_number, split_info
+from harness.model.layout import (
+    MAX_HOPS,
+    MODIFIERS,
+    STANDARD,
+    Layout,
+    declared_kind,
+    info_word,
+    kind_number,
+    split_info,
+)
 from harness.model.place import ABSOLUTE, NOWHERE, Place
-from harness.model.sizes import MAX_HOPS, byte_size
 from harness.model.tables import VOID, StringTable, TypeTable, concatenate
 
 __all__ = [
@@ -19,7 +27,6 @@ __all__ = [
     "Place",
     "StringTable",
     "TypeTable",
-    "byte_size",
     "changes",
     "concatenate",
     "declared_kind",

@@ -46,6 +46,10 @@ NO_WORD = -1
 MODIFIERS = (Kind.TYPEDEF, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG)
 """Kinds that stand for their target, with the same size."""
 
+MAX_HOPS = 256
+"""Longest chain of typedefs, modifiers and arrays that anything follows, so that a cycle ends; real programs stay below
+10. What has a limit of its own names it where its rule is."""
+
 SIZED = (Kind.INT, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.FLOAT, Kind.ENUM64)
 """Kinds whose third word is their size in bytes."""
 

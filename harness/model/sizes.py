@@ -1,12 +1,10 @@
-"""Sizes of types, for variables and for members of structs."""
+"""Sizes of types, for variables and for members of structs, and what stands behind a type."""
 
 from __future__ import annotations
 
-from harness.model.kinds import Kind
-from harness.model.layout import HEAD_WORDS, INFO_WORD, MODIFIERS, SIZE_TYPE_WORD, SIZED, kind_number
+import numpy as np
 
-MAX_HOPS = 256
-"""Longest chain of typedefs, modifiers and arrays that anything follows; real programs stay below 10."""
+from harness.model import sizes_kernels
 
 
 def byte_size(types, type_id, pointer_nbytes):
@@ -20,21 +18,43 @@ def byte_size(types, type_id, pointer_nbytes):
     pointer_nbytes : int
         Size of a pointer in bytes.
     """
-    factor = 1
-    for _ in range(MAX_HOPS):
-        if not type_id:
-            return 0
-        row = types.row(type_id)
-        kind = kind_number(row[INFO_WORD])
-        if kind in SIZED:
-            return factor * int(row[SIZE_TYPE_WORD])
-        if kind == Kind.PTR:
-            return factor * pointer_nbytes
-        if kind == Kind.ARRAY:
-            type_id, _, nelems = row[HEAD_WORDS:].tolist()
-            factor *= nelems
-        elif kind in MODIFIERS:
-            type_id = int(row[SIZE_TYPE_WORD])
-        else:
-            return 0
-    return 0
+    whole = types.flattened()
+    return int(sizes_kernels.byte_size(whole.words, whole.start, np.int64(type_id), np.int64(pointer_nbytes)))
+
+
+def element_type(types, type_id):
+    """What stands behind the typedefs, modifiers and arrays of a type, int: 0 for void, sizes_kernels.NO_TYPE where the
+    chain leaves the table or is too long. Parameters as of `byte_size`."""
+    whole = types.flattened()
+    return int(sizes_kernels.element_type(whole.words, whole.start, np.int64(type_id)))
+
+
+def parameter_sizes(types, pointer_nbytes):
+    """What `sizes_kernels.parameter_sizes` says of the types of a table without a base, by type_id.
+
+    Returns
+    -------
+    (uint32 (types + 1,), uint8 (types + 1,)) : size in bytes as a parameter, and whether it is a struct.
+    """
+    size, is_struct = np.zeros(types.n_types + 1, np.uint32), np.zeros(types.n_types + 1, np.uint8)
+    sizes_kernels.parameter_sizes(types.words, types.start, np.int64(pointer_nbytes), size, is_struct)
+    return size, is_struct
+
+
+def behind_modifiers(types, longest):
+    """What stands behind the typedefs and modifiers of each type of a table without a base, by type_id.
+
+    Parameters
+    ----------
+    types : TypeTable
+    longest : int
+        How many types a chain may have.
+
+    Returns
+    -------
+    int64 (types + 1,)
+        0 for void; sizes_kernels.NO_TYPE where a chain leaves the table or is too long.
+    """
+    out = np.zeros(types.n_types + 1, np.int64)
+    sizes_kernels.behind_modifiers(types.words, types.start, np.int64(longest), out)
+    return out

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness.dwarf import walk_tables as wt
 from harness.elf.image import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_OBJECT
-from harness.model import Kind, StringTable, TypeTable, byte_size, info_word
+from harness.model import Kind, StringTable, TypeTable, info_word
+from harness.model.sizes import byte_size
 
 PER_CPU = ".data..percpu"
 

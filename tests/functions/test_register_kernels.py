@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from harness import run
 from harness.functions import register_kernels as rk
 from harness.functions import rules_of
-from harness.model import Kind
+from harness.model import Kind, sizes_kernels
 from tests.fixtures.build import KEPT, program
 from tests.functions.recording import recorded
 from tests.reference import register_twin as twin
@@ -18,7 +18,7 @@ from tests.reference import register_twin as twin
 examples = settings(max_examples=100, derandomize=True, deadline=None, database=None,
                     suppress_health_check=list(HealthCheck))
 
-KERNELS = ("type_sizes", "share", "by_index", "by_slot", "judge")
+KERNELS = ("share", "by_index", "by_slot", "judge")
 
 REGISTERS = st.integers(-1, 9)
 CONVENTIONS = st.sampled_from([(), (0,), (5, 4, 1, 2, 8, 9), (2, 3, 4, 5, 6), (-1,) * 8, (3, -1, 4), (0, 1, 2, 3)])
@@ -52,11 +52,11 @@ def agree_on_sizes(types, address_size, size, is_struct):
 
 @given(rows() | st.sampled_from(CHAINS), st.sampled_from([4, 8]))
 @examples
-def test_type_sizes__agree_with_their_twins(types, address_size):
+def test_parameter_sizes__agree_with_their_twins(types, address_size):
     words = np.array([word for row in types for word in row], np.uint32)
     start = np.cumsum([0, 0, *map(len, types)], dtype=np.int64)
     size, is_struct = np.full(len(types) + 1, 77, np.uint32), np.full(len(types) + 1, 77, np.uint8)
-    rk.type_sizes(words, start, np.int64(address_size), size, is_struct)
+    sizes_kernels.parameter_sizes(words, start, np.int64(address_size), size, is_struct)
     agree_on_sizes(types, address_size, size, is_struct)
 
 
@@ -142,13 +142,13 @@ def calls(request):
     """Every call of a kernel while a program's faults are read as three versions of pahole do."""
     name, _, compiler = request.param.partition(" by ")
     path = next((kept.path for kept in KEPT if kept.name == name), None)
-    with recorded(rk, KERNELS) as made:
+    with recorded(rk, KERNELS) as made, recorded(sizes_kernels, ["parameter_sizes"]) as sizes:
         prepared = run.prepare(path or program(name, compiler or "gcc").path, threads=1)
         for version in ("1.25", "1.31", "2026-07"):
             assert rules_of(version)
             run.encode(prepared, "current", ["plain"], rules=version)
     assert set(made) == set(KERNELS)
-    return made
+    return made | sizes
 
 
 def functions_of(call, bits="bits_before"):
@@ -165,10 +165,10 @@ def functions_of(call, bits="bits_before"):
 
 
 def test_kernels__agree_with_their_twins_on_compiled_programs(calls):
-    for call in calls["type_sizes"]:
+    for call in calls["parameter_sizes"]:
         words, start = call["words"], call["start"]
         types = [tuple(words[a:b].tolist()) for a, b in zip(start[1:-1], start[2:], strict=True)]
-        agree_on_sizes(types, int(call["address_size"]), call["size"], call["is_struct"])
+        agree_on_sizes(types, int(call["pointer_nbytes"]), call["size"], call["is_struct"])
     for call in calls["share"]:
         (params,) = functions_of(call)
         expected = twin.share(params)

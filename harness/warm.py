@@ -78,8 +78,7 @@ def _rest():
     from harness.model.sizes import byte_size, element_type, parameter_sizes
 
     call_kernels()
-    words = np.array([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], np.uint32)
-    types = TypeTable(words, np.array([0, 0, 4, 7], np.int64))
+    types = TypeTable.of([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], [0, 4, 7])
     strings = StringTable(np.frombuffer(b"\0int\0", np.uint8).copy())
     types, _ = dedup_types(types, strings)
     btf.encode(types, strings)

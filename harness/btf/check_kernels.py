@@ -10,7 +10,7 @@ from harness.accelerate import inline, njit
 from harness.btf import wire
 from harness.model import kind_numbers as kn
 from harness.model import words as wd
-from harness.model.layout import BIT_OFFSET_MASK, HEAD_WORDS, INFO_WORD, INT_UNUSED_MASK, NO_WORD, Columns
+from harness.model.layout import BIT_OFFSET_MASK, HEAD_WORDS, INT_UNUSED_MASK, NO_WORD, Columns
 from harness.model.layout_kernels import (
     entry_word,
     int_parts,
@@ -123,7 +123,7 @@ def is_identifier(blob, name):
 @inline
 def info_of(types, type_id):
     """info word of a type."""
-    return types.words[types.start[type_id] + INFO_WORD]
+    return types.words[types.start[type_id] + wd.INFO]
 
 
 @inline

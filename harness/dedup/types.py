@@ -166,8 +166,7 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
         raise EncodeError(f"expected references that end, found a cycle through {kind.name} {name!r} (type {looped})")
     step(5)
     new_id, n_canonical, n_words = tk.number_canonical(start, n_before, canon, hypot)
-    out = TypeTable(np.empty(n_words, np.uint32), np.empty(n_canonical + 2, np.int64),
-                    None if base is None else base.types)
+    out = TypeTable.unfilled(n_canonical, n_words, None if base is None else base.types)
     tk.compact(words, start, n_before, canon, new_id, out.words, out.start)
     step(6)
     return Dedup(out, new_id)

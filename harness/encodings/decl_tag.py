@@ -8,8 +8,8 @@ import numpy as np
 
 from harness.btf.wire import WHOLE
 from harness.encodings.encoding import Addresses, Encoding, Fixup, Written, counted
-from harness.encodings.pairs import addressed, func_rows, tag_rows
-from harness.model import NOWHERE, Kind, changes, concatenate
+from harness.encodings.pairs import addressed, func_rows
+from harness.model import NOWHERE, Kind, changes, concatenate, decl_tags
 
 PADDED, SHORT = b"address=0x", b"addr=0x"
 
@@ -45,7 +45,7 @@ def write_tags(texts, prefix):
         strings = texts(distinct)
         ends = np.cumsum([len(s) + 1 for s in strings], dtype=np.int64)
         starts = np.concatenate([[0], ends])[:-1]
-        tags = tag_rows(first_off + starts[which], func[pair])
+        tags = decl_tags(first_off + starts[which], func[pair])
         _, first = np.unique(which, return_index=True)
         blob = np.frombuffer(b"\0".join([*strings, b""]), np.uint8)
         n_digits = ends - starts - 1 - len(prefix)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.model import NOWHERE, Kind, TypeTable, changes, concatenate, info_word
+from harness.model import NOWHERE, Kind, TypeTable, changes, concatenate, decl_tags, info_word
 
 
 class Pairs(NamedTuple):
@@ -101,34 +101,23 @@ def func_rows(pairs, first_id, by_place=False, trailing=None):
     (TypeTable, uint32 (pairs,), int64 (funcs,)) : the rows, the FUNC of each pair, and the first pair of each FUNC.
     """
     func, first = pairs.funcs(by_place)
-    n = len(first)
     wide, extra = trailing if trailing else (np.zeros(len(pairs.name), bool), np.empty((len(pairs.name), 0), np.uint32))
     wide, extra = wide[first], extra[first]
-    start = np.concatenate([[0], np.cumsum(3 + extra.shape[1] * wide)]).astype(np.int64)
-    words = np.empty(int(start[-1]), np.uint32)
-    at = start[:n]
+    bounds = np.concatenate([[0], np.cumsum(3 + extra.shape[1] * wide)])
+    words = np.empty(int(bounds[-1]), np.uint32)
+    at = bounds[:-1]
     words[at] = pairs.name[first]
     words[at + 1] = np.where(wide, info_word(Kind.FUNC, 0, 1), info_word(Kind.FUNC)).astype(np.uint32)
     words[at + 2] = pairs.proto[first]
     for k in range(extra.shape[1]):
         words[at[wide] + 3 + k] = extra[wide, k]
     func_id = (first_id + func).astype(np.uint32)
-    table = TypeTable(words, np.concatenate([[0], start]))
+    table = TypeTable.of(words, bounds)
     tags = sorted({(int(func_id[p]), component, name) for p, name, component in pairs.tags})
     if tags:
         target, component, name = np.array(tags, np.int64).T
-        table = concatenate([table, tag_rows(name, target, component)])
+        table = concatenate([table, decl_tags(name, target, component)])
     return table, func_id, first
-
-
-def tag_rows(name, target, component=-1):
-    """DECL_TAG rows, a TypeTable: offsets of their names, what they point at, component_idx (-1: the target itself)."""
-    words = np.empty((len(target), 4), np.uint32)
-    words[:, 0] = name
-    words[:, 1] = info_word(Kind.DECL_TAG)
-    words[:, 2] = target
-    words[:, 3] = np.asarray(component).astype(np.int64) & 0xFFFFFFFF
-    return TypeTable(words.ravel(), np.concatenate([[0], 4 * np.arange(len(target) + 1, dtype=np.int64)]))
 
 
 def addressed(pairs, func):

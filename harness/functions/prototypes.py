@@ -56,8 +56,7 @@ class Prototypes(NamedTuple):
         type_id[new] = first_id + np.arange(len(new))
         rows = self.instance[new]
         n_words = int((self.start[rows + 1] - self.start[rows]).sum())
-        table = TypeTable(np.empty(n_words, np.uint32), np.empty(len(rows) + 2, np.int64))
-        table.start[0] = 0
+        table = TypeTable.unfilled(len(rows), n_words)
         jk.gather_rows(self.words, self.start, rows, table.words, table.start[1:])
         return table, type_id[index]
 

@@ -13,7 +13,7 @@ from harness.model.layout import (
     split_info,
 )
 from harness.model.place import ABSOLUTE, NOWHERE, Place
-from harness.model.tables import VOID, StringTable, TypeTable, concatenate
+from harness.model.tables import VOID, StringTable, TypeTable, concatenate, decl_tags
 
 __all__ = [
     "ABSOLUTE",
@@ -29,6 +29,7 @@ __all__ = [
     "TypeTable",
     "changes",
     "concatenate",
+    "decl_tags",
     "declared_kind",
     "info_word",
     "kind_number",

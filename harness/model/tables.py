@@ -11,7 +11,19 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.model.layout import INFO_WORD, KFLAG_SHIFT, KIND_MASK, KIND_SHIFT, NAME_WORD, SIZE_TYPE_WORD, VLEN_MASK
+from harness.model.kinds import Kind
+from harness.model.layout import (
+    HEAD_WORDS,
+    INFO_WORD,
+    KFLAG_SHIFT,
+    KIND_MASK,
+    KIND_SHIFT,
+    NAME_WORD,
+    SIZE_TYPE_WORD,
+    STANDARD,
+    VLEN_MASK,
+    info_word,
+)
 
 VOID = 0
 """type_id of void, which has no words."""
@@ -35,6 +47,29 @@ class TypeTable(NamedTuple):
     words: np.ndarray
     start: np.ndarray
     base: TypeTable | None = None
+
+    @classmethod
+    def of(cls, words, bounds, base=None):
+        """A table of rows that are at hand.
+
+        Parameters
+        ----------
+        words : sequence of int
+            The rows' words, one row behind the other.
+        bounds : sequence of int
+            Where each row begins, and where the last one ends.
+        base : TypeTable, optional
+        """
+        start = np.zeros(len(bounds) + 1, np.int64)
+        start[1:] = bounds
+        return cls(np.asarray(words, np.uint32), start, base)
+
+    @classmethod
+    def unfilled(cls, n_types, n_words, base=None):
+        """A table for so many rows and words, which are still to be written: ``start[1:]`` and `words`."""
+        start = np.empty(n_types + 2, np.int64)
+        start[0] = 0
+        return cls(np.empty(n_words, np.uint32), start, base)
 
     @property
     def n_types(self):
@@ -150,11 +185,25 @@ def concatenate(tables):
     tables : list of TypeTable
         At least one. Each is numbered on from the one before; the result has the base of the first.
     """
+    first = np.cumsum([0, *(len(t.words) for t in tables)])
+    bounds = [t.row_starts() + n for t, n in zip(tables, first[:-1], strict=True)]
     words = np.concatenate([t.words for t in tables])
-    parts = [np.zeros(1, np.int64)]
-    n_words = 0
-    for table in tables:
-        parts.append(table.row_starts() + n_words)
-        n_words += len(table.words)
-    parts.append(np.array([n_words], np.int64))
-    return TypeTable(words, np.concatenate(parts), tables[0].base)
+    return TypeTable.of(words, np.concatenate([*bounds, first[-1:]]), tables[0].base)
+
+
+def decl_tags(name, target, component=-1):
+    """DECL_TAG rows, a TypeTable.
+
+    Parameters
+    ----------
+    name, target : int (tags,)
+        Offsets of their names, and the type_ids that they are on.
+    component : int (tags,) or int
+        component_idx; -1 for the target itself.
+    """
+    words = np.empty((len(target), HEAD_WORDS + STANDARD[Kind.DECL_TAG].fixed_words), np.uint32)
+    words[:, NAME_WORD] = name
+    words[:, INFO_WORD] = info_word(Kind.DECL_TAG)
+    words[:, SIZE_TYPE_WORD] = target
+    words[:, HEAD_WORDS] = np.asarray(component).astype(np.int64) & 0xFFFFFFFF
+    return TypeTable.of(words.ravel(), range(0, words.size + 1, words.shape[1]))

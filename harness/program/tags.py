@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.dwarf import walk_tables as wt
-from harness.model import Kind, TypeTable, info_word
+from harness.model import decl_tags
 
 
 def type_tags(tags, var_ids):
@@ -26,10 +26,8 @@ def type_tags(tags, var_ids):
             found.add((var_ids[target], component, name))
     if not found:
         return None
-    words = np.array([[name, info_word(Kind.DECL_TAG), target, component & 0xFFFFFFFF]
-                      for target, component, name in sorted(found)], np.uint32)
-    starts = np.concatenate([[0], 4 * np.arange(len(words) + 1, dtype=np.int64)])
-    return TypeTable(words.ravel(), starts)
+    target, component, name = np.array(sorted(found), np.int64).T
+    return decl_tags(name, target, component)
 
 
 def kfunc_tag_names(tagged, at):

@@ -62,7 +62,7 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
         Length of the string blob, where `strings` will go.
     """
     v = walk.variables
-    nothing = Variables(TypeTable(np.zeros(0, np.uint32), np.zeros(2, np.int64)), np.zeros(0, np.uint8), {}, {})
+    nothing = Variables(TypeTable.of([], [0]), np.zeros(0, np.uint8), {}, {})
     section = image.section(PER_CPU)
     if section is None or section.nbytes == 0:
         return nothing
@@ -107,17 +107,17 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
     if not rows:
         return nothing._replace(skipped=skipped)
     first_id = types.next_id
-    words, start = [], [0]
+    words, bounds = [], [0]
     for _, name, type_id, _, _, linkage in rows:
         words += [name, info_word(Kind.VAR), type_id, linkage]
-        start.append(len(words))
+        bounds.append(len(words))
     entries = sorted((offset, size, first_id + k) for k, (_, _, _, offset, size, _) in enumerate(rows))
     # no reader before 2026 takes more than 65535 entries; none of the kernels comes near
     words += [n_blob, info_word(Kind.DATASEC, len(entries)), entries[-1][0] + entries[-1][1]]
     for offset, size, var_id in entries:
         words += [var_id, offset, size]
-    start += [len(words)]
-    table = TypeTable(np.array(words, np.uint32), np.array([0, *start], np.int64))
+    bounds.append(len(words))
+    table = TypeTable.of(words, bounds)
     ids = {row[0]: first_id + k for k, row in enumerate(rows)}
     return Variables(table, np.frombuffer(PER_CPU.encode() + b"\0", np.uint8), ids, skipped)
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from harness.model import VOID, Kind, StringTable, TypeTable, concatenate, info_word
+from harness.model import VOID, Kind, StringTable, TypeTable, concatenate, decl_tags, info_word
 
 INT = [1, info_word(Kind.INT), 4, 32]
 PTR = [0, info_word(Kind.PTR), 1]
@@ -57,6 +57,13 @@ def test_table__flattened_has_the_rows_of_all_bases():
     assert flat.base is None and flat.n_types == 5
     assert [flat.row(i).tolist() for i in range(6)] == [fourth.row(i).tolist() for i in range(6)]
     assert first.flattened() is first
+
+
+def test_decl_tags__are_rows_of_four_words():
+    types = decl_tags([5, 9], [2, 3], [-1, 1])
+    assert [types.row(i).tolist() for i in (1, 2)] == [
+        [5, info_word(Kind.DECL_TAG), 2, 2**32 - 1], [9, info_word(Kind.DECL_TAG), 3, 1]]
+    assert decl_tags([5], [2]).row(1)[3] == 2**32 - 1 and decl_tags([], []).n_types == 0
 
 
 def test_concatenate__continues_what_the_first_continues():

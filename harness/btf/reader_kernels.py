@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from harness.accelerate import njit
-from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS
+from harness.model import words as wd
+from harness.model.layout import HEAD_WORDS, N_KINDS
 from harness.model.layout_kernels import kind_of, row_words_of, trailing_words_of
 
 OK = 0
@@ -42,7 +43,7 @@ def find_rows(words, columns, swap, start):
     while at < stop:
         if stop - at < HEAD_WORDS:
             return HEAD_CUT, n_types, at, stop - at
-        info = words[at + INFO_WORD]
+        info = words[at + wd.INFO]
         kind = kind_of(info)
         if kind < 1 or kind >= N_KINDS:
             return KIND_UNKNOWN, n_types, at, kind

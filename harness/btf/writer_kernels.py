@@ -7,8 +7,9 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.accelerate import inline, njit
+from harness.model import words as wd
 from harness.model.hash_kernels import bytes_hash, same_run, string_end
-from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS
+from harness.model.layout import HEAD_WORDS, N_KINDS
 from harness.model.layout_kernels import kind_of, n_names, name_word, row_words_of, trailing_words_of
 
 OK = 0
@@ -98,7 +99,7 @@ def encode_rows(words, start, blob, first_off, columns, swap, max_section, inter
         row_words = start[row + 1] - begin
         if row_words < HEAD_WORDS:
             return ROW_SHORT, row, row_words, n_strings, section_nbytes
-        info = words[begin + INFO_WORD]
+        info = words[begin + wd.INFO]
         kind = kind_of(info)
         if kind < 1 or kind >= N_KINDS:
             return KIND_UNKNOWN, row, kind, n_strings, section_nbytes

@@ -6,8 +6,8 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.dwarf import state as sc
+from harness.model import words as wd
 from harness.model.hash_kernels import bytes_hash, string_end
-from harness.model.layout import INFO_WORD
 from harness.model.layout_kernels import kind_of, n_names, name_word
 
 POOL_FLAG = np.uint32(sc.POOL_FLAG)
@@ -100,7 +100,7 @@ def rename_rows(words, start, first, last, canon, remap):
     """Replace the names in the rows [first, last)."""
     for i in range(first, last):
         w = start[i]
-        info = words[w + INFO_WORD]
+        info = words[w + wd.INFO]
         kind = kind_of(info)
         for k in range(n_names(info)):
             at = w + name_word(kind, k)

@@ -1,4 +1,4 @@
-"""Plans the dedup of a TypeTable; the passes themselves are in types_kernels."""
+"""Plans the dedup of a TypeTable; the passes themselves are in types_kernels, what they share in rows_kernels."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.dedup import equivalence_kernels as ek
+from harness.dedup import rows_kernels as rk
 from harness.dedup import types_kernels as tk
 from harness.errors import EncodeError
 from harness.model import StringTable, TypeTable, split_info
@@ -40,12 +42,12 @@ class FrozenBase(NamedTuple):
     ----------
     types : TypeTable
     strings : StringTable
-    index : types_kernels.Base
+    index : rows_kernels.Base
     """
 
     types: TypeTable
     strings: StringTable
-    index: tk.Base
+    index: rk.Base
 
 
 def freeze(types, strings):
@@ -65,15 +67,15 @@ def freeze(types, strings):
     """
     n = types.n_types
     slots = _slots(n)
-    index = tk.Base(
+    index = rk.Base(
         np.array(types.words, np.uint32),
         np.array(types.start, np.int64),
         *(np.zeros(size, np.uint32) for size in (n + 1, slots, n + 1, slots, n + 1)),
     )
-    bad = tk.hash_rows(index.words, index.start, 1, n + 1, n + 1, index.hashes)
+    bad = rk.hash_rows(index.words, index.start, 1, n + 1, n + 1, index.hashes)
     if bad:
         raise EncodeError(_outside(n, bad))
-    tk.index_base(index)
+    rk.index_base(index)
     blob = strings.blob.copy()
     for array in (*index, blob):
         array.setflags(write=False)
@@ -138,34 +140,32 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
     hashes = np.empty(n + 1, np.uint32)
     runs = [(a, min(a + HASH_ROWS, n + 1)) for a in range(1, n + 1, HASH_ROWS)]
     with workers(threads) as executor:
-        for bad in executor.map(lambda run: tk.hash_rows(words, start, run[0], run[1], n_ids, hashes), runs):
+        for bad in executor.map(lambda run: rk.hash_rows(words, start, run[0], run[1], n_ids, hashes), runs):
             if bad:
                 raise EncodeError(_outside(n_ids - 1, n_before + bad))
     step(1)
     # the pages of what is only sized for the worst case are never touched, so they cost nothing
-    own = tk.Own(words, start, hashes, np.zeros(_slots(n), np.uint32), np.empty(n + 1, np.uint32))
+    own = rk.Own(words, start, hashes, np.zeros(_slots(n), np.uint32), np.empty(n + 1, np.uint32))
     index = None if base is None else base.index
     canon = np.zeros(n_ids, np.uint32)
     canon[: n_before + 1] = np.arange(n_before + 1)
     tk.dedup_primitives(own, index, canon)
     step(2)
-    hypot = np.zeros(n_ids, np.uint32)
-    trail = np.empty(n_ids, np.uint32)
     n_words = len(words) + (0 if base is None else len(base.types.words))
-    stack = np.empty(2 * (n_words + 2), np.uint32)
-    twins = np.empty(3 * tk.TWIN_STACK, np.int64)
-    tk.dedup_structs(own, index, canon, hypot, trail, stack, twins)
+    check = ek.Check(np.zeros(n_ids, np.uint32), np.empty(n_ids, np.uint32), np.empty(2 * (n_words + 2), np.uint32),
+                     np.empty(3 * ek.TWIN_STACK, np.int64))
+    tk.dedup_structs(own, index, canon, check)
     step(3)
     tk.resolve_forwards(own, index, canon)
     step(4)
-    looped = tk.dedup_references(own, index, canon, hypot, stack)
+    looped = tk.dedup_references(own, index, canon, check.hypot, check.stack)
     if looped:
         row = types.row(looped)
         name = strings.get(int(row[0])).decode(errors="replace") if strings is not None else ""
         kind, _, _ = split_info(row[1])
         raise EncodeError(f"expected references that end, found a cycle through {kind.name} {name!r} (type {looped})")
     step(5)
-    new_id, n_canonical, n_words = tk.number_canonical(start, n_before, canon, hypot)
+    new_id, n_canonical, n_words = tk.number_canonical(start, n_before, canon, check.hypot)
     out = TypeTable.unfilled(n_canonical, n_words, None if base is None else base.types)
     tk.compact(words, start, n_before, canon, new_id, out.words, out.start)
     step(6)

@@ -58,9 +58,8 @@ def lay_out(types: TypeTable, strings: StringTable, *, byteorder: str = "little"
     blob = np.require(strings.blob, np.uint8, ["C", "W"])  # a read-only view would compile the kernels a second time
     _check_blob(blob, strings.base is not None)
     n_slots = 1 << max(5, int(4 * np.count_nonzero(blob == 0)).bit_length())
-    laid = Laid(byteorder, strings._replace(blob=blob), (), _interned(len(blob), n_slots), 0,
-                1 if strings.base is None else 0)
-    return laid.then(types, layout=layout)
+    strings = strings._replace(blob=blob)
+    return Laid(byteorder, strings, (), _interned(strings, n_slots)).then(types, layout=layout)
 
 
 class Laid(NamedTuple):
@@ -74,16 +73,12 @@ class Laid(NamedTuple):
     parts : tuple of (TypeTable, Layout, uint32)
         The tables laid out so far, one after the other, and their words as the file has them, in native byte order.
     interned : writer_kernels.Interned
-    n_strings, section_nbytes : int
-        Distinct strings so far, and the bytes of the string section.
     """
 
     byteorder: str
     strings: StringTable
     parts: tuple
     interned: writer_kernels.Interned
-    n_strings: int
-    section_nbytes: int
 
     def then(self, types: TypeTable, strings: np.ndarray | None = None, *, layout: Layout = STANDARD) -> Laid:
         """A Laid with further types, whose type_ids continue; this one does not change.
@@ -116,24 +111,14 @@ class Laid(NamedTuple):
             new_off = np.concatenate([new_off, np.zeros(len(strings), np.uint32)])
         interned = writer_kernels.Interned(new_off, *(column.copy() for column in interned[1:]))
         out = np.empty(len(words), np.uint32)
-        status, row, detail, n_strings, section_nbytes = writer_kernels.encode_rows(
-            words,
-            start,
-            table.blob,
-            table.first_off,
-            layout.columns,
-            wire.prefix(self.byteorder) == ">",
-            wire.MAX_SECTION_NBYTES - table.first_off,
-            interned,
-            self.n_strings,
-            self.section_nbytes,
-            out,
-        )
+        names = writer_kernels.Names(table.blob, table.first_off, wire.MAX_SECTION_NBYTES - table.first_off)
+        status, row, detail = writer_kernels.encode_rows(
+            words, start, names, layout.columns, wire.prefix(self.byteorder) == ">", interned, out)
         if status == writer_kernels.STRINGS_FULL:  # names that are tails of other strings outnumber the NULs
             return self._larger(table).then(types, layout=layout)
         if status != writer_kernels.OK:
             raise EncodeError(_message(status, row, detail, types, table, self.next_id(types)))
-        return Laid(self.byteorder, table, (*self.parts, (types, layout, out)), interned, n_strings, section_nbytes)
+        return Laid(self.byteorder, table, (*self.parts, (types, layout, out)), interned)
 
     def next_id(self, types: TypeTable | None = None) -> int:
         """type_id of the first type of what comes next; that of `types`, if given, where nothing is laid out yet."""
@@ -143,16 +128,16 @@ class Laid(NamedTuple):
 
     def _larger(self, strings):
         """The same with four times the room for strings, of a table that may be longer."""
-        laid = Laid(self.byteorder, strings, (), _interned(len(strings.blob), 4 * len(self.interned.slot)), 0,
-                    1 if strings.base is None else 0)
+        laid = Laid(self.byteorder, strings, (), _interned(strings, 4 * len(self.interned.slot)))
         for types, layout, _ in self.parts:
             laid = laid.then(types, layout=layout)
         return laid
 
     def data(self) -> bytes:
         """The bytes of the file."""
-        section = np.zeros(self.section_nbytes, np.uint8)
-        interned, n = self.interned, self.n_strings
+        interned = self.interned
+        n, nbytes = interned.used.tolist()
+        section = np.zeros(nbytes, np.uint8)
         writer_kernels.fill_section(self.strings.blob, interned.blob_off[:n], interned.nbytes[:n], interned.off[:n],
                                     section)
         words = np.concatenate([part[2] for part in self.parts])
@@ -188,12 +173,14 @@ def _check_blob(blob, goes_on):
         raise EncodeError("expected a string blob that begins and ends with NUL")
 
 
-def _interned(blob_nbytes, n_slots):
+def _interned(strings, n_slots):
+    """An Interned of so many slots in which nothing is yet but the empty string, where a section begins with it."""
     n_strings = n_slots // 2
     return writer_kernels.Interned(
-        np.zeros(blob_nbytes, np.uint32),
+        np.zeros(len(strings.blob), np.uint32),
         np.full(n_slots, writer_kernels.EMPTY, np.int32),
         *(np.empty(n_strings, np.int64) for _ in range(4)),
+        np.array([0, 1 if strings.base is None else 0], np.int64),
     )
 
 

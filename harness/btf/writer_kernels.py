@@ -24,6 +24,29 @@ EMPTY = -1
 """A free slot of the hash table."""
 
 
+# What Interned.used counts
+N_STRINGS = 0
+NBYTES = 1
+
+
+class Names(NamedTuple):
+    """The strings that names are offsets in, and the room that there is for them.
+
+    Attributes
+    ----------
+    blob : uint8 (nbytes,)
+        Of the StringTable; ends with NUL.
+    first_off : int
+        Offset of the blob's first byte, and of the new section's. Names below it are a base's and stay as they are.
+    max_nbytes : int
+        Largest length of the new section.
+    """
+
+    blob: np.ndarray
+    first_off: int
+    max_nbytes: int
+
+
 class Interned(NamedTuple):
     """The distinct strings met so far, in order of first reference.
 
@@ -35,6 +58,8 @@ class Interned(NamedTuple):
         Open-addressed hash table, a power of two long: string id or EMPTY.
     blob_off, nbytes, off, digest : int64 (strings,)
         Where the string is in the blob, its length without NUL, its place in the new section, its hash.
+    used : int64 (2,)
+        How many strings there are, and the length of the new section.
     """
 
     new_off: np.ndarray
@@ -43,14 +68,16 @@ class Interned(NamedTuple):
     nbytes: np.ndarray
     off: np.ndarray
     digest: np.ndarray
+    used: np.ndarray
 
 
 @inline
-def find_string(blob, name, interned, n_strings):
-    """The id of the string at `name`, n_strings if it is new; its length, its hash and its slot."""
-    stop = string_end(blob, name)
-    nbytes = stop - name
-    digest = np.int64(bytes_hash(blob, name, stop))
+def intern(names, at, interned):
+    """(id of the string at blob[at], status); it is entered if it is new."""
+    blob = names.blob
+    stop = string_end(blob, at)
+    nbytes = stop - at
+    digest = np.int64(bytes_hash(blob, at, stop))
     mask = np.int64(len(interned.slot) - 1)
     place = digest & mask
     while interned.slot[place] != EMPTY:
@@ -58,54 +85,61 @@ def find_string(blob, name, interned, n_strings):
         if (
             interned.digest[known] == digest
             and interned.nbytes[known] == nbytes
-            and same_run(blob, interned.blob_off[known], blob, name, nbytes)
+            and same_run(blob, interned.blob_off[known], blob, at, nbytes)
         ):
-            return known, nbytes, digest, place
+            return known, OK
         place = (place + 1) & mask
-    return np.int64(n_strings), nbytes, digest, place
+    new, off = interned.used[N_STRINGS], interned.used[NBYTES]
+    # at most half full, so that a search always ends
+    if 2 * (new + 1) > len(interned.slot):
+        return new, STRINGS_FULL
+    if off + nbytes + 1 > names.max_nbytes:
+        return new, STRINGS_TOO_LONG
+    interned.slot[place] = new
+    interned.blob_off[new] = at
+    interned.nbytes[new] = nbytes
+    interned.off[new] = off
+    interned.digest[new] = digest
+    interned.used[N_STRINGS] = new + 1
+    interned.used[NBYTES] = off + nbytes + 1
+    return new, OK
 
 
 @njit
-def encode_rows(words, start, blob, first_off, columns, swap, max_section, interned, n_strings, section_nbytes, out):
+def encode_rows(words, start, names, columns, swap, interned, out):
     """Copy all rows with names replaced by offsets into the new string section.
 
     Parameters
     ----------
-    words, start, blob
-        Of the TypeTable and the StringTable; the blob ends with NUL and `start` is valid for `words`.
-    first_off : int
-        Offset of the blob's first byte, and of the new section's. Names below it are a base's and stay as they are.
+    words, start
+        Of the TypeTable; `start` is valid for `words`.
+    names : Names
     columns : Columns
         Of the layout.
     swap : bool
         Exchange the halves of trailing u64s: file byte order is big endian.
-    max_section : int
-        Largest length of the string section.
     interned : Interned
         Of the rows before; filled in place.
-    n_strings, section_nbytes : int
-        Distinct strings so far, and the length of the string section.
     out : uint32 (words,)
         Filled in place, native byte order.
 
     Returns
     -------
-    status, row, detail, n_strings, section_nbytes : int
+    status, row, detail : int
         Rows count from 1.
     """
-    n_strings, section_nbytes = np.int64(n_strings), np.int64(section_nbytes)
     for row in range(1, len(start) - 1):
         begin = start[row]
         row_words = start[row + 1] - begin
         if row_words < HEAD_WORDS:
-            return ROW_SHORT, row, row_words, n_strings, section_nbytes
+            return ROW_SHORT, row, row_words
         info = words[begin + wd.INFO]
         kind = kind_of(info)
         if kind < 1 or kind >= N_KINDS:
-            return KIND_UNKNOWN, row, kind, n_strings, section_nbytes
+            return KIND_UNKNOWN, row, kind
         expected = row_words_of(columns, info)
         if row_words != expected:
-            return ROW_LENGTH, row, expected, n_strings, section_nbytes
+            return ROW_LENGTH, row, expected
         for at in range(begin, begin + row_words):
             out[at] = words[at]
         if swap and trailing_words_of(columns, info) == 2:
@@ -113,31 +147,20 @@ def encode_rows(words, start, blob, first_off, columns, swap, max_section, inter
             out[begin + row_words - 1] = words[begin + row_words - 2]
         for k in range(n_names(info)):
             at = begin + name_word(kind, k)
-            name = np.int64(words[at]) - first_off
+            name = np.int64(words[at]) - names.first_off
             if name < 0:
                 continue
-            if name >= len(blob):
-                return NAME_PAST_END, row, name + first_off, n_strings, section_nbytes
+            if name >= len(names.blob):
+                return NAME_PAST_END, row, np.int64(words[at])
             new_off = np.int64(interned.new_off[name])
-            if new_off == 0 and blob[name] != 0:
-                string_id, nbytes, digest, place = find_string(blob, name, interned, n_strings)
-                if string_id == n_strings:
-                    # at most half full, so that a search always ends
-                    if 2 * (n_strings + 1) > len(interned.slot):
-                        return STRINGS_FULL, row, n_strings, n_strings, section_nbytes
-                    if section_nbytes + nbytes + 1 > max_section:
-                        return STRINGS_TOO_LONG, row, section_nbytes, n_strings, section_nbytes
-                    interned.slot[place] = string_id
-                    interned.blob_off[string_id] = name
-                    interned.nbytes[string_id] = nbytes
-                    interned.off[string_id] = section_nbytes
-                    interned.digest[string_id] = digest
-                    n_strings += 1
-                    section_nbytes += nbytes + 1
-                new_off = first_off + interned.off[string_id]
+            if new_off == 0 and names.blob[name] != 0:
+                string_id, status = intern(names, name, interned)
+                if status != OK:
+                    return status, row, string_id
+                new_off = names.first_off + interned.off[string_id]
                 interned.new_off[name] = new_off
             out[at] = np.uint32(new_off)
-    return OK, 0, 0, n_strings, section_nbytes
+    return OK, 0, 0
 
 
 @njit

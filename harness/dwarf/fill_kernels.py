@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from harness.accelerate import fused, inline, njit, part
@@ -15,6 +17,22 @@ from harness.dwarf.reference_kernels import type_reference
 from harness.dwarf.type_kernels import fill_types
 from harness.dwarf.unit_kernels import copy_columns, open_unit
 from harness.dwarf.value_kernels import block_of, name_of, text_value
+
+
+class Plan(NamedTuple):
+    """Where each unit writes, and what stands for what the units lack.
+
+    Attributes
+    ----------
+    slices : int64 (units + 1, SLICE_COLUMNS)
+        Where in the tables each unit's slices begin.
+    fake_int, index_id : uint32
+        Name of the stand-in for integers of odd size; type_id of the array index type.
+    """
+
+    slices: np.ndarray
+    fake_int: np.uint32
+    index_id: np.uint32
 
 
 @inline
@@ -118,7 +136,7 @@ def place_rows(s, kinds):
 
 
 @part
-def fill_unit(s, row, u, at, index, fill, offsets, fake_int, index_id):
+def fill_unit(s, row, u, at, index, fill, plan):
     """Fill the unit's slices of all tables; a status.
 
     Parameters
@@ -129,6 +147,7 @@ def fill_unit(s, row, u, at, index, fill, offsets, fake_int, index_id):
         Where its rows, functions, variables and tags begin in `index`.
     """
     unit = s.unit
+    first, behind = plan.slices[u], plan.slices[u + 1]
     copy_columns(unit, row)
     _, _, status = open_unit(s)
     row[sc.U_NAME] = unit[sc.U_NAME]  # its pool is this pass's
@@ -137,30 +156,30 @@ def fill_unit(s, row, u, at, index, fill, offsets, fake_int, index_id):
         return status
     first_row, first_func, first_var, first_tag = at
     unit[sc.RUN_FIRST_ROW] = first_row
-    unit[sc.RUN_FIRST_ID] = offsets[u, wt.SLICE_ID]
-    unit[sc.RUN_XREF] = offsets[u, wt.SLICE_XREF]
-    unit[sc.RUN_XREF_STOP] = offsets[u + 1, wt.SLICE_XREF]
+    unit[sc.RUN_FIRST_ID] = first[wt.SLICE_ID]
+    unit[sc.RUN_XREF] = first[wt.SLICE_XREF]
+    unit[sc.RUN_XREF_STOP] = behind[wt.SLICE_XREF]
     kinds = index.row_kind[first_row : first_row + row[sc.U_N_ROWS]]
     place_rows(s, kinds)
     status = fill_types(s, fill.types, kinds, index.row_vlen[first_row : first_row + row[sc.U_N_ROWS]],
-                        offsets[u, wt.SLICE_WORD], fake_int, index_id)
+                        first[wt.SLICE_WORD], plan.fake_int, plan.index_id)
     if status == sc.OK:
         last_func = first_func + row[sc.U_N_FUNCS]
         status = fill_functions(s, fill.functions, fill.params, u, index.func_off[first_func:last_func],
-                                index.func_nparams[first_func:last_func], offsets[u, wt.SLICE_FUNC],
-                                offsets[u, wt.SLICE_PARAM])
+                                index.func_nparams[first_func:last_func], first[wt.SLICE_FUNC],
+                                first[wt.SLICE_PARAM])
     if status == sc.OK:
         status = fill_variables(s, fill.variables, u, index.var_off[first_var : first_var + row[sc.U_N_VARS]],
-                                offsets[u, wt.SLICE_VAR])
+                                first[wt.SLICE_VAR])
     if status == sc.OK:
         last_tag = first_tag + row[sc.U_N_TAGS]
         status = fill_tags(s, fill.tag_name[first_tag:last_tag], index.tag_off[first_tag:last_tag])
-    row[sc.U_N_XREFS] = unit[sc.RUN_XREF] - offsets[u, wt.SLICE_XREF]
+    row[sc.U_N_XREFS] = unit[sc.RUN_XREF] - first[wt.SLICE_XREF]
     return status
 
 
 @njit
-def fill_units(s, units, first, last, index, fill, offsets, fake_int, index_id, status):
+def fill_units(s, units, first, last, index, fill, plan, status):
     """Read the DIEs that index_units listed for units [first, last) into the tables.
 
     Parameters
@@ -169,9 +188,7 @@ def fill_units(s, units, first, last, index, fill, offsets, fake_int, index_id, 
     units : int64 (units, U_COLUMNS)
     index : Index
     fill : Fill
-    offsets : int64 (units + 1, SLICE_COLUMNS)
-    fake_int, index_id : uint32
-        Name of the stand-in for integers of odd size; type_id of the array index type.
+    plan : Plan
     status : int64 (4,)
         A status; if it is not OK, the section offset of what is malformed, what was found there, and the unit.
     """
@@ -180,7 +197,7 @@ def fill_units(s, units, first, last, index, fill, offsets, fake_int, index_id, 
         unit = units[u]
         status[3] = u
         if unit[sc.U_STATE] == sc.WALKED or unit[sc.U_NAME] >= sc.POOL_FLAG or unit[sc.U_PRODUCER] >= sc.POOL_FLAG:
-            status[0] = fill_unit(s, unit, u, (row, func, var, tag), index, fill, offsets, fake_int, index_id)
+            status[0] = fill_unit(s, unit, u, (row, func, var, tag), index, fill, plan)
             if status[0] != sc.OK:
                 status[1] = s.unit[sc.RUN_MALFORMED_OFF]
                 status[2] = s.unit[sc.RUN_DETAIL]

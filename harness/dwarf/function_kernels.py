@@ -14,7 +14,7 @@ from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
 from harness.dwarf.die_kernels import class_at, die_at, has_children, next_child, read_child, step_over, within_unit
 from harness.dwarf.line_kernels import NO_FILE
-from harness.dwarf.location_kernels import NO_REG, read_expression
+from harness.dwarf.location_kernels import NOTHING, read_expression
 from harness.dwarf.reference_kernels import type_reference
 from harness.dwarf.value_kernels import block_of, flag_of, name_of, range_entry
 
@@ -135,16 +135,15 @@ def fill_location(s, functions, params, p, mask):
     """Write what the DW_AT_location of parameter `p`, which is in s.die, says; PF_* flags."""
     flags = 0
     unit = s.unit
-    reg, reg_pieces, first, seen = NO_REG, NO_REG, NO_REG, np.uint64(0)
+    reading = NOTHING
     location_list = UNKNOWN
     if mask & sc.HAS_LOCATION:
         flags |= wt.PF_LOCATION
         form = s.die[sc.FORM + sc.AT_LOCATION]
         if form & sc.BLOCK_FLAG:
             at, n = block_of(s.die, sc.AT_LOCATION)
-            reg, reg_pieces, first, seen, understood = read_expression(
-                s.info, at, at + n, unit[sc.U_ADDRESS_SIZE], unit[sc.U_OFFSET_SIZE], np.int64(0), reg, reg_pieces,
-                first, seen)
+            sizes = (unit[sc.U_ADDRESS_SIZE], unit[sc.U_OFFSET_SIZE])
+            reading, understood = read_expression(s.info, at, at + n, sizes, np.int64(0), reading)
             if not understood:
                 flags |= wt.PF_UNREAD
         elif form == dw.DW_FORM_loclistx:
@@ -154,10 +153,10 @@ def fill_location(s, functions, params, p, mask):
         else:
             location_list = np.int64(min(s.die[sc.AT_LOCATION], sc.MAX_OFF))
     params.location_list[p] = location_list
-    functions.param_reg[p] = reg
-    functions.param_reg_pieces[p] = reg_pieces
-    functions.param_first[p] = first
-    functions.param_seen[p] = seen
+    functions.param_reg[p] = reading.reg
+    functions.param_reg_pieces[p] = reading.reg_pieces
+    functions.param_first[p] = reading.first
+    functions.param_seen[p] = reading.seen
     return flags
 
 

@@ -13,12 +13,14 @@ Each is NO_REG (`seen`: 0) if no entry says so.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.dwarf import constants as dw
 from harness.dwarf.form_kernels import read_sized, read_u16, read_u32, uleb
-from harness.dwarf.state import OK, TOO_MUCH_WORK
+from harness.dwarf.state import OK, PAD, TOO_MUCH_WORK
 
 NO_REG = np.int64(-1)
 BEGINS_OTHERWISE = np.int64(-2)
@@ -36,9 +38,38 @@ L_BASE = 4  # of DW_FORM_loclistx what the offset found there is relative to, el
 L_COLUMNS = 5
 
 
+class Reading(NamedTuple):
+    """What a location says, see above: numbers of one location, columns of many."""
+
+    reg: np.int64 | np.ndarray
+    reg_pieces: np.int64 | np.ndarray
+    first: np.int64 | np.ndarray
+    seen: np.uint64 | np.ndarray
+
+
+NOTHING = Reading(NO_REG, NO_REG, NO_REG, np.uint64(0))
+
+
+class ListSections(NamedTuple):
+    """Where lists stand.
+
+    Attributes
+    ----------
+    loc, loclists : uint8
+        .debug_loc and .debug_loclists, PAD zeros behind each.
+    big : int64
+        1 where the file is big endian.
+    """
+
+    loc: np.ndarray
+    loclists: np.ndarray
+    big: np.int64
+
+
 @inline
-def operands_end(buf, pos, stop, op, address_size, offset_size):
+def operands_end(buf, pos, stop, op, sizes):
     """Position behind the operands of operation `op`, -1 if it is unknown or they leave the expression."""
+    address_size, offset_size = sizes
     if (op >= dw.DW_OP_lit0 and op <= dw.DW_OP_reg31) or op == dw.DW_OP_stack_value:
         return pos
     if (op >= dw.DW_OP_breg0 and op <= dw.DW_OP_breg31) or op == dw.DW_OP_fbreg or op == dw.DW_OP_piece:
@@ -97,33 +128,57 @@ def is_register(op):
 
 
 @inline
-def read_expression(buf, start, stop, address_size, offset_size, entry, reg, reg_pieces, first, seen):
-    """Add what one entry of a location says; (reg, reg_pieces, first, seen, read).
-
-    `entry` is its number in the list. `read` is False for an expression with an operation that is unknown or cut
-    short: nothing that follows can be told, as for other readers.
-    """
+def operations_of(buf, start, stop, sizes):
+    """What an expression is made of: how many operations (-1: one is unknown or cut short), the first and the last,
+    whether any but the first is DW_OP_stack_value, and the first register that is named at all."""
     n_ops = np.int64(0)
     op0 = np.int64(0)
     last = np.int64(0)
     stack_value = False
-    first_piece = NO_REG  # the first register named at all
+    register = NO_REG
     pos = start
     while pos < stop:
         last = np.int64(buf[pos])
-        behind = operands_end(buf, pos + 1, stop, last, address_size, offset_size)
-        if behind < 0:
-            return reg, reg_pieces, first, seen, False
+        pos = operands_end(buf, pos + 1, stop, last, sizes)
+        if pos < 0:
+            return np.int64(-1), op0, last, stack_value, register
         if n_ops == 0:
             op0 = last
         elif last == dw.DW_OP_stack_value:
             stack_value = True
-        if first_piece < 0 and is_register(last):
-            first_piece = last - dw.DW_OP_reg0
+        if register < 0 and is_register(last):
+            register = last - dw.DW_OP_reg0
         n_ops += 1
-        pos = behind
-    if n_ops == 0:
-        return reg, reg_pieces, first, seen, True
+    return n_ops, op0, last, stack_value, register
+
+
+@inline
+def entry_value(buf, pos, sizes):
+    """(register, bits of `seen`) of an entry value whose block is at `pos`: NO_REG, 0 where nothing can be told."""
+    n, inner = uleb(buf, pos)
+    if n == 0:
+        return NO_REG, np.uint64(0)
+    op = np.int64(buf[inner])
+    if is_register(op):
+        # a register has no operands, so the block is it alone or has more
+        if n == 1:
+            return op - dw.DW_OP_reg0, np.uint64(1) << np.uint64(op - dw.DW_OP_reg0)
+        return NO_REG, np.uint64(0)
+    stop = inner + np.int64(n)
+    return NO_REG, SEEN_OTHER if operands_end(buf, inner + 1, stop, op, sizes) == stop else np.uint64(0)
+
+
+@inline
+def read_expression(buf, start, stop, sizes, entry, before):
+    """Add what one entry of a location says to the Reading of those before it: (Reading, read).
+
+    `entry` is its number in the list, `sizes` are the unit's (address_size, offset_size). `read` is False for an
+    expression with an operation that is unknown or cut short: nothing that follows can be told, as for other readers.
+    """
+    n_ops, op0, last, stack_value, first_piece = operations_of(buf, start, stop, sizes)
+    if n_ops <= 0:
+        return before, n_ops == 0
+    reg, reg_pieces, first, seen = before
     held = NO_REG
     if is_register(op0):
         held = op0 - dw.DW_OP_reg0
@@ -131,23 +186,13 @@ def read_expression(buf, start, stop, address_size, offset_size, entry, reg, reg
         first = held if held >= 0 else BEGINS_OTHERWISE
     alone = n_ops == 1 or (n_ops == 2 and last == dw.DW_OP_stack_value)
     if alone and (op0 == dw.DW_OP_entry_value or op0 == dw.DW_OP_GNU_entry_value):
-        n, inner = uleb(buf, start + 1)
-        held = NO_REG
-        if n > 0 and is_register(np.int64(buf[inner])):
-            # a register has no operands, so the block is it alone or has more
-            held = np.int64(buf[inner]) - dw.DW_OP_reg0 if n == 1 else NO_REG
-            if n == 1:
-                seen |= np.uint64(1) << np.uint64(held)
-        elif n > 0 and operands_end(
-                buf, inner + 1, inner + np.int64(n), np.int64(buf[inner]), address_size, offset_size
-        ) == inner + np.int64(n):
-            seen |= SEEN_OTHER
+        held, bits = entry_value(buf, start + 1, sizes)
         if held >= 0:
             if reg < 0:
                 reg = held
             if reg_pieces < 0:
                 reg_pieces = held
-        return reg, reg_pieces, first, seen, True
+        return Reading(reg, reg_pieces, first, seen | bits), True
     if alone and entry == 0 and held >= 0:
         seen |= np.uint64(1) << np.uint64(held)
     if held < 0 and op0 >= dw.DW_OP_breg0 and op0 <= dw.DW_OP_breg31 and stack_value:
@@ -160,7 +205,7 @@ def read_expression(buf, start, stop, address_size, offset_size, entry, reg, reg
     elif reg_pieces < 0 and not (
             (op0 >= dw.DW_OP_lit0 and op0 <= dw.DW_OP_lit31) or op0 == dw.DW_OP_constu or op0 == dw.DW_OP_consts):
         reg_pieces = first_piece
-    return reg, reg_pieces, first, seen, True
+    return Reading(reg, reg_pieces, first, seen), True
 
 
 @inline
@@ -210,50 +255,56 @@ def next_entry(buf, pos, stop, version, address_size, big):
     return 1, pos, pos + np.int64(n), pos + np.int64(n)
 
 
+@inline
+def list_start(buf, stop, wanted, big):
+    """Where a list begins in its section, which ends at `stop`; -1 if that cannot be. `wanted` is its row."""
+    pos = wanted[L_LIST_OFF]
+    if pos < 0 or pos >= stop:
+        return np.int64(-1)
+    base = wanted[L_BASE]
+    if base < 0:
+        return pos
+    offset_size = wanted[L_OFFSET_SIZE]
+    # the table's length stands right before it (DWARF 5 section 7.29)
+    if base < 4 or pos + offset_size > stop or (
+            pos - base >= np.int64(read_u32(buf, base - 4, big)) * offset_size):
+        return np.int64(-1)
+    relative = read_sized(buf, pos, offset_size, big)
+    return np.int64(-1) if relative >= np.uint64(stop) else base + np.int64(relative)
+
+
 @njit
-def read_lists(loc, n_loc, lists, n_lists, wanted, rows, big, reg, reg_pieces, first, seen, status):
+def read_lists(sections, wanted, rows, out, status):
     """Read location lists.
 
     Parameters
     ----------
-    loc, lists : uint8
-        .debug_loc and .debug_loclists, PAD zeros behind each; n_loc and n_lists are their lengths, int64.
+    sections : ListSections
     wanted : int64 (lists, L_COLUMNS)
     rows : int64 (lists,)
-        Where in the outputs each list's reading belongs.
-    reg, reg_pieces, first : int8 (params,)
-    seen : uint64 (params,)
+        Where in `out` each list's reading belongs.
+    out : Reading
+        Columns: int8 (params,), `seen` uint64.
     status : int64 (4,)
         A status, the list's offset, its version, and how many expressions could not be read.
     """
-    work = np.int64(64) * (n_loc + n_lists) + np.int64(1024) * len(rows)
+    big = sections.big
+    work = np.int64(64) * (len(sections.loc) + len(sections.loclists) - 2 * PAD) + np.int64(1024) * len(rows)
     for k in range(len(rows)):
         version = wanted[k, L_VERSION]
         address_size = wanted[k, L_ADDRESS_SIZE]
-        offset_size = wanted[k, L_OFFSET_SIZE]
-        pos = wanted[k, L_LIST_OFF]
-        status[1] = pos
+        sizes = (address_size, wanted[k, L_OFFSET_SIZE])
+        status[1] = wanted[k, L_LIST_OFF]
         status[2] = version
-        buf = loc if version < 5 else lists
-        stop = n_loc if version < 5 else n_lists
-        if pos < 0 or pos >= stop:
+        buf = sections.loc if version < 5 else sections.loclists
+        stop = np.int64(len(buf) - PAD)
+        pos = list_start(buf, stop, wanted[k], big)
+        if pos < 0:
             status[0] = BAD_LIST
             return
-        base = wanted[k, L_BASE]
-        if base >= 0:
-            # the table's length stands right before it (DWARF 5 section 7.29)
-            if base < 4 or pos + offset_size > stop or (
-                    pos - base >= np.int64(read_u32(buf, base - 4, big)) * offset_size):
-                status[0] = BAD_LIST
-                return
-            relative = read_sized(buf, pos, offset_size, big)
-            if relative >= np.uint64(stop):
-                status[0] = BAD_LIST
-                return
-            pos = base + np.int64(relative)
-        r, rp, f, s = NO_REG, NO_REG, NO_REG, np.uint64(0)
+        reading = NOTHING
         entry = np.int64(0)
-        reading = True
+        readable = True
         while True:
             before = pos
             kind, a, b, pos = next_entry(buf, pos, stop, version, address_size, big)
@@ -266,14 +317,14 @@ def read_lists(loc, n_loc, lists, n_lists, wanted, rows, big, reg, reg_pieces, f
                 return
             if kind == 0:
                 break
-            if kind == 1 and reading:
-                r, rp, f, s, reading = read_expression(buf, a, b, address_size, offset_size, entry, r, rp, f, s)
-                if not reading:
+            if kind == 1 and readable:
+                reading, readable = read_expression(buf, a, b, sizes, entry, reading)
+                if not readable:
                     status[3] += 1
                 entry += 1
         i = rows[k]
-        reg[i] = r
-        reg_pieces[i] = rp
-        first[i] = f
-        seen[i] = s
+        out.reg[i] = reading.reg
+        out.reg_pieces[i] = reading.reg_pieces
+        out.first[i] = reading.first
+        out.seen[i] = reading.seen
     status[0] = OK

@@ -200,7 +200,7 @@ class Passes:
         tag_name = np.zeros(len(index.tag_off), np.uint32)
         longest = int((self.units[first:last, sc.U_STOP] - self.units[first:last, sc.U_START]).max())
         pool, _ = self._run(fk.fill_units, batch, indexed.pool_nbytes, index, tables.fill._replace(tag_name=tag_name),
-                            tables.slices, np.uint32(self.others.literals[0]), INDEX_ID,
+                            fk.Plan(tables.slices, np.uint32(self.others.literals[0]), INDEX_ID),
                             row_by_off=np.empty(longest, np.uint32), row_off=index.row_off, xrefs=tables.xrefs)
         return Filled(pool, tag_name)
 
@@ -241,8 +241,8 @@ def call_first_pass():
 def call_second_pass():
     """The same for the second."""
     _, state, units, index, status = _nothing()
-    fk.fill_units(state, units, 0, 0, index, wt.unfilled(wt.Fill), np.zeros((1, wt.SLICE_COLUMNS), np.int64),
-                  np.uint32(0), INDEX_ID, status)
+    fk.fill_units(state, units, 0, 0, index, wt.unfilled(wt.Fill),
+                  fk.Plan(np.zeros((1, wt.SLICE_COLUMNS), np.int64), np.uint32(0), INDEX_ID), status)
 
 
 def call_renaming():

@@ -204,6 +204,11 @@ def _location_lists(units, fill):
     return rows, wanted
 
 
+def _readings(functions):
+    """The columns of Functions that say where parameters are."""
+    return lk.Reading(functions.param_reg, functions.param_reg_pieces, functions.param_first, functions.param_seen)
+
+
 def read_location_lists(image, walked):
     """Read the parameters' location lists into the Functions of a walk that left them out.
 
@@ -216,11 +221,10 @@ def read_location_lists(image, walked):
     if not len(rows):
         return
     f = walked.functions
-    loc, lists = padded_contents(image, "loc"), padded_contents(image, "loclists")
+    sections = lk.ListSections(padded_contents(image, "loc"), padded_contents(image, "loclists"),
+                               np.int64(not image.little_endian))
     status = np.zeros(4, np.int64)
-    lk.read_lists(loc, np.int64(len(loc) - sc.PAD), lists, np.int64(len(lists) - sc.PAD), wanted, rows,
-                  np.int64(not image.little_endian), f.param_reg, f.param_reg_pieces, f.param_first, f.param_seen,
-                  status)
+    lk.read_lists(sections, wanted, rows, _readings(f), status)
     if status[0] != sc.OK:
         section = ".debug_loc" if status[2] < 5 else ".debug_loclists"
         what = ("lists that overlap little, found many that share their entries" if status[0] == sc.TOO_MUCH_WORK
@@ -233,10 +237,9 @@ def call_kernels():
     """Call the compiled functions of the walk but for the two passes on nothing at all, which loads them from numba's
     cache."""
     passes.call_renaming()
-    empty, params = np.zeros(sc.PAD, np.uint8), wt.unfilled(Functions)
-    lk.read_lists(empty, np.int64(0), empty, np.int64(0), np.zeros((0, lk.L_COLUMNS), np.int64), np.zeros(0, np.int64),
-                  np.int64(0), params.param_reg, params.param_reg_pieces, params.param_first, params.param_seen,
-                  np.zeros(4, np.int64))
+    empty = np.zeros(sc.PAD, np.uint8)
+    lk.read_lists(lk.ListSections(empty, empty, np.int64(0)), np.zeros((0, lk.L_COLUMNS), np.int64),
+                  np.zeros(0, np.int64), _readings(wt.unfilled(Functions)), np.zeros(4, np.int64))
     lines.call_kernels()
 
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.accelerate import inline
+from harness.accelerate import fused, inline
 from harness.dedup.rows_kernels import n_before, root, row
 from harness.model import kind_numbers as kn
 from harness.model import words as wd
@@ -62,7 +62,7 @@ class Check(NamedTuple):
     twins: np.ndarray
 
 
-@inline
+@fused
 def shallow_equal(v_words, v, w_words, w):
     """Same struct or union but for the types of the members: name, info, size, each member's name and offset."""
     for word in (wd.NAME, wd.INFO, wd.SIZE_TYPE):
@@ -97,7 +97,7 @@ def same_parameter_names(v_words, v, w_words, w):
     return True
 
 
-@inline
+@fused
 def compare(v_words, v, w_words, w):
     """What two rows say of each other, references left out."""
     if v_words[v] != w_words[w]:
@@ -173,15 +173,16 @@ def twins(own, base, i, j, work):
     return True
 
 
-@inline
+@fused
 def definition(own, base, canon, j):
-    """The definition that a forward declaration has found so far; any other type itself."""
+    """The definition that a forward declaration has found so far, any other type itself, and where its words are."""
     words, w = row(own, base, j)
-    if kind_of(words[w + wd.INFO]) != kn.FWD:
-        return j
-    found = np.int64(root(canon, j))
-    words, w = row(own, base, found)
-    return j if kind_of(words[w + wd.INFO]) == kn.FWD else found
+    if kind_of(words[w + wd.INFO]) == kn.FWD:
+        found = np.int64(root(canon, j))
+        found_words, at = row(own, base, found)
+        if kind_of(found_words[at + wd.INFO]) != kn.FWD:
+            return found, found_words, at
+    return j, words, w
 
 
 @inline
@@ -214,7 +215,7 @@ def equivalent(own, base, canon, check, candidate, canonical):
             continue
         if i == 0 or j == 0:
             return forget(check, n)
-        j = definition(own, base, canon, j)
+        j, w_words, w = definition(own, base, canon, j)
         other = np.int64(check.hypot[j])
         if other != 0:
             if other == i or twins(own, base, other, i, check.twins):
@@ -224,7 +225,6 @@ def equivalent(own, base, canon, check, candidate, canonical):
         check.trail[n] = np.uint32(j)
         n += 1
         v_words, v = row(own, base, i)
-        w_words, w = row(own, base, j)
         said = compare(v_words, v, w_words, w)
         if said == DIFFERENT:
             return forget(check, n)

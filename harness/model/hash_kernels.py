@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import inline
+from harness.accelerate import fused, inline
 
 FNV_BASIS = np.uint32(0x811C9DC5)
 FNV_PRIME = np.uint64(0x01000193)
@@ -21,7 +21,7 @@ GOLDEN = np.uint64(0x9E3779B1)
 LOW32 = np.uint64(0xFFFFFFFF)
 
 
-@inline
+@fused
 def product32(a, b):
     """a * b modulo 2**32, uint32; b is uint64."""
     # multiplied as 64 bits and cut back: uncompiled, a uint32 product overflows with a warning
@@ -55,7 +55,7 @@ def bytes_hash64(text, start, stop):
     return h
 
 
-@inline
+@fused
 def mix(h, word):
     """The hash `h`, uint32, with one more word in it."""
     h = product32(h ^ word, GOLDEN)
@@ -71,7 +71,7 @@ def words_hash(words, at, n):
     return h
 
 
-@inline
+@fused
 def same_run(a, i, b, j, n):
     """Whether a[i:i + n] equals b[j:j + n]; nothing behind the first difference is read."""
     for k in range(n):

@@ -48,7 +48,7 @@ class Encoded(NamedTuple):
     faults : Faults
     signature : int64 (instances,)
         Equal for instances with equal FUNC_PROTOs; counts from 1.
-    proto, func : uint32 (instances,)
+    proto_id, func_id : uint32 (instances,)
         FUNC_PROTO and FUNC of each instance in the baseline, 0 if it is not encoded.
     tags : object (instances,)
         Annotations of each instance, str, as in the column tags of harness.results.columns.
@@ -63,8 +63,8 @@ class Encoded(NamedTuple):
     pairs: enc.Pairs
     faults: Faults
     signature: np.ndarray
-    proto: np.ndarray
-    func: np.ndarray
+    proto_id: np.ndarray
+    func_id: np.ndarray
     tags: np.ndarray
     rules: str
     quirks: tuple[str, ...]
@@ -115,7 +115,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     kept = np.flatnonzero(selection.reason == Reason.ENCODED)
     strings = Strings(program.strings.blob)
     # prototypes are numbered in the order of the functions, so sort those first
-    rank = strings.rank(table.name[kept])
+    rank = strings.rank(table.name_off[kept])
     kept = kept[np.lexsort((table.place.section[kept], table.address[kept], rank))]
     prototypes = prototypes_of(program, followed)
     begun = program.once("laid out", lambda: btf.lay_out(program.common, program.strings,
@@ -123,7 +123,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     new, proto_of_kept = prototypes.rows_of(kept, begun.next_id())
     common = begun.then(new)
     tags = tags_of(program, kept, strings, kfunc_tags)
-    pairs, pair_of = enc.make_pairs(table.name[kept], proto_of_kept, table.address[kept], table.place.section[kept],
+    pairs, pair_of = enc.make_pairs(table.name_off[kept], proto_of_kept, table.address[kept], table.place.section[kept],
                                     strings.array, tags)
     with workers(2) as executor:
         made = executor.map(lambda encoding: enc.artifact(encoding, pairs, common), chosen)
@@ -135,5 +135,5 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
         return out
 
     return Encoded(policy, artifacts, selection, pairs, faults_of(program, followed, bugs), prototypes.index + 1,
-                   of_all(proto_of_kept, np.uint32), of_all(artifacts[baseline].func[pair_of], np.uint32),
+                   of_all(proto_of_kept, np.uint32), of_all(artifacts[baseline].func_id[pair_of], np.uint32),
                    tag_texts(program, kept, tags), followed.version, tuple(sorted(bugs)))

@@ -17,10 +17,10 @@ def with_final_ids(walked, id_map):
         New type_id of each row of the walk's types, as Dedup has it.
     """
     functions, variables, tags = walked.functions, walked.variables, walked.decl_tags
-    target = tags.target.copy()
+    target_id = tags.target_id.copy()
     on_type = np.flatnonzero(tags.space == T_TYPE)
-    target[on_type] = id_map[target[on_type]]
+    target_id[on_type] = id_map[target_id[on_type]]
     return walked._replace(
-        functions=functions._replace(type=id_map[functions.type], param_type=id_map[functions.param_type]),
-        variables=variables._replace(type=id_map[variables.type]),
-        decl_tags=tags._replace(target=target))
+        functions=functions._replace(type_id=id_map[functions.type_id], param_type_id=id_map[functions.param_type_id]),
+        variables=variables._replace(type_id=id_map[variables.type_id]),
+        decl_tags=tags._replace(target_id=target_id))

@@ -90,8 +90,8 @@ def fill_variable(s, variables, v, off):
                 return status
         target = s.die[sc.AT_SPECIFICATION if mask & sc.HAS_SPECIFICATION else sc.AT_ORIGIN]
         if not mask & (sc.HAS_SPECIFICATION | sc.HAS_ORIGIN) or not within_unit(s.unit, target):
-            variables.name[v] = name
-            variables.type[v] = type_id
+            variables.name_off[v] = name
+            variables.type_id[v] = type_id
             variables.addr[v] = addr
             variables.flags[v] = flags
             return sc.OK
@@ -116,13 +116,13 @@ def fill_variables(s, variables, u, offs, first):
 
 
 @inline
-def fill_tags(s, tag_name, offs):
+def fill_tags(s, tag_name_off, offs):
     """Write the texts of the unit's annotations, whose DIEs are at `offs` from its header; a status."""
     for i in range(len(offs)):
         mask, _, _, status = die_at(s, s.die, np.uint64(np.int64(offs[i]) + s.unit[sc.U_START]), sc.RESOLVE)
         if status != sc.OK:
             return status
-        tag_name[i] = text_value(s.die, mask)
+        tag_name_off[i] = text_value(s.die, mask)
     return sc.OK
 
 
@@ -173,7 +173,7 @@ def fill_unit(s, row, u, at, index, fill, plan):
                                 first[wt.SLICE_VAR])
     if status == sc.OK:
         last_tag = first_tag + row[sc.U_N_TAGS]
-        status = fill_tags(s, fill.tag_name[first_tag:last_tag], index.tag_off[first_tag:last_tag])
+        status = fill_tags(s, fill.tag_name_off[first_tag:last_tag], index.tag_off[first_tag:last_tag])
     row[sc.U_N_XREFS] = unit[sc.RUN_XREF] - first[wt.SLICE_XREF]
     return status
 

@@ -109,14 +109,14 @@ def inherit(s, functions, f, mask):
             return params_pos, sc.REFERENCE_LOOP
         mask, code, pos, status = die_at(s, s.die, s.die[attribute], sc.RESOLVE)
         if status != sc.OK:
-            s.unit[sc.RUN_MALFORMED_OFF] = functions.off[f]
+            s.unit[sc.RUN_MALFORMED_OFF] = functions.die_off[f]
             return params_pos, status
         if hops == 1 and attribute == sc.AT_ORIGIN:
             if is_nocall(s.die, mask):
                 functions.flags[f] |= wt.FN_NOCALL
             params_pos = pos if has_children(s.abbrevs, code) else UNKNOWN
-        if functions.name[f] == 0:
-            functions.name[f] = name_of(s.die, mask)
+        if functions.name_off[f] == 0:
+            functions.name_off[f] = name_of(s.die, mask)
         functions.flags[f] |= inherited_flags(s.die, mask)
         if not placed and mask & sc.HAS_DECL_FILE:
             placed = mask & sc.HAS_DECL_FILE
@@ -124,7 +124,7 @@ def inherit(s, functions, f, mask):
             functions.line[f] = line_number(s.die, mask)
         if not typed and mask & sc.HAS_TYPE:
             typed = mask & sc.HAS_TYPE
-            functions.type[f], status = type_reference(s, mask, sc.XREF_FUNC, f)
+            functions.type_id[f], status = type_reference(s, mask, sc.XREF_FUNC, f)
             if status != sc.OK:
                 return params_pos, status
     return params_pos, sc.OK
@@ -152,7 +152,7 @@ def fill_location(s, functions, params, p, mask):
             location_list = unit[sc.U_LOC_BASE] + index * unit[sc.U_OFFSET_SIZE]
         else:
             location_list = np.int64(min(s.die[sc.AT_LOCATION], sc.MAX_OFF))
-    params.location_list[p] = location_list
+    params.location_list_off[p] = location_list
     functions.param_reg[p] = reading.reg
     functions.param_reg_pieces[p] = reading.reg_pieces
     functions.param_first[p] = reading.first
@@ -169,7 +169,7 @@ def inherit_parameter(s, functions, p, mask, expected):
     flags = 0
     typed = mask & sc.HAS_TYPE
     hops = 0
-    while mask & sc.HAS_ORIGIN and (functions.param_name[p] == 0 or not typed):
+    while mask & sc.HAS_ORIGIN and (functions.param_name_off[p] == 0 or not typed):
         target = s.die[sc.AT_ORIGIN]
         if not within_unit(s.unit, target):
             break
@@ -181,14 +181,14 @@ def inherit_parameter(s, functions, p, mask, expected):
         mask, _, _, status = die_at(s, s.die, target, sc.RESOLVE)
         if status != sc.OK:
             return flags, status
-        if functions.param_name[p] == 0:
-            functions.param_name[p] = name_of(s.die, mask)
+        if functions.param_name_off[p] == 0:
+            functions.param_name_off[p] = name_of(s.die, mask)
         if not typed and mask & sc.HAS_TYPE:
             typed = mask & sc.HAS_TYPE
-            functions.param_type[p], status = type_reference(s, mask, sc.XREF_PARAM, p)
+            functions.param_type_id[p], status = type_reference(s, mask, sc.XREF_PARAM, p)
             if status != sc.OK:
                 return flags, status
-    if functions.param_name[p] == 0:
+    if functions.param_name_off[p] == 0:
         flags |= wt.FN_UNNAMED_PARAM
     return flags, sc.OK
 
@@ -199,12 +199,12 @@ def fill_parameter(s, functions, params, p, mask, off, expected):
     functions.param_flags[p] = fill_location(s, functions, params, p, mask)
     if mask & sc.HAS_CONST_VALUE:
         functions.param_flags[p] |= wt.PF_CONST_VALUE
-    params.die[p] = off
-    params.origin[p] = UNKNOWN
+    params.die_off[p] = off
+    params.origin_off[p] = UNKNOWN
     if mask & sc.HAS_ORIGIN and not mask & sc.HAS_TYPE and within_unit(s.unit, s.die[sc.AT_ORIGIN]):
-        params.origin[p] = np.int64(s.die[sc.AT_ORIGIN])
-    functions.param_name[p] = name_of(s.die, mask)
-    functions.param_type[p], status = type_reference(s, mask, sc.XREF_PARAM, p)
+        params.origin_off[p] = np.int64(s.die[sc.AT_ORIGIN])
+    functions.param_name_off[p] = name_of(s.die, mask)
+    functions.param_type_id[p], status = type_reference(s, mask, sc.XREF_PARAM, p)
     if status != sc.OK:
         return 0, status
     return inherit_parameter(s, functions, p, mask, expected)
@@ -213,16 +213,16 @@ def fill_parameter(s, functions, params, p, mask, off, expected):
 @inline
 def fill_ellipsis(functions, params, p):
     """Write an unspecified parameter, which has neither name nor type."""
-    functions.param_name[p] = 0
-    functions.param_type[p] = 0
+    functions.param_name_off[p] = 0
+    functions.param_type_id[p] = 0
     functions.param_flags[p] = wt.PF_ELLIPSIS
     functions.param_reg[p] = -1
     functions.param_reg_pieces[p] = -1
     functions.param_first[p] = -1
     functions.param_seen[p] = 0
-    params.die[p] = -1
-    params.origin[p] = -1
-    params.location_list[p] = -1
+    params.die_off[p] = -1
+    params.origin_off[p] = -1
+    params.location_list_off[p] = -1
 
 
 @inline
@@ -244,7 +244,7 @@ def next_expected(s, pos):
 @fused
 def fill_parameters(s, functions, params, f, n_params, pos, origin_pos):
     """Write the parameters of function `f`, whose children begin at `pos`, its origin's at `origin_pos`; a status."""
-    p = functions.param[f]
+    p = functions.param_start[f]
     n_ellipses = 0
     for _ in range(n_params):
         code, mask, pos, at, status = read_child(s, pos, sc.PARAMETERS, sc.RESOLVE)
@@ -277,15 +277,15 @@ def fill_function(s, functions, params, f, off, n_params):
     mask, _, pos, status = die_at(s, s.die, np.uint64(off), sc.RESOLVE)
     if status != sc.OK:
         return status
-    functions.off[f] = off
+    functions.die_off[f] = off
     functions.entry[f], flags, status = entry_of(s, mask)
     if status != sc.OK:
         return status
     functions.flags[f] = flags | own_flags(s.die, mask)
     functions.file[f] = file_number(s.die) if mask & sc.HAS_DECL_FILE else NO_FILE
     functions.line[f] = line_number(s.die, mask)
-    functions.name[f] = name_of(s.die, mask)
-    functions.type[f], status = type_reference(s, mask, sc.XREF_FUNC, f)
+    functions.name_off[f] = name_of(s.die, mask)
+    functions.type_id[f], status = type_reference(s, mask, sc.XREF_FUNC, f)
     if status != sc.OK:
         return status
     origin_pos, status = inherit(s, functions, f, mask)
@@ -311,7 +311,7 @@ def fill_functions(s, functions, params, u, offs, n_params, first, first_param):
     for i in range(len(offs)):
         f = first + i
         functions.unit[f] = u
-        functions.param[f] = p
+        functions.param_start[f] = p
         off = np.int64(offs[i]) + s.unit[sc.U_START]
         status = fill_function(s, functions, params, f, off, np.int64(n_params[i]))
         if status != sc.OK:

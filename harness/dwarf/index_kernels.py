@@ -154,8 +154,8 @@ def add_tag(out, off, kind, index):
         space = wt.T_VAR
     out.tag_off[n] = np.uint32(off)
     out.tag_space[n] = space
-    out.tag_target[n] = index
-    out.tag_component[n] = component
+    out.tag_target_id[n] = index
+    out.tag_component_idx[n] = component
     out.used[wt.USED_TAGS] = n + 1
     return sc.OK
 

@@ -24,13 +24,13 @@ MALFORMED = {
 }
 
 
-def source_files(image, unit_line, unit, file):
+def source_files(image, unit_line_off, unit, file):
     """Paths of source files by DW_AT_decl_file.
 
     Parameters
     ----------
     image : harness.elf.ElfImage
-    unit_line : int64 (units,)
+    unit_line_off : int64 (units,)
         DW_AT_stmt_list: offset of each unit's line number program in .debug_line, bytes; -1 if it has none.
     unit : int32 (n,)
         Unit of each query.
@@ -69,7 +69,7 @@ def source_files(image, unit_line, unit, file):
     """
     which = np.zeros(len(unit), np.int32)
     section = image.debug_section("line")
-    line = np.asarray(unit_line, np.int64)[unit]
+    line = np.asarray(unit_line_off, np.int64)[unit]
     file = np.asarray(file, np.uint32)
     asked = np.flatnonzero((line >= 0) & (file != lk.NO_FILE))
     if section is None or len(asked) == 0:

@@ -86,7 +86,7 @@ class Filled(NamedTuple):
     """What the second pass leaves of a batch, besides its slices of the tables."""
 
     pool: Pool
-    tag_name: np.ndarray
+    tag_name_off: np.ndarray
 
 
 class Tables(NamedTuple):
@@ -111,7 +111,7 @@ def make_tables(units, indexed, int_name):
                        params=n_params, vars=n_vars)
     fill.types.start[:first_id] = 0
     fill.types.start[-1] = n_words
-    fill.functions.param[-1] = n_params
+    fill.functions.param_start[-1] = n_params
     if has_arrays:
         fill.types.words[:4] = int_name, info_word(Kind.INT), 4, int_word(IntEncoding.SIGNED, 32)
     return Tables(fill, slices, np.empty(sc.XREF_COLUMNS * n_xrefs, np.uint64))
@@ -197,12 +197,13 @@ class Passes:
         """The second pass over a batch: Filled."""
         first, last = batch
         index = indexed.index
-        tag_name = np.zeros(len(index.tag_off), np.uint32)
+        tag_name_off = np.zeros(len(index.tag_off), np.uint32)
         longest = int((self.units[first:last, sc.U_STOP] - self.units[first:last, sc.U_START]).max())
-        pool, _ = self._run(fk.fill_units, batch, indexed.pool_nbytes, index, tables.fill._replace(tag_name=tag_name),
+        fill = tables.fill._replace(tag_name_off=tag_name_off)
+        pool, _ = self._run(fk.fill_units, batch, indexed.pool_nbytes, index, fill,
                             fk.Plan(tables.slices, np.uint32(self.others.literals[0]), INDEX_ID),
                             row_by_off=np.empty(longest, np.uint32), row_off=index.row_off, xrefs=tables.xrefs)
-        return Filled(pool, tag_name)
+        return Filled(pool, tag_name_off)
 
 
 def make_state(scratch, info, sections, unit, pool, string_marks, row_by_off=None, row_off=None, xrefs=None):
@@ -219,9 +220,9 @@ def rename_batch(batch, remap, tables, canon):
     begin, end = tables.slices[first], tables.slices[last]
     fill = tables.fill
     nk.rename_rows(fill.types.words, fill.types.start, begin[wt.SLICE_ID], end[wt.SLICE_ID], canon, remap)
-    nk.rename(fill.functions.name[begin[wt.SLICE_FUNC] : end[wt.SLICE_FUNC]], canon, remap)
-    nk.rename(fill.functions.param_name[begin[wt.SLICE_PARAM] : end[wt.SLICE_PARAM]], canon, remap)
-    nk.rename(fill.variables.name[begin[wt.SLICE_VAR] : end[wt.SLICE_VAR]], canon, remap)
+    nk.rename(fill.functions.name_off[begin[wt.SLICE_FUNC] : end[wt.SLICE_FUNC]], canon, remap)
+    nk.rename(fill.functions.param_name_off[begin[wt.SLICE_PARAM] : end[wt.SLICE_PARAM]], canon, remap)
+    nk.rename(fill.variables.name_off[begin[wt.SLICE_VAR] : end[wt.SLICE_VAR]], canon, remap)
 
 
 def _nothing():

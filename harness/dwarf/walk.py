@@ -37,11 +37,11 @@ class Walk(NamedTuple):
     functions : Functions
     variables : Variables
     decl_tags : DeclTags
-    unit_name : uint32 (units,)
+    unit_name_off : uint32 (units,)
         Name of each unit (path of its source file).
     unit_language : int64 (units,)
         DW_LANG_*.
-    unit_line : int64 (units,)
+    unit_line_off : int64 (units,)
         Offset of each unit's line number program in .debug_line, -1 if it has none.
     unit_clang : bool (units,)
         Whether DW_AT_producer names clang.
@@ -56,9 +56,9 @@ class Walk(NamedTuple):
     functions: Functions
     variables: Variables
     decl_tags: DeclTags
-    unit_name: np.ndarray
+    unit_name_off: np.ndarray
     unit_language: np.ndarray
-    unit_line: np.ndarray
+    unit_line_off: np.ndarray
     unit_clang: np.ndarray
     location_lists: tuple
     counts: dict
@@ -153,7 +153,7 @@ def _counts(units, fill, n_lines_only):
         "type_dies": int(units[:, sc.U_N_ROWS].sum()),
         "type_dies_unsupported": int(units[:, sc.U_N_UNSUPPORTED].sum()),
         "subprogram_dies": int(units[:, sc.U_N_SUBPROGRAMS].sum()),
-        "variable_dies_located": len(fill.variables.name),
+        "variable_dies_located": len(fill.variables.name_off),
         "locations_unread": int(np.count_nonzero(fill.functions.param_flags & wt.PF_UNREAD)),
     }
 
@@ -169,34 +169,34 @@ def _unit_names(column, batches, remaps, canon):
 def _decl_tags(batches, indexed, filled, remaps, canon, slices):
     """The DeclTags of all batches; what they hang on was numbered within its batch."""
     tags = []
-    for (first, _), (index, _), (_, tag_name), remap in zip(batches, indexed, filled, remaps, strict=True):
-        nk.rename(tag_name, canon, remap)
+    for (first, _), (index, _), (_, tag_name_off), remap in zip(batches, indexed, filled, remaps, strict=True):
+        nk.rename(tag_name_off, canon, remap)
         base = slices[first, [wt.SLICE_ID, wt.SLICE_FUNC, wt.SLICE_VAR]][index.tag_space]  # as T_* number them
-        tags.append(DeclTags(tag_name, index.tag_space, base + index.tag_target, index.tag_component))
+        tags.append(DeclTags(tag_name_off, index.tag_space, base + index.tag_target_id, index.tag_component_idx))
     return DeclTags(*(np.concatenate(c) for c in zip(*tags, strict=True))) if tags else wt.unfilled(DeclTags)
 
 
 def _origins(params):
     """Rows of the parameters that each takes its type from, int64 (params,); -1 of none that we have."""
-    own = np.flatnonzero(params.die >= 0)
-    own = own[np.argsort(params.die[own], kind="stable")]
-    out = np.full(len(params.die), -1, np.int64)
-    taking = np.flatnonzero(params.origin >= 0)
+    own = np.flatnonzero(params.die_off >= 0)
+    own = own[np.argsort(params.die_off[own], kind="stable")]
+    out = np.full(len(params.die_off), -1, np.int64)
+    taking = np.flatnonzero(params.origin_off >= 0)
     if len(taking):
-        target = params.origin[taking]
-        at = np.minimum(np.searchsorted(params.die[own], target), len(own) - 1)
-        out[taking] = np.where(params.die[own[at]] == target, own[at], -1)
+        target = params.origin_off[taking]
+        at = np.minimum(np.searchsorted(params.die_off[own], target), len(own) - 1)
+        out[taking] = np.where(params.die_off[own[at]] == target, own[at], -1)
     return out
 
 
 def _location_lists(units, fill):
     """(rows, wanted): the parameters that have a location list, and what read_lists must know of each."""
-    rows = np.flatnonzero(fill.params.location_list >= 0)
-    func = np.searchsorted(fill.functions.param, rows, side="right") - 1
+    rows = np.flatnonzero(fill.params.location_list_off >= 0)
+    func = np.searchsorted(fill.functions.param_start, rows, side="right") - 1
     unit = units[fill.functions.unit[func]]
     by_index = (fill.functions.param_flags[rows] & wt.PF_LIST_INDEX) != 0
     wanted = np.empty((len(rows), lk.L_COLUMNS), np.int64)
-    wanted[:, lk.L_LIST_OFF] = fill.params.location_list[rows]
+    wanted[:, lk.L_LIST_OFF] = fill.params.location_list_off[rows]
     wanted[:, lk.L_VERSION] = unit[:, sc.U_VERSION]
     wanted[:, lk.L_ADDRESS_SIZE] = unit[:, sc.U_ADDRESS_SIZE]
     wanted[:, lk.L_OFFSET_SIZE] = unit[:, sc.U_OFFSET_SIZE]
@@ -283,8 +283,8 @@ def _resolve_xrefs(info, units, batches, indexed, tables):
     type_units = units[:, sc.U_UNIT_TYPE] == dw.DW_UT_type
     by_signature = dict(zip(units[type_units, sc.U_SIGNATURE].view(np.uint64).tolist(),
                             units[type_units, sc.U_TYPE_DIE_OFF].tolist(), strict=True))
-    spaces = {int(sc.XREF_WORDS): fill.types.words, int(sc.XREF_FUNC): fill.functions.type,
-              int(sc.XREF_PARAM): fill.functions.param_type, int(sc.XREF_VAR): fill.variables.type}
+    spaces = {int(sc.XREF_WORDS): fill.types.words, int(sc.XREF_FUNC): fill.functions.type_id,
+              int(sc.XREF_PARAM): fill.functions.param_type_id, int(sc.XREF_VAR): fill.variables.type_id}
     for u in np.flatnonzero(used):
         first = int(slices[u, wt.SLICE_XREF])
         for space, index, target, is_signature in xrefs[first : first + int(used[u])].tolist():

@@ -91,8 +91,8 @@ class Index(NamedTuple):
     var_off: Annotated[np.ndarray, np.uint32, "vars"]
     tag_off: Annotated[np.ndarray, np.uint32, "tags"]  # of the annotation's DIE
     tag_space: Annotated[np.ndarray, np.uint8, "tags"]  # T_*
-    tag_target: Annotated[np.ndarray, np.int64, "tags"]  # row, function or variable of the batch
-    tag_component: Annotated[np.ndarray, np.int32, "tags"]  # member or parameter, -1 for the whole
+    tag_target_id: Annotated[np.ndarray, np.int64, "tags"]  # row, function or variable of the batch
+    tag_component_idx: Annotated[np.ndarray, np.int32, "tags"]  # member or parameter, -1 for the whole
     used: Annotated[np.ndarray, np.int64, "used"]  # (4,): USED_*
 
 
@@ -109,24 +109,24 @@ class Functions(NamedTuple):
 
     Attributes
     ----------
-    off : int64 (funcs,)
+    die_off : int64 (funcs,)
         Offset of the DIE in .debug_info, bytes.
     unit : int32 (funcs,)
-    name : uint32 (funcs,)
+    name_off : uint32 (funcs,)
         Offset in the string blob; 0 is nameless.
     entry : uint64 (funcs,)
         DW_AT_low_pc, else the first address of DW_AT_ranges; meaningful where `flags` has LOW_PC or RANGES.
     flags : uint16 (funcs,)
         FN_*.
-    type : uint32 (funcs,)
-        type_id of what it returns.
+    type_id : uint32 (funcs,)
+        Of what it returns.
     file, line : uint32 (funcs,)
         DW_AT_decl_file (a number in the unit's line table), NO_FILE of line_kernels if unknown; and DW_AT_decl_line, 0
         if unknown.
-    param : int64 (funcs + 1,)
-        Function f has the parameters param[f] to param[f + 1], half-open.
-    param_name, param_type, param_flags : uint32, uint32, uint8 (params,)
-        Name, type_id and PF_* flags; an ellipsis has neither name nor type.
+    param_start : int64 (funcs + 1,)
+        Function f has the parameters param_start[f] to param_start[f + 1], half-open.
+    param_name_off, param_type_id, param_flags : uint32, uint32, uint8 (params,)
+        Name, type and PF_* flags; an ellipsis has neither name nor type.
     param_origin : int64 (params,)
         The parameter whose type and name it takes (DW_AT_abstract_origin), -1 if it has its own.
     param_reg, param_reg_pieces, param_first : int8 (params,)
@@ -134,17 +134,17 @@ class Functions(NamedTuple):
         What its location says, as harness.dwarf.location_kernels explains.
     """
 
-    off: Annotated[np.ndarray, np.int64, "funcs"]
+    die_off: Annotated[np.ndarray, np.int64, "funcs"]
     unit: Annotated[np.ndarray, np.int32, "funcs"]
-    name: Annotated[np.ndarray, np.uint32, "funcs"]
+    name_off: Annotated[np.ndarray, np.uint32, "funcs"]
     entry: Annotated[np.ndarray, np.uint64, "funcs"]
     flags: Annotated[np.ndarray, np.uint16, "funcs"]
-    type: Annotated[np.ndarray, np.uint32, "funcs"]
+    type_id: Annotated[np.ndarray, np.uint32, "funcs"]
     file: Annotated[np.ndarray, np.uint32, "funcs"]
     line: Annotated[np.ndarray, np.uint32, "funcs"]
-    param: Annotated[np.ndarray, np.int64, "func_bounds"]
-    param_name: Annotated[np.ndarray, np.uint32, "params"]
-    param_type: Annotated[np.ndarray, np.uint32, "params"]
+    param_start: Annotated[np.ndarray, np.int64, "func_bounds"]
+    param_name_off: Annotated[np.ndarray, np.uint32, "params"]
+    param_type_id: Annotated[np.ndarray, np.uint32, "params"]
     param_flags: Annotated[np.ndarray, np.uint8, "params"]
     param_origin: Annotated[np.ndarray, np.int64, "params"]
     param_reg: Annotated[np.ndarray, np.int8, "params"]
@@ -156,28 +156,28 @@ class Functions(NamedTuple):
 class ParamOffsets(NamedTuple):
     """Where parameters, and what they refer to, stand: section offsets, bytes; -1 where there is none."""
 
-    die: Annotated[np.ndarray, np.int64, "params"]  # -1 of an ellipsis
-    origin: Annotated[np.ndarray, np.int64, "params"]  # of the DIE that it takes its type from
-    location_list: Annotated[np.ndarray, np.int64, "params"]  # or where, in the unit's table, the list's offset stands
+    die_off: Annotated[np.ndarray, np.int64, "params"]  # -1 of an ellipsis
+    origin_off: Annotated[np.ndarray, np.int64, "params"]  # of the DIE that it takes its type from
+    location_list_off: Annotated[np.ndarray, np.int64, "params"]  # or where in the unit's table it stands
 
 
 class Variables(NamedTuple):
     """One row per top-level variable DIE with a location: name, type_id, address, VF_* flags, unit."""
 
-    name: Annotated[np.ndarray, np.uint32, "vars"]
-    type: Annotated[np.ndarray, np.uint32, "vars"]
+    name_off: Annotated[np.ndarray, np.uint32, "vars"]
+    type_id: Annotated[np.ndarray, np.uint32, "vars"]
     addr: Annotated[np.ndarray, np.uint64, "vars"]
     flags: Annotated[np.ndarray, np.uint8, "vars"]
     unit: Annotated[np.ndarray, np.int32, "vars"]
 
 
 class DeclTags(NamedTuple):
-    """btf_decl_tag annotations: name, what they hang on (T_*), its type_id or row, component_idx."""
+    """btf_decl_tag annotations: name, what they hang on (T_*), its type_id or row there, component_idx."""
 
-    name: Annotated[np.ndarray, np.uint32, "tags"]
+    name_off: Annotated[np.ndarray, np.uint32, "tags"]
     space: Annotated[np.ndarray, np.uint8, "tags"]
-    target: Annotated[np.ndarray, np.int64, "tags"]
-    component: Annotated[np.ndarray, np.int32, "tags"]
+    target_id: Annotated[np.ndarray, np.int64, "tags"]
+    component_idx: Annotated[np.ndarray, np.int32, "tags"]
 
 
 class TypeWords(NamedTuple):
@@ -194,7 +194,7 @@ class Fill(NamedTuple):
     functions: Functions
     params: ParamOffsets
     variables: Variables
-    tag_name: Annotated[np.ndarray, np.uint32, "tags"]
+    tag_name_off: Annotated[np.ndarray, np.uint32, "tags"]
 
 
 def unfilled(table, **sizes):

@@ -15,7 +15,7 @@ class SymbolTable(NamedTuple):
 
     Attributes
     ----------
-    name : uint32 (symbols,)
+    name_off : uint32 (symbols,)
         Offset of the symbol's name in `strtab`.
     value, size : uint64 (symbols,)
         st_value (an address, bytes) and st_size (bytes). In a relocatable file, where st_value counts from the start of
@@ -29,7 +29,7 @@ class SymbolTable(NamedTuple):
         The string table; ends with NUL.
     """
 
-    name: np.ndarray
+    name_off: np.ndarray
     value: np.ndarray
     size: np.ndarray
     type: np.ndarray

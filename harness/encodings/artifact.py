@@ -24,13 +24,13 @@ class Artifact(NamedTuple):
         SECTION first, then the encoding's own.
     fixups : tuple of Fixup
         Where addresses are: `within` is a section, `at` are byte offsets in it.
-    func : uint32 (pairs,)
+    func_id : uint32 (pairs,)
         type_id of each pair's FUNC.
     """
 
     sections: dict[str, bytes]
     fixups: tuple[Fixup, ...]
-    func: np.ndarray
+    func_id: np.ndarray
 
 
 FORM = re.compile(r"u32|u64|lohi|hex[1-9][0-9]*")
@@ -76,4 +76,4 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
         else:
             raise ValueError(f"{encoding.name}: expected a fixup within types, strings or {', '.join(made.sections)}, "
                              f"found {fixup.within!r}")
-    return Artifact({SECTION: laid.data(), **made.sections}, tuple(fixups), made.func)
+    return Artifact({SECTION: laid.data(), **made.sections}, tuple(fixups), made.func_id)

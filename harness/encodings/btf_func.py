@@ -14,21 +14,20 @@ LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 2, "addr", "btf_func", "entry 
 def write(pairs, first_id, first_off):
     """FUNCs told apart by name, FUNC_PROTO and place, each with its address."""
     address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
-    table, func, pair = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known, address.astype(np.uint32)))
+    table, func_id, pair = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known, address.astype(np.uint32)))
     known = pairs.known[pair]
     words = table.row_starts()[: len(pair)][known] + 3
-    return Written(table, func, fixups=(Fixup("types", words, pair[known], "u64"),))
+    return Written(table, func_id, fixups=(Fixup("types", words, pair[known], "u64"),))
 
 
 def read(file, sections):
     """The addresses after FUNCs with kind_flag."""
-    func, address = file.trailing_values()
-    return Addresses(func, address)
+    return Addresses(*file.trailing_values())
 
 
 def growth(functions):
     """8 bytes per FUNC that has an address, 12 for each FUNC that no longer merges, 16 for each of its annotations."""
-    apart, merged = ["name", "proto", "place"], ["name", "proto"]
+    apart, merged = ["name", "proto_id", "place"], ["name", "proto_id"]
     funcs = functions[apart].drop_duplicates()
     extra = len(funcs) - len(functions[merged].drop_duplicates())
     tagged = functions[functions.tags != ""]

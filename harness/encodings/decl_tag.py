@@ -39,19 +39,19 @@ def write_tags(texts, prefix):
     """The `write` of an encoding whose tags are named by `texts`, which begin with `prefix`."""
 
     def write(pairs, first_id, first_off):
-        table, func, _ = func_rows(pairs, first_id)
-        pair = addressed(pairs, func)
+        table, func_id, _ = func_rows(pairs, first_id)
+        pair = addressed(pairs, func_id)
         distinct, which = np.unique(pairs.address[pair], return_inverse=True)
         strings = texts(distinct)
         ends = np.cumsum([len(s) + 1 for s in strings], dtype=np.int64)
         starts = np.concatenate([[0], ends])[:-1]
-        tags = decl_tags(first_off + starts[which], func[pair])
+        tags = decl_tags(first_off + starts[which], func_id[pair])
         _, first = np.unique(which, return_index=True)
         blob = np.frombuffer(b"\0".join([*strings, b""]), np.uint8)
         n_digits = ends - starts - 1 - len(prefix)
         fixups = tuple(Fixup("strings", starts[n_digits == n] + len(prefix), pair[first[n_digits == n]], f"hex{n}")
                        for n in np.unique(n_digits).tolist())
-        return Written(concatenate([table, tags]), func, blob, fixups=fixups)
+        return Written(concatenate([table, tags]), func_id, blob, fixups=fixups)
 
     return write
 
@@ -67,11 +67,11 @@ def read_tags(prefix):
         own = (target >= types.first_id) & (target <= last) & (component == WHOLE)
         own[own] = kind[target[own] - types.first_id] == Kind.FUNC
         rows, address = read_names(file.strings.blob, types.words[start[tags[own]]], prefix)
-        func = target[own][rows]
-        order = np.lexsort((address, func))
-        func, address = func[order], address[order]
-        new = changes(func, address)
-        return Addresses(func[new], address[new])
+        func_id = target[own][rows]
+        order = np.lexsort((address, func_id))
+        func_id, address = func_id[order], address[order]
+        new = changes(func_id, address)
+        return Addresses(func_id[new], address[new])
 
     return read
 
@@ -98,7 +98,7 @@ def cost(nbytes):
 
     def growth(functions):
         somewhere = functions[functions.place != NOWHERE]
-        pairs = somewhere[["name", "proto", "place"]].drop_duplicates()
+        pairs = somewhere[["name", "proto_id", "place"]].drop_duplicates()
         return 16 * len(pairs) + sum(map(nbytes, somewhere.address.drop_duplicates().tolist()))
 
     return growth

@@ -42,7 +42,7 @@ class Written(NamedTuple):
     ----------
     types : TypeTable
         Rows to append, FUNCs among them.
-    func : uint32 (pairs,)
+    func_id : uint32 (pairs,)
         type_id of each pair's FUNC.
     strings : uint8
         What to append to the strings that names are offsets into; ends with NUL.
@@ -52,7 +52,7 @@ class Written(NamedTuple):
     """
 
     types: TypeTable
-    func: np.ndarray
+    func_id: np.ndarray
     strings: np.ndarray = NO_STRINGS
     sections: dict = {}
     fixups: tuple = ()
@@ -63,13 +63,12 @@ class Addresses(NamedTuple):
 
     Attributes
     ----------
-    func : int64 (n,)
-        type_id.
+    func_id : int64 (n,)
     address : uint64 (n,)
         As it stands in the file: of a relocatable file, an offset in a section that the file may not tell.
     """
 
-    func: np.ndarray
+    func_id: np.ndarray
     address: np.ndarray
 
 
@@ -129,9 +128,9 @@ class Encoding:
         (file, sections) -> Addresses of a BtfFile and of the sections, dict of str to bytes, that `write` gave.
     growth : callable
         (functions) -> bytes that the file grows over the baseline, the encoding's own sections counted with it. It
-        counts from a DataFrame with a row per encoded instance: name, proto (its FUNC_PROTO), place (a number for each;
-        NOWHERE for none), address, tags (its annotations, joined by TAG_SEPARATOR). It shares no code with `write`, so
-        that each is a witness of the other.
+        counts from a DataFrame with a row per encoded instance: name, proto_id (its FUNC_PROTO), place (a number for
+        each; NOWHERE for none), address, tags (its annotations, joined by TAG_SEPARATOR). It shares no code with
+        `write`, so that each is a witness of the other.
     kinds : tuple of Kind
         Those of which it may write more or fewer than the baseline; every other kind has equal counts.
     colour : str

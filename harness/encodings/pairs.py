@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.model import NOWHERE, Kind, TypeTable, changes, concatenate, decl_tags, info_word
+from harness.model import words as wd
+from harness.model.layout import HEAD_WORDS
 
 
 class Pairs(NamedTuple):
@@ -14,20 +16,20 @@ class Pairs(NamedTuple):
 
     Attributes
     ----------
-    name : uint32
+    name_off : uint32
         Offset in the string blob.
-    proto : uint32
+    proto_id : uint32
         type_id of the FUNC_PROTO.
     address : uint64
         Entry address as the file's symbols give it, bytes.
     section : int32
         ELF section of the place; NOWHERE if the function has no place, then only its FUNC is written.
     tags : list of (int, int, int)
-        btf_decl_tag annotations: pair, name, component_idx.
+        btf_decl_tag annotations: pair, name_off, component_idx.
     """
 
-    name: np.ndarray
-    proto: np.ndarray
+    name_off: np.ndarray
+    proto_id: np.ndarray
     address: np.ndarray
     section: np.ndarray
     tags: list
@@ -45,7 +47,7 @@ class Pairs(NamedTuple):
         (int64 (pairs,), int64 (funcs,)) : the FUNC of each pair, counted in the order of the pairs, and the first pair
             of each FUNC.
         """
-        key = [self.name, self.proto, *([self.address, self.section] if by_place else [])]
+        key = [self.name_off, self.proto_id, *([self.address, self.section] if by_place else [])]
         order = np.lexsort(key)
         group = np.empty(len(order), np.int64)
         group[order] = np.cumsum(changes(*(column[order] for column in key))) - 1
@@ -56,14 +58,15 @@ class Pairs(NamedTuple):
         return number[which], first[by_first]
 
 
-def make_pairs(names, protos, addresses, sections, blob_strings, tags_of):
+def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of):
     """Sort function instances into Pairs, each (name, FUNC_PROTO, address) once.
 
     Parameters
     ----------
-    names, protos, addresses, sections : arrays (instances,)
+    name_off, proto_id, address, section : arrays (instances,)
+        As in Pairs.
     blob_strings : callable
-        (distinct names) -> bytes array of the strings, to sort by.
+        (distinct name_offs) -> bytes array of the strings, to sort by.
     tags_of : list of (int, int, int)
         Annotations by instance.
 
@@ -71,11 +74,11 @@ def make_pairs(names, protos, addresses, sections, blob_strings, tags_of):
     -------
     (Pairs, int64 (instances,)) : the pairs and the pair of each instance.
     """
-    distinct, inverse = np.unique(names, return_inverse=True)
+    distinct, inverse = np.unique(name_off, return_inverse=True)
     rank = np.empty(len(distinct), np.int64)
     rank[np.argsort(blob_strings(distinct), kind="stable")] = np.arange(len(distinct))
-    order = np.lexsort((protos, sections, addresses, rank[inverse]))
-    columns = [column[order] for column in (names, protos, addresses, sections)]
+    order = np.lexsort((proto_id, section, address, rank[inverse]))
+    columns = [column[order] for column in (name_off, proto_id, address, section)]
     new = changes(*columns)
     pair = np.empty(len(order), np.int64)
     pair[order] = np.cumsum(new) - 1
@@ -101,28 +104,29 @@ def func_rows(pairs, first_id, by_place=False, trailing=None):
     (TypeTable, uint32 (pairs,), int64 (funcs,)) : the rows, the FUNC of each pair, and the first pair of each FUNC.
     """
     func, first = pairs.funcs(by_place)
-    wide, extra = trailing if trailing else (np.zeros(len(pairs.name), bool), np.empty((len(pairs.name), 0), np.uint32))
+    n_pairs = len(pairs.name_off)
+    wide, extra = trailing if trailing else (np.zeros(n_pairs, bool), np.empty((n_pairs, 0), np.uint32))
     wide, extra = wide[first], extra[first]
-    bounds = np.concatenate([[0], np.cumsum(3 + extra.shape[1] * wide)])
+    bounds = np.concatenate([[0], np.cumsum(HEAD_WORDS + extra.shape[1] * wide)])
     words = np.empty(int(bounds[-1]), np.uint32)
     at = bounds[:-1]
-    words[at] = pairs.name[first]
-    words[at + 1] = np.where(wide, info_word(Kind.FUNC, 0, 1), info_word(Kind.FUNC)).astype(np.uint32)
-    words[at + 2] = pairs.proto[first]
+    words[at + wd.NAME] = pairs.name_off[first]
+    words[at + wd.INFO] = np.where(wide, info_word(Kind.FUNC, 0, 1), info_word(Kind.FUNC)).astype(np.uint32)
+    words[at + wd.SIZE_TYPE] = pairs.proto_id[first]
     for k in range(extra.shape[1]):
-        words[at[wide] + 3 + k] = extra[wide, k]
+        words[at[wide] + HEAD_WORDS + k] = extra[wide, k]
     func_id = (first_id + func).astype(np.uint32)
     table = TypeTable.of(words, bounds)
-    tags = sorted({(int(func_id[p]), component, name) for p, name, component in pairs.tags})
+    tags = sorted({(int(func_id[p]), component_idx, name_off) for p, name_off, component_idx in pairs.tags})
     if tags:
-        target, component, name = np.array(tags, np.int64).T
-        table = concatenate([table, decl_tags(name, target, component)])
+        target_id, component_idx, name_off = np.array(tags, np.int64).T
+        table = concatenate([table, decl_tags(name_off, target_id, component_idx)])
     return table, func_id, first
 
 
-def addressed(pairs, func):
+def addressed(pairs, func_id):
     """The first pair of each (FUNC, place), among pairs with a place, sorted by FUNC and address: int64 (n,)."""
     rows = np.flatnonzero(pairs.known)
-    columns = func[rows], pairs.address[rows], pairs.section[rows]
+    columns = func_id[rows], pairs.address[rows], pairs.section[rows]
     order = np.lexsort(columns[::-1])
     return rows[order[changes(*(column[order] for column in columns))]]

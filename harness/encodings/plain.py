@@ -8,8 +8,8 @@ from harness.encodings.pairs import func_rows
 
 def write(pairs, first_id, first_off):
     """FUNCs told apart by name and FUNC_PROTO."""
-    table, func, _ = func_rows(pairs, first_id)
-    return Written(table, func)
+    table, func_id, _ = func_rows(pairs, first_id)
+    return Written(table, func_id)
 
 
 def read(file, sections):

@@ -25,15 +25,15 @@ def tags_of(program, kept, strings, kfunc_tags):
     """
     table = program.instances
     by_die = {}
-    for name, space, target, component in zip(*(c.tolist() for c in program.tags), strict=True):
+    for name_off, space, target_id, component_idx in zip(*(c.tolist() for c in program.tags), strict=True):
         if space == wt.T_FUNC:
-            by_die.setdefault(target, []).append((name, component))
-    tags = [(i, name, component) for i, die in enumerate(table.die[kept].tolist())
-            for name, component in by_die.get(die, ())] if by_die else []
+            by_die.setdefault(target_id, []).append((name_off, component_idx))
+    tags = [(i, name_off, component_idx) for i, die in enumerate(table.die[kept].tolist())
+            for name_off, component_idx in by_die.get(die, ())] if by_die else []
     if kfunc_tags and program.kfunc_tags:
-        names = strings.array(table.name[kept])
+        names = strings.array(table.name_off[kept])
         for i in np.flatnonzero(np.isin(names, np.array(list(program.kfunc_tags)))).tolist():
-            tags += [(i, name, -1) for name in program.kfunc_tags[names[i]]]
+            tags += [(i, name_off, -1) for name_off in program.kfunc_tags[names[i]]]
     return tags
 
 
@@ -46,10 +46,10 @@ def tag_texts(program, kept, tags):
         As in `tags_of`, which gives `tags`.
     """
     of = {}
-    for i, name, component in tags:
-        text = program.strings.get(name).decode("utf-8", "surrogateescape")
+    for i, name_off, component_idx in tags:
+        text = program.strings.get(name_off).decode("utf-8", "surrogateescape")
         text = text.replace("%", "%25").replace(TAG_SEPARATOR, "%7C")
-        of.setdefault(int(kept[i]), set()).add(text if component < 0 else f"{text}@{component}")
+        of.setdefault(int(kept[i]), set()).add(text if component_idx < 0 else f"{text}@{component_idx}")
     out = np.full(len(program.instances.die), "", object)
     for row, texts in of.items():
         out[row] = TAG_SEPARATOR.join(sorted(texts))

@@ -26,5 +26,5 @@ def selection_forms(program, policies=("consistent", "current")):
             reason = select(program, policy, RULES[version], quirks).reason
             kept = reason == Reason.ENCODED
             rows.append((version, "+".join(q for q in QUIRKS if q in quirks), policy, int(kept.sum()),
-                         len(np.unique(program.instances.name[kept]))))
+                         len(np.unique(program.instances.name_off[kept]))))
     return rows

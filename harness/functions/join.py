@@ -79,7 +79,7 @@ class FunctionTable(NamedTuple):
     ----------
     die : int64 (instances,)
         Row in the walk's Functions.
-    name : uint32 (instances,)
+    name_off : uint32 (instances,)
         Offset in the string blob.
     address : uint64 (instances,)
         Entry address as the file's symbols give it, bytes: of a relocatable file, the offset in its section; of a
@@ -113,7 +113,7 @@ class FunctionTable(NamedTuple):
     """
 
     die: np.ndarray
-    name: np.ndarray
+    name_off: np.ndarray
     address: np.ndarray
     place: Place
     match: np.ndarray
@@ -156,8 +156,8 @@ def join(walk, symbols, image, *, fallback=True):
     f = walk.functions
     blob = walk.strings.blob
     has_code = (f.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0
-    named = f.name != 0
-    names, name_of_die = np.unique(f.name, return_inverse=True)
+    named = f.name_off != 0
+    names, name_of_die = np.unique(f.name_off, return_inverse=True)
     slots = np.zeros(1 << max(8, (2 * len(names)).bit_length()), np.uint32)
     jk.enter_names(blob, names, slots)
 
@@ -165,7 +165,8 @@ def join(walk, symbols, image, *, fallback=True):
     sym_name = np.empty(len(func_symbols), np.int64)
     sym_flags = np.empty(len(func_symbols), np.uint8)
     whole_name = np.empty(len(func_symbols), np.uint64)
-    jk.match_symbols(blob, names, slots, symbols.strtab, symbols.name[func_symbols], sym_name, sym_flags, whole_name)
+    jk.match_symbols(blob, names, slots, symbols.strtab, symbols.name_off[func_symbols], sym_name, sym_flags,
+                     whole_name)
     same_name = _distinct_addresses(whole_name, symbols.value[func_symbols])
     known = sym_name >= 0
     known_rows = np.flatnonzero(known)
@@ -249,11 +250,11 @@ def join(walk, symbols, image, *, fallback=True):
     elf_class[(every_flag & jk.NON_FUNCTION) != 0] = SymbolClass.PIECE
     elf_class[np.isin(func_symbols, fallback_symbols)] = SymbolClass.FALLBACK
     for prefix, what in PREFIXES:
-        elf_class[_begins(symbols.strtab, symbols.name[func_symbols], prefix)] = what
+        elf_class[_begins(symbols.strtab, symbols.name_off[func_symbols], prefix)] = what
     inline = (f.flags & wt.FN_INLINE) != 0
     assembler = np.isin(walk.unit_language[f.unit[dies]], ASSEMBLER)
     counts.update(
-        dies_declared=counts["subprogram_dies"] - len(f.name),
+        dies_declared=counts["subprogram_dies"] - len(f.name_off),
         dies_without_name=int((~named).sum()),
         dies_abstract=int((named & ~has_code & inline).sum()),
         dies_without_code=int((named & ~has_code & ~inline).sum()),
@@ -265,10 +266,10 @@ def join(walk, symbols, image, *, fallback=True):
         **{f"elf_{c.name.lower()}": int((elf_class == c).sum()) for c in SymbolClass},
     )
     symbol = np.concatenate([symbol, fallback_symbols if fallback else np.full(n_fallback, -1)])
-    by_symbol = np.zeros(len(symbols.name) + 1, np.int32)  # the last one is that of no symbol, row -1
+    by_symbol = np.zeros(len(symbols.name_off) + 1, np.int32)  # the last one is that of no symbol, row -1
     by_symbol[func_symbols] = same_name
     return FunctionTable(
-        die, f.name[die], address, place,
+        die, f.name_off[die], address, place,
         np.concatenate([match, np.full(n_fallback, Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
         by_symbol[symbol], np.isin(symbol, func_symbols[(every_flag & jk.SUFFIXED) != 0]),
         np.concatenate([moved, np.zeros(n_fallback, bool)]), np.concatenate([clone, np.zeros(n_fallback, bool)]),

@@ -73,20 +73,20 @@ def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
 
 
 @njit
-def signature_hashes(types, param, param_type, out):
-    """A 64-bit hash of each function's return and parameter types, names left out."""
-    for f in range(len(types)):
+def signature_hashes(type_id, param_start, param_type_id, out):
+    """A 64-bit hash of each function's return and parameter type_id, names left out."""
+    for f in range(len(type_id)):
         # mixed before a parameter comes: void (9) and int (8) must not meet
-        h = product64(np.uint64(types[f]) + np.uint64(1), np.uint64(0x9E3779B97F4A7C15))
+        h = product64(np.uint64(type_id[f]) + np.uint64(1), np.uint64(0x9E3779B97F4A7C15))
         h ^= h >> np.uint64(32)
-        for p in range(param[f], param[f + 1]):
-            h = product64(h ^ (np.uint64(param_type[p]) + np.uint64(1)), np.uint64(0xD6E8FEB86659FD93))
+        for p in range(param_start[f], param_start[f + 1]):
+            h = product64(h ^ (np.uint64(param_type_id[p]) + np.uint64(1)), np.uint64(0xD6E8FEB86659FD93))
             h ^= h >> np.uint64(32)
         out[f] = product64(h, np.uint64(0xD6E8FEB86659FD93))
 
 
 @njit
-def prototype_rows(rows, types, param, param_name, param_type, place, words, start):
+def prototype_rows(rows, type_id, param_start, param_name_off, param_type_id, place, words, start):
     """Write a FUNC_PROTO row for each function in `rows`.
 
     place, uint8 (params,): DROPPED, PLACED or ELLIPSIS; there is one ellipsis at most, and it comes last.
@@ -98,22 +98,22 @@ def prototype_rows(rows, types, param, param_name, param_type, place, words, sta
         vlen = 0
         at = w + entry_word(kn.FUNC_PROTO, 0)
         variadic = False
-        for p in range(param[f], param[f + 1]):
+        for p in range(param_start[f], param_start[f + 1]):
             if place[p] == ELLIPSIS:
                 variadic = True
             elif place[p] == PLACED:
-                words[at + wd.ENTRY_NAME] = param_name[p]
-                words[at + wd.PARAM_TYPE] = param_type[p]
-                at = w + entry_word(kn.FUNC_PROTO, vlen + 1)
+                words[at + wd.ENTRY_NAME] = param_name_off[p]
+                words[at + wd.PARAM_TYPE] = param_type_id[p]
                 vlen += 1
+                at = w + entry_word(kn.FUNC_PROTO, vlen)
         if variadic:
             words[at + wd.ENTRY_NAME] = 0
             words[at + wd.PARAM_TYPE] = 0
-            at = w + entry_word(kn.FUNC_PROTO, vlen + 1)
             vlen += 1
+            at = w + entry_word(kn.FUNC_PROTO, vlen)
         words[w + wd.NAME] = 0
         words[w + wd.INFO] = info_word_of(kn.FUNC_PROTO, vlen, 0)
-        words[w + wd.SIZE_TYPE] = types[f]
+        words[w + wd.SIZE_TYPE] = type_id[f]
         w = at
     start[len(rows)] = w
 

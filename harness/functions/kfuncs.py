@@ -166,7 +166,7 @@ def _kfunc_sets(image, data, two_words, sets):
 
 def _name(image, symbols, row):
     """Name of a symbol, bytes."""
-    at = int(symbols.name[row])
+    at = int(symbols.name_off[row])
     name, end, _ = symbols.strtab[at : at + NAME_LIMIT + 1].tobytes().partition(b"\0")
     if not end:
         raise ElfError(f"expected a symbol's name of at most {NAME_LIMIT} bytes, found {_text(name[:40])}...",

@@ -42,10 +42,10 @@ def describe(walk, table, symbols, image, sources, sites):
     n = len(die)
     symbol = binding = section = np.full(n, "", object)
     traced = np.full(n, None, object)
-    if len(symbols.name):
+    if len(symbols.name_off):
         row, has = np.maximum(table.symbol, 0), table.symbol >= 0
         names = {s.index: s.name for s in image.sections}
-        symbol = np.where(has, Strings(symbols.strtab).texts(symbols.name[row]), "")
+        symbol = np.where(has, Strings(symbols.strtab).texts(symbols.name_off[row]), "")
         binding = np.where(has, objects(BINDINGS.get(b, "local") for b in symbols.bind[row].tolist()), "")
         section = np.where(has, objects(names.get(x, "") for x in symbols.shndx[row].tolist()), "")
         if sites is not None:
@@ -54,12 +54,12 @@ def describe(walk, table, symbols, image, sources, sites):
             traced &= table.place.known & (has | (not image.relocatable))
     match = objects(m.name.lower() for m in Match)
     return {
-        "name": strings.texts(table.name), "address": table.address, "symbol": symbol,
+        "name": strings.texts(table.name_off), "address": table.address, "symbol": symbol,
         "match": match[table.match.astype(np.int64)], "binding": binding, "section": section,
         "shndx": table.place.section,
         "symbol_addresses": table.symbol_addresses, "elf_addresses": table.n_addresses, "ftrace": traced,
-        "unit": strings.texts(walk.unit_name)[f.unit[die]], "file": objects(sources[0])[sources[1]],
-        "line": f.line[die], "inline": (f.flags[die] & wt.FN_DECLARED_INLINE) != 0, "die": f.off[die],
+        "unit": strings.texts(walk.unit_name_off)[f.unit[die]], "file": objects(sources[0])[sources[1]],
+        "line": f.line[die], "inline": (f.flags[die] & wt.FN_DECLARED_INLINE) != 0, "die": f.die_off[die],
     }
 
 
@@ -89,7 +89,7 @@ def inlined(walk, table):
     declared = np.zeros(n_names, bool)
     declared[name[(f.flags[dies] & wt.FN_DECLARED_INLINE) != 0]] = True
     offsets = np.zeros(n_names, np.uint32)
-    offsets[name] = f.name[dies]
+    offsets[name] = f.name_off[dies]
     rows = np.flatnonzero(without & (offsets != 0))
     names = Strings(walk.strings.blob).texts(offsets[rows])
     order = np.array(sorted(range(len(names)), key=names.tolist().__getitem__), np.int64)

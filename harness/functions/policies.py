@@ -176,8 +176,8 @@ def _any(table, states, flags):
 def signature_hashes(program):
     """A hash of each subprogram DIE's return and parameter types, names left out: uint64 (funcs,)."""
     f = program.dies
-    hashes = np.empty(len(f.type), np.uint64)
-    jk.signature_hashes(f.type, f.param, f.param_type, hashes)
+    hashes = np.empty(len(f.type_id), np.uint64)
+    jk.signature_hashes(f.type_id, f.param_start, f.param_type_id, hashes)
     return hashes
 
 
@@ -215,8 +215,8 @@ def inconsistent_names(program, faults, states, rules):
 
 
 def _signature(functions, die):
-    lo, hi = functions.param[die], functions.param[die + 1]
-    return [int(functions.type[die]), *functions.param_type[lo:hi].tolist()]
+    lo, hi = functions.param_start[die], functions.param_start[die + 1]
+    return [int(functions.type_id[die]), *functions.param_type_id[lo:hi].tolist()]
 
 
 def _same_signature(types, a, b, callbacks):

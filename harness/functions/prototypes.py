@@ -79,10 +79,10 @@ def build_prototypes(program, dropped):
     f, dies, types = program.dies, program.instances.die, program.types
     place = np.where(dropped, jk.DROPPED, jk.PLACED).astype(np.uint8)
     place[(f.param_flags & wt.PF_ELLIPSIS) != 0] = jk.ELLIPSIS
-    n_params = f.param[dies + 1] - f.param[dies]
+    n_params = f.param_start[dies + 1] - f.param_start[dies]
     words = np.empty(int(3 * len(dies) + 2 * n_params.sum()), np.uint32)
     start = np.empty(len(dies) + 1, np.int64)
-    jk.prototype_rows(dies, f.type, f.param, f.param_name, f.param_type, place, words, start)
+    jk.prototype_rows(dies, f.type_id, f.param_start, f.param_name_off, f.param_type_id, place, words, start)
     slots = np.zeros(1 << max(8, (2 * (len(dies) + types.n_types)).bit_length()), np.int64)
     same = np.empty(len(dies), np.int64)
     jk.unify_prototypes(types.words, types.start, words, start, slots, same)

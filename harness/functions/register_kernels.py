@@ -34,16 +34,16 @@ def share(origin, bits, reg):
 
 
 @njit
-def by_index(param, expected, seen, first, form, bits):
+def by_index(param_start, expected, seen, first, form, bits):
     """The rules of pahole 1.25 to 1.31: parameter i is expected in register i.
 
     expected : int8 (registers,), -1 where the number is unknown
     form : int64, BY_FIRST or BY_SEEN
     """
     n_registers = len(expected)
-    for f in range(len(param) - 1):
-        for p in range(param[f], param[f + 1]):
-            i = p - param[f]
+    for f in range(len(param_start) - 1):
+        for p in range(param_start[f], param_start[f + 1]):
+            i = p - param_start[f]
             if i >= n_registers:
                 bits[p] = 0  # beyond the registers nothing is looked at, not even whether there is a location
                 continue
@@ -64,7 +64,7 @@ def by_index(param, expected, seen, first, form, bits):
 
 
 @njit
-def by_slot(param, expected, wide, address_size, size, reg, clang, nocall, blind, bits):
+def by_slot(param_start, expected, wide, address_size, size, reg, clang, nocall, blind, bits):
     """The rules after pahole 1.31: parameters take registers one after another, a wide aggregate two.
 
     size : uint32 (params,), bytes
@@ -72,9 +72,9 @@ def by_slot(param, expected, wide, address_size, size, reg, clang, nocall, blind
     blind : uint8: 1 to take every register of clang's for a wrong one where the numbers are unknown, as pahole does
     """
     n_registers = len(expected)
-    for f in range(len(param) - 1):
+    for f in range(len(param_start) - 1):
         r = np.int64(0)
-        for p in range(param[f], param[f + 1]):
+        for p in range(param_start[f], param_start[f + 1]):
             n = np.int64(size[p])
             slots = np.int64(1)
             if wide and n > address_size:
@@ -109,13 +109,13 @@ def by_slot(param, expected, wide, address_size, size, reg, clang, nocall, blind
 
 
 @njit
-def judge(param, param_is_struct, bits, optimized, unexpected):
+def judge(param_start, param_is_struct, bits, optimized, unexpected):
     """What the parameters make of their functions: optimized and unexpected, uint8 (functions,)."""
-    for f in range(len(param) - 1):
+    for f in range(len(param_start) - 1):
         opt = False
         odd = False
         struct = False
-        for p in range(param[f], param[f + 1]):
+        for p in range(param_start[f], param_start[f + 1]):
             if bits[p] & OPTIMIZED or not bits[p] & HAS_LOCATION:
                 opt = True
             if bits[p] & UNEXPECTED:

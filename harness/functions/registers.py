@@ -86,22 +86,22 @@ class Parameters(NamedTuple):
 def read_parameters(program):
     """The Parameters of a program."""
     f, types = program.dies, program.types
-    n_funcs, n_params = len(f.off), len(f.param_type)
+    n_funcs, n_params = len(f.die_off), len(f.param_type_id)
     size, struct = parameter_sizes(types, program.address_nbytes)
     ellipsis = (f.param_flags & wt.PF_ELLIPSIS) != 0
     found = np.zeros(n_params, np.uint8)
     found[(f.param_flags & wt.PF_LOCATION) != 0] |= rk.HAS_LOCATION
     found[(f.param_flags & wt.PF_CONST_VALUE) != 0] |= rk.HAS_CONST
     # the ellipsis is no parameter: it stands last and takes no register
-    n_named = np.diff(f.param) - np.bincount(np.searchsorted(f.param, np.flatnonzero(ellipsis), side="right") - 1,
-                                             minlength=n_funcs)[:n_funcs]
+    variadic = np.searchsorted(f.param_start, np.flatnonzero(ellipsis), side="right") - 1
+    n_named = np.diff(f.param_start) - np.bincount(variadic, minlength=n_funcs)[:n_funcs]
     named = np.flatnonzero(~ellipsis)
     row_of = np.full(n_params, -1, np.int64)
     row_of[named] = np.arange(len(named))
     origin = f.param_origin[named]
     origin = np.where(origin >= 0, row_of[np.maximum(origin, 0)], -1)
-    param_type = f.param_type[named]
-    return Parameters(named, np.concatenate([[0], np.cumsum(n_named)]), origin, size[param_type], struct[param_type],
+    type_id = f.param_type_id[named]
+    return Parameters(named, np.concatenate([[0], np.cumsum(n_named)]), origin, size[type_id], struct[type_id],
                       found[named])
 
 
@@ -128,9 +128,9 @@ def read_faults(program, rules, blind=False):
     """
     f, types = program.dies, program.types
     abi = convention(program.kernel["machine"])
-    n_funcs, n_params = len(f.off), len(f.param_type)
+    n_funcs, n_params = len(f.die_off), len(f.param_type_id)
     address_size = program.address_nbytes
-    named, param, origin, sizes, struct, found = program.once("parameters", lambda: read_parameters(program))
+    named, start, origin, sizes, struct, found = program.once("parameters", lambda: read_parameters(program))
     found = found.copy()
     expected = np.array(abi.registers, np.int8)
     reg = f.param_reg[named].copy()
@@ -141,13 +141,13 @@ def read_faults(program, rules, blind=False):
         rk.share(origin, found, reg)
         clang = program.unit_clang[f.unit].astype(np.uint8)
         nocall = ((f.flags & wt.FN_NOCALL) != 0).astype(np.uint8)
-        rk.by_slot(param, expected, np.uint8(abi.wide), np.int64(address_size), sizes, reg, clang, nocall,
+        rk.by_slot(start, expected, np.uint8(abi.wide), np.int64(address_size), sizes, reg, clang, nocall,
                    np.uint8(blind), found)
     elif rules.locations is not None:
-        rk.by_index(param, expected, f.param_seen[named], f.param_first[named], np.int64(rules.locations), found)
+        rk.by_index(start, expected, f.param_seen[named], f.param_first[named], np.int64(rules.locations), found)
         rk.share(origin, found, reg)
     optimized, unexpected = np.zeros(n_funcs, np.uint8), np.zeros(n_funcs, np.uint8)
-    rk.judge(param, struct, found, optimized, unexpected)
+    rk.judge(start, struct, found, optimized, unexpected)
     flags = np.zeros(n_funcs, np.uint8)
     if rules.locations is not None:
         flags |= (unexpected != 0) * np.uint8(Fault.UNEXPECTED_REGISTER)
@@ -157,12 +157,12 @@ def read_faults(program, rules, blind=False):
         reordered = (f.flags & wt.FN_REORDERED) != 0
         flags |= reordered * np.uint8(Fault.REORDERED_PARAMETERS)
         absent = (found & rk.HAS_LOCATION == 0) | (found & rk.OPTIMIZED != 0)
-        dropped[named] = absent & np.repeat(reordered, np.diff(param))
+        dropped[named] = absent & np.repeat(reordered, np.diff(start))
     if rules.uncertain:
-        behind = np.flatnonzero(np.arange(len(named)) - np.repeat(param[:-1], np.diff(param)) >= len(abi.registers))
-        for p in behind[_is_named_struct(types, f.param_type[named[behind]])].tolist():
-            if looks_packed(types, int(f.param_type[named[p]]), address_size):
-                flags[np.searchsorted(param, p, side="right") - 1] |= np.uint8(Fault.UNCERTAIN_LOCATION)
+        behind = np.flatnonzero(np.arange(len(named)) - np.repeat(start[:-1], np.diff(start)) >= len(abi.registers))
+        for p in behind[_is_named_struct(types, f.param_type_id[named[behind]])].tolist():
+            if looks_packed(types, int(f.param_type_id[named[p]]), address_size):
+                flags[np.searchsorted(start, p, side="right") - 1] |= np.uint8(Fault.UNCERTAIN_LOCATION)
     return Faults(flags, dropped, abi)
 
 

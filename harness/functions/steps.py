@@ -55,7 +55,7 @@ def rows_of_step(step, walk, table, symbols, image):
         value = symbols.value[rows]
         if image.relocatable:
             value = image.place(value)[1]
-        names = [n.decode("utf-8", "surrogateescape") for n in Strings(symbols.strtab).list(symbols.name[rows])]
+        names = [n.decode("utf-8", "surrogateescape") for n in Strings(symbols.strtab).list(symbols.name_off[rows])]
         return SYMBOL_COLUMNS, [
             (name, f"{address:#x}", size, BINDINGS.get(bind, "local"), sections.get(section, ""))
             for name, address, size, bind, section in zip(
@@ -63,7 +63,7 @@ def rows_of_step(step, walk, table, symbols, image):
                 symbols.shndx[rows].tolist(), strict=True)]
     f = walk.functions
     code = (f.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0
-    named, abstract = f.name != 0, (f.flags & wt.FN_INLINE) != 0
+    named, abstract = f.name_off != 0, (f.flags & wt.FN_INLINE) != 0
     declared = (f.flags & wt.FN_DECLARATION) != 0
     if step in MATCHES:
         dies = table.die[table.match == MATCHES[step]]
@@ -79,9 +79,9 @@ def rows_of_step(step, walk, table, symbols, image):
             "dies_assembler": named & code & ~declared & np.isin(walk.unit_language[f.unit], ASSEMBLER),
         }[step])
     strings = Strings(walk.strings.blob)
-    units = [u.decode("utf-8", "surrogateescape") for u in strings.list(walk.unit_name)]
-    names = [n.decode("utf-8", "surrogateescape") for n in strings.list(f.name[dies])]
+    units = [u.decode("utf-8", "surrogateescape") for u in strings.list(walk.unit_name_off)]
+    names = [n.decode("utf-8", "surrogateescape") for n in strings.list(f.name_off[dies])]
     return DIE_COLUMNS, [
         (name, f"{off:#x}", units[unit], int(flags & wt.FN_EXTERNAL != 0), int(flags & wt.FN_DECLARED_INLINE != 0))
-        for name, off, unit, flags in zip(names, f.off[dies].tolist(), f.unit[dies].tolist(), f.flags[dies].tolist(),
-                                          strict=True)]
+        for name, off, unit, flags in zip(names, f.die_off[dies].tolist(), f.unit[dies].tolist(),
+                                          f.flags[dies].tolist(), strict=True)]

@@ -108,7 +108,8 @@ def encoded_functions(result):
     """What the formulas count from: DataFrame with a row per encoded instance, as harness.encodings.Encoding says."""
     table, code = result.functions, coded(result)
     rows = (table.reason == "").to_numpy()
-    return table.loc[rows, ["name", "proto", "address", "tags"]].assign(place=code.place[rows])
+    columns = table.loc[rows, ["name", "proto", "address", "tags"]].rename(columns={"proto": "proto_id"})
+    return columns.assign(place=code.place[rows])
 
 
 def neutrality(result, table):
@@ -134,9 +135,9 @@ def round_trip(result):
     functions = encoded_functions(result)
     code = coded(result).name[functions.index]
     somewhere = (functions.place != NOWHERE).to_numpy()
-    proto, address = functions.proto.to_numpy(), functions.address.to_numpy()
-    protos = distinct(code, proto)
-    addresses = distinct(code[somewhere], proto[somewhere], address[somewhere])
+    proto_id, address = functions.proto_id.to_numpy(), functions.address.to_numpy()
+    protos = distinct(code, proto_id)
+    addresses = distinct(code[somewhere], proto_id[somewhere], address[somewhere])
     for name in result.encodings:
         types, read = result.btf(name).types, result.addresses(name)
         rows = np.flatnonzero(types.kind() == Kind.FUNC)
@@ -144,8 +145,8 @@ def round_trip(result):
         found = distinct(*own)
         yield ("6 round trip", f"{name}.btf has the names and prototypes that went in", np.array_equal(found, protos),
                f"{found.shape[1]:,} of {protos.shape[1]:,}")
-        if len(read.func):
-            at = np.searchsorted(rows, read.func - types.first_id)
+        if len(read.func_id):
+            at = np.searchsorted(rows, read.func_id - types.first_id)
             found = distinct(own[0][at], own[1][at], read.address)
             yield ("6 round trip", f"{name}.btf has the addresses that went in", np.array_equal(found, addresses),
                    f"{found.shape[1]:,} of {addresses.shape[1]:,} (name, FUNC_PROTO, address)")

@@ -74,7 +74,7 @@ class Func(NamedTuple):
 
     type_id: int
     name: str
-    proto: int
+    proto_id: int
     linkage: str
     addresses: list
 
@@ -254,18 +254,18 @@ def _check(result, encoding, of_names, names, funcs, carries):
             raise MeasureError(f"functions.csv and {result.files[encoding].name} disagree on {what}: {words} {detail}",
                                result.folder)
 
-    same("name and FUNC_PROTO", {(n, p) for n, p, _, _ in listed}, {(f.name, f.proto) for f in funcs})
+    same("name and FUNC_PROTO", {(n, p) for n, p, _, _ in listed}, {(f.name, f.proto_id) for f in funcs})
     if encoding == BASELINE:
         same("name and FUNC", {(n, i) for n, _, i, _ in listed}, {(f.name, f.type_id) for f in funcs})
     if carries:
         same("name, FUNC_PROTO and address", {(n, p, a) for n, p, _, a in listed if a is not None},
-             {(f.name, f.proto, a) for f in funcs for a in f.addresses})
+             {(f.name, f.proto_id, a) for f in funcs for a in f.addresses})
 
 
 def _rows(result, encoding, shown, of_names, funcs, found):
     """Tuples of the columns ROW_COLUMNS of one file's FUNCs, those that stand for a shown instance."""
     btf = result.btf(encoding)
-    entries, sharing = {}, Counter((func.name, func.proto) for func in funcs)
+    entries, sharing = {}, Counter((func.name, func.proto_id) for func in funcs)
     for name, proto, address, section in zip(of_names.name, of_names.proto.tolist(), of_names.address.tolist(),
                                              of_names.shndx.tolist(), strict=True):
         if proto and section != NOWHERE:
@@ -276,7 +276,7 @@ def _rows(result, encoding, shown, of_names, funcs, found):
     chosen = found in ("name", "glob") or encoding == SHIPPED  # all FUNCs, not only those of some instances
     prototypes, out = {}, []
     for func in funcs:
-        key = (func.name, func.proto)
+        key = (func.name, func.proto_id)
         if not chosen and key not in wanted:
             continue
         if key not in prototypes:

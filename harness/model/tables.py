@@ -191,19 +191,19 @@ def concatenate(tables):
     return TypeTable.of(words, np.concatenate([*bounds, first[-1:]]), tables[0].base)
 
 
-def decl_tags(name, target, component=-1):
+def decl_tags(name_off, target_id, component_idx=-1):
     """DECL_TAG rows, a TypeTable.
 
     Parameters
     ----------
-    name, target : int (tags,)
+    name_off, target_id : int (tags,)
         Offsets of their names, and the type_ids that they are on.
-    component : int (tags,) or int
-        component_idx; -1 for the target itself.
+    component_idx : int (tags,) or int
+        -1 for the target itself.
     """
-    words = np.empty((len(target), HEAD_WORDS + STANDARD[Kind.DECL_TAG].fixed_words), np.uint32)
-    words[:, NAME_WORD] = name
+    words = np.empty((len(target_id), HEAD_WORDS + STANDARD[Kind.DECL_TAG].fixed_words), np.uint32)
+    words[:, NAME_WORD] = name_off
     words[:, INFO_WORD] = info_word(Kind.DECL_TAG)
-    words[:, SIZE_TYPE_WORD] = target
-    words[:, HEAD_WORDS] = np.asarray(component).astype(np.int64) & 0xFFFFFFFF
+    words[:, SIZE_TYPE_WORD] = target_id
+    words[:, HEAD_WORDS] = np.asarray(component_idx).astype(np.int64) & 0xFFFFFFFF
     return TypeTable.of(words.ravel(), range(0, words.size + 1, words.shape[1]))

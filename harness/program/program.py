@@ -33,7 +33,7 @@ class Program:
         Those that have code, joined with the symbols.
     tags : DeclTags
         btf_decl_tag annotations of types, subprogram DIEs and variables.
-    unit_name : uint32 (units,)
+    unit_name_off : uint32 (units,)
         Path of each compile unit's source file.
     unit_clang : bool (units,)
         Whether clang compiled it.
@@ -55,7 +55,7 @@ class Program:
     dies: Functions
     instances: FunctionTable
     tags: DeclTags
-    unit_name: np.ndarray
+    unit_name_off: np.ndarray
     unit_clang: np.ndarray
     kfunc_tags: dict
     described: dict

@@ -86,7 +86,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             read_location_lists(image, walked)
             symbols = image.symbols()
             table = join(walked, symbols, image, fallback=fallback)
-            sources = source_files(image, walked.unit_line, walked.functions.unit[table.die],
+            sources = source_files(image, walked.unit_line_off, walked.functions.unit[table.die],
                                    walked.functions.file[table.die])
             described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
             without = inlined(walked, table)
@@ -115,7 +115,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     progress.done()
     tail, tagged = kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
-    return Program(about, types, common, strings, walked.functions, table, walked.decl_tags, walked.unit_name,
+    return Program(about, types, common, strings, walked.functions, table, walked.decl_tags, walked.unit_name_off,
                    walked.unit_clang, tagged, described, without, shipped, variables.skipped, made)
 
 

@@ -19,11 +19,11 @@ def type_tags(tags, var_ids):
         VAR of each row of the walk's variables that became one.
     """
     found = set()
-    for name, space, target, component in zip(*(c.tolist() for c in tags), strict=True):
+    for name_off, space, target_id, component_idx in zip(*(c.tolist() for c in tags), strict=True):
         if space == wt.T_TYPE:
-            found.add((target, component, name))
-        elif space == wt.T_VAR and target in var_ids:
-            found.add((var_ids[target], component, name))
+            found.add((target_id, component_idx, name_off))
+        elif space == wt.T_VAR and target_id in var_ids:
+            found.add((var_ids[target_id], component_idx, name_off))
     if not found:
         return None
     target, component, name = np.array(sorted(found), np.int64).T

@@ -75,13 +75,13 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
     skipped, rows = {}, []
     first_symbols = None
     candidates = np.flatnonzero(inside)
-    made_up = _starts_with(walk.strings.blob, v.name[candidates], NOT_IN_SOURCE)
+    made_up = _starts_with(walk.strings.blob, v.name_off[candidates], NOT_IN_SOURCE)
     if made_up.any():
         skipped[MADE_UP] = int(made_up.sum())
     for i in candidates[~made_up].tolist():
-        name = walk.strings.get(int(v.name[i]))
+        name = walk.strings.get(int(v.name_off[i]))
         offset = int(v.addr[i]) - section.addr
-        type_id = int(v.type[i])
+        type_id = int(v.type_id[i])
         size = byte_size(types, type_id, image.bits // 8)
         reason = None
         if v.flags[i] & wt.VF_ARTIFICIAL:
@@ -97,13 +97,14 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
             if first_symbols is None:
                 here = (symbols.type == STT_OBJECT) & (symbols.shndx == section.index)
                 table = StringTable(symbols.strtab)
-                first_symbols = {table.get(int(n)) for n in symbols.name[here]}
+                first_symbols = {table.get(int(n)) for n in symbols.name_off[here]}
             if name not in first_symbols:
                 reason = DISCARDED
         if reason:
             skipped[reason] = skipped.get(reason, 0) + 1
         else:
-            rows.append((i, int(v.name[i]), type_id, offset, size, GLOBAL if v.flags[i] & wt.VF_EXTERNAL else STATIC))
+            linkage = GLOBAL if v.flags[i] & wt.VF_EXTERNAL else STATIC
+            rows.append((i, int(v.name_off[i]), type_id, offset, size, linkage))
     if not rows:
         return nothing._replace(skipped=skipped)
     first_id = types.next_id

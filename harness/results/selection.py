@@ -30,8 +30,8 @@ def selection_of(program, encoded):
     encoded : harness.run.Encoded
     """
     return {"die": program.described["die"], "signature": encoded.signature,
-            "faults": FAULT_TEXT[encoded.faults.flags[program.instances.die]], "proto": encoded.proto,
-            "func": encoded.func, "tags": encoded.tags, "reason": REASONS[encoded.selection.reason]}
+            "faults": FAULT_TEXT[encoded.faults.flags[program.instances.die]], "proto": encoded.proto_id,
+            "func": encoded.func_id, "tags": encoded.tags, "reason": REASONS[encoded.selection.reason]}
 
 
 def counts_of(encoded):
@@ -46,8 +46,8 @@ def counts_of(encoded):
         "pairs": int(pairs.known.sum()),
         "addresses": len(set(zip(pairs.section[pairs.known].tolist(), pairs.address[pairs.known].tolist(),
                              strict=True))),
-        "names": len(np.unique(pairs.name)),
-        "funcs": len(np.unique(encoded.func[encoded.func != 0])),
+        "names": len(np.unique(pairs.name_off)),
+        "funcs": len(np.unique(encoded.func_id[encoded.func_id != 0])),
     }
 
 

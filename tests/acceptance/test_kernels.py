@@ -164,7 +164,7 @@ def test_kernel__same_bytes_with_one_thread(kernel, prepared, everything):
     assert other.files == everything.files
     for table, mine in ((again.described, prepared.described), (again.inlined, prepared.inlined)):
         assert to_csv(table) == to_csv(mine)
-    assert (other.selection.reason == everything.selection.reason).all() and (other.func == everything.func).all()
+    assert (other.selection.reason == everything.selection.reason).all() and (other.func_id == everything.func_id).all()
     assert (other.faults.flags == everything.faults.flags).all() and (other.signature == everything.signature).all()
 
 

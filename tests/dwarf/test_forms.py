@@ -110,7 +110,7 @@ def test_forms__references_into_other_units(tmp_path, byteorder, bits, format, v
     assert made[2].members[0][1] == ids["TYPEDEF"]
     assert (made[3].ref, made[3].params) == (ids["TYPEDEF"], (("", ids["INT"]),))
     assert rows.funcs(found)[0] == rows.Func("f", None, False, (("p", ids["TYPEDEF"]),), ids["INT"])
-    assert found.variables.type.tolist() == [ids["TYPEDEF"]]
+    assert found.variables.type_id.tolist() == [ids["TYPEDEF"]]
     assert found.variables.addr.tolist() == [16]
 
 
@@ -239,7 +239,7 @@ def test_forms__variables_have_addresses(tmp_path, byteorder, bits, format, offs
             DIE("variable", name="e", declaration=True)]  # fmt: skip
     found = found_in(tmp_path, CU(dies, format=format), byteorder=byteorder, bits=bits)
     v = found.variables
-    assert [rows.text(found, n) for n in v.name] == ["a", "b", "c", "d"]
+    assert [rows.text(found, n) for n in v.name_off] == ["a", "b", "c", "d"]
     assert v.addr.tolist() == [high + (offset or 0), high + 64 + (offset or 0), 0, 0]
     assert [bool(f & wt.VF_ADDRESS) for f in v.flags] == [True, True, False, False]
     assert [bool(f & wt.VF_EXTERNAL) for f in v.flags] == [True, False, False, False]
@@ -308,7 +308,7 @@ def test_forms__bases_may_stand_behind_what_needs_them(tmp_path):
     second = CU([base()], Attr("name", "strx", "second.c"), low_pc=Address(0x200))
     third = CU([DIE("structure_type", Attr("name", "strx", "s"), byte_size=4)], Attr("name", "strx", "third.c"))
     found = found_in(tmp_path, first, second, third, string_form="strx")
-    assert [rows.text(found, n) for n in found.unit_name] == ["padding.c", "second.c", "third.c"]
+    assert [rows.text(found, n) for n in found.unit_name_off] == ["padding.c", "second.c", "third.c"]
 
 
 # Siblings and layout of the tree
@@ -448,7 +448,7 @@ def test_forms__other_languages_are_left_out_and_counted(tmp_path, form):
     found = found_in(tmp_path, *units)
     assert found.counts["units"] == 7 and found.counts["units_walked"] == 2
     assert found.counts["units_other_language"] == {"C++": 1, "DW_LANG 0x7777": 1, "Go": 1, "Rust": 2}
-    names = [rows.text(found, n) for n in found.unit_name]
+    names = [rows.text(found, n) for n in found.unit_name_off]
     assert names == ["a.rs", "b.c", "c.cc", "d.rs", "e.go", "f.zz", "entry.S"]
     assert found.functions.unit.tolist() == [1, 6] and len(rows.rows(found)) == 2
     assert found.unit_language.tolist() == [0x1C, 0x1D, 0x1A, 0x1C, 0x16, 0x7777, 0x8001]

@@ -78,7 +78,7 @@ def test_hostile__missing_sections_are_missed(tmp_path, name):
 def test_hostile__empty_info_is_no_dwarf_and_padding_is_none_either(tmp_path):
     refused(Elf([Section(".debug_info")]), tmp_path, "carries no DWARF", section=None)
     assert len(rows.walked(Elf([Section(".debug_info", bytes(64)), Section(".debug_abbrev", b"\0")])
-                           .write(tmp_path / "b")).functions.off) == 0  # fmt: skip
+                           .write(tmp_path / "b")).functions.die_off) == 0  # fmt: skip
 
 
 @pytest.mark.parametrize("name", [".debug_info", ".debug_abbrev", ".debug_str"])

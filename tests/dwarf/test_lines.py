@@ -136,11 +136,12 @@ def written(path, *lines, cut=None, compress=None, sections=None, **overrides):
     return offsets
 
 
-def asked(path, unit_line, queries):
+def asked(path, unit_line_off, queries):
     """The path of each query (unit, file)."""
     unit, file = np.array(queries, np.int64).reshape(-1, 2).T
     with ElfImage(path) as image:
-        paths, which = source_files(image, np.array(unit_line, np.int64), unit.astype(np.int32), file.astype(np.uint32))
+        paths, which = source_files(image, np.array(unit_line_off, np.int64), unit.astype(np.int32),
+                                    file.astype(np.uint32))
     assert paths[0] == "" and len(set(paths)) == len(paths) and set(which.tolist()) | {0} == set(range(len(paths)))
     assert which.dtype == np.int32 and which.shape == unit.shape
     return [paths[k] for k in which.tolist()]
@@ -153,11 +154,11 @@ def every(tmp_path, line, n=9, **how):
     return asked(tmp_path / "a.elf", offsets, [(0, k + first) for k in range(n)])
 
 
-def refused(tmp_path, line, match, offset=None, queries=((0, 1),), unit_line=None, **how):
+def refused(tmp_path, line, match, offset=None, queries=((0, 1),), unit_line_off=None, **how):
     """The DwarfError that a program leads to."""
     offsets = written(tmp_path / "a.elf", line, **how)
     with pytest.raises(DwarfError, match=match) as caught:
-        asked(tmp_path / "a.elf", unit_line or offsets, queries)
+        asked(tmp_path / "a.elf", unit_line_off or offsets, queries)
     assert caught.value.path == str(tmp_path / "a.elf") and caught.value.section == ".debug_line"
     if offset is not None:
         assert caught.value.offset == offset
@@ -387,14 +388,14 @@ def test_lines__a_program_past_the_section_or_in_another_one(tmp_path, version):
     line = Line(version)
     nbytes = len(line.to_bytes({".debug_line_str": bytearray()}))
     for start in (nbytes, nbytes + 1, 2**62, 2**63 - 1):
-        error = refused(tmp_path, line, f"below {nbytes:#x}, found {start:#x}", unit_line=[start])
+        error = refused(tmp_path, line, f"below {nbytes:#x}, found {start:#x}", unit_line_off=[start])
         assert error.offset == start
     inner = Line(version, files=[]).to_bytes({".debug_line_str": bytearray()})
     line = Line(version, files=[("x" * 200, 0)], file_format=((PATH, "string"), (DIRECTORY, "udata")))
     data = line.to_bytes({".debug_line_str": bytearray()})
     at = data.index(b"x" * 200)
     data = data[:at] + inner + data[at + len(inner) :]
-    refused(tmp_path, line, "within the header of another", offset=at, queries=[(0, 0), (1, 0)], unit_line=[0, at],
+    refused(tmp_path, line, "within the header of another", offset=at, queries=[(0, 0), (1, 0)], unit_line_off=[0, at],
             sections={".debug_line": data})  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def agree(path):
             for r in unit], number  # fmt: skip
 
     theirs = [f for f in subprograms if not f.declaration]
-    assert found.functions.off.tolist() == [f.offset for f in theirs]
+    assert found.functions.die_off.tolist() == [f.offset for f in theirs]
     assert rows.funcs(found) == [
         rows.Func(f.name or "", f.address, f.external, tuple((n, ids[ref]) for n, ref in f.params), ids[f.returns])
         for f in theirs

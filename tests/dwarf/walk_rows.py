@@ -105,12 +105,12 @@ def funcs(found):
     """All function instances of a walk."""
     f = found.functions
     made = []
-    for i in range(len(f.off)):
-        at = range(int(f.param[i]), int(f.param[i + 1]))
-        params = tuple((text(found, f.param_name[p]), int(f.param_type[p])) for p in at)
+    for i in range(len(f.die_off)):
+        at = range(int(f.param_start[i]), int(f.param_start[i + 1]))
+        params = tuple((text(found, f.param_name_off[p]), int(f.param_type_id[p])) for p in at)
         coded = f.flags[i] & (wt.FN_LOW_PC | wt.FN_RANGES)
-        made.append(Func(text(found, f.name[i]), int(f.entry[i]) if coded else None,
-                         bool(f.flags[i] & wt.FN_EXTERNAL), params, int(f.type[i])))  # fmt: skip
+        made.append(Func(text(found, f.name_off[i]), int(f.entry[i]) if coded else None,
+                         bool(f.flags[i] & wt.FN_EXTERNAL), params, int(f.type_id[i])))  # fmt: skip
     return made
 
 
@@ -119,5 +119,5 @@ def tags(found):
     d = found.decl_tags
     return sorted(
         (int(s), int(t), int(c), text(found, n))
-        for n, s, t, c in zip(d.name, d.space, d.target, d.component, strict=True)
+        for n, s, t, c in zip(d.name_off, d.space, d.target_id, d.component_idx, strict=True)
     )

@@ -88,7 +88,7 @@ def use(path, walked):
         if walked:
             found = ask(walk, image)
             if found is not None:
-                ask(source_files, image, found.unit_line, found.functions.unit, found.functions.file)
+                ask(source_files, image, found.unit_line_off, found.functions.unit, found.functions.file)
     return not errors
 
 

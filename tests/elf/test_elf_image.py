@@ -33,7 +33,7 @@ classes = pytest.mark.parametrize(("bits", "byteorder"), [(b, o) for b in (32, 6
 
 
 def names(table):
-    return [bytes(table.strtab[n:]).split(b"\0")[0].decode() for n in table.name]
+    return [bytes(table.strtab[n:]).split(b"\0")[0].decode() for n in table.name_off]
 
 
 @classes

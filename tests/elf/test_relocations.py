@@ -303,10 +303,10 @@ def test_relocations__place_every_function_of_compiled_objects(kept):
         f = walked.functions
         symbols = image.symbols()
         named = {symbols.strtab[n:].tobytes().partition(b"\0")[0]: (int(x), int(v)) for n, x, v in
-                 zip(symbols.name, symbols.shndx, symbols.value, strict=True)}  # fmt: skip
+                 zip(symbols.name_off, symbols.shndx, symbols.value, strict=True)}  # fmt: skip
         section, offset = image.place(f.entry)
         found = {}
-        for row, name in enumerate(f.name.tolist()):
+        for row, name in enumerate(f.name_off.tolist()):
             name = walked.strings.get(name).decode()
             if name.startswith("dev_"):
                 found[name] = (image.sections[section[row]].name, int(offset[row]))
@@ -324,10 +324,10 @@ def test_relocations__place_per_cpu_variables_of_compiled_objects(kept):
     with ElfImage(kept.path) as image:
         walked = walk(image)
         section, offset = image.place(walked.variables.addr)
-        names = [walked.strings.get(int(n)) for n in walked.variables.name]
+        names = [walked.strings.get(int(n)) for n in walked.variables.name_off]
         symbols = image.symbols()
         value = {symbols.strtab[n:].tobytes().partition(b"\0")[0]: int(v) for n, v in
-                 zip(symbols.name, symbols.value, strict=True)}  # fmt: skip
+                 zip(symbols.name_off, symbols.value, strict=True)}  # fmt: skip
     assert sorted(names) == [b"counts", b"last"] and sorted(offset.tolist())[0] == 0
     assert {image.sections[s].name for s in section} == {".data..percpu"}
     assert walked.variables.addr.tolist() == [value[name] for name in names]

@@ -14,7 +14,7 @@ def write(pairs, first_id, first_off):
     table, func, _ = func_rows(pairs, first_id)
     pair = addressed(pairs, func)
     address = pairs.address[pair]
-    entries = np.column_stack([pairs.name[pair], address & np.uint64(0xFFFFFFFF), address >> np.uint64(32)])
+    entries = np.column_stack([pairs.name_off[pair], address & np.uint64(0xFFFFFFFF), address >> np.uint64(32)])
     words = np.concatenate([[first_off, info_word(Kind.ENUM64, len(pair)), 8], entries.ravel()]).astype(np.uint32)
     types = concatenate([table, TypeTable(words, np.array([0, 0, len(words)], np.int64))])
     at = len(table.words) + 3 + 3 * np.arange(len(pair)) + 1
@@ -33,7 +33,7 @@ def read(file, sections):
 
 
 def growth(functions):
-    n_pairs = len(functions[functions.place != NOWHERE][["name", "proto", "place"]].drop_duplicates())
+    n_pairs = len(functions[functions.place != NOWHERE][["name", "proto_id", "place"]].drop_duplicates())
     return 12 + len(TABLE) + 1 + (12 + 4) * n_pairs
 
 

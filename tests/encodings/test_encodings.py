@@ -116,7 +116,7 @@ def test_decl_tag__names_every_address_of_its_func(prepared, name, form):
 
 
 def formula_frame(pairs, names):
-    return pd.DataFrame({"name": names, "proto": pairs.proto, "address": pairs.address,
+    return pd.DataFrame({"name": names, "proto_id": pairs.proto_id, "address": pairs.address,
                          "place": np.where(pairs.known, pairs.address.astype(np.int64), NOWHERE), "tags": ""})
 
 
@@ -140,7 +140,7 @@ def test_btf_func__a_function_without_an_address_stays_as_it_was():
 
 
 def test_btf_func__an_annotation_is_one_of_each_func_that_it_becomes():
-    functions = pd.DataFrame({"name": ["f", "f", "g"], "proto": [7, 7, 7], "address": [16, 32, 48],
+    functions = pd.DataFrame({"name": ["f", "f", "g"], "proto_id": [7, 7, 7], "address": [16, 32, 48],
                               "place": [0, 1, 2], "tags": ["bpf_kfunc|x@1", "bpf_kfunc|x@1", "bpf_kfunc"]})
     assert encodings.encoding("btf_func").growth(functions) == 3 * 8 + 12 + 2 * 16
 

@@ -23,7 +23,7 @@ def read(name, types, strings):
     layout = encodings.encoding(name).layout
     file = btf.parse(btf.encode(types, StringTable(strings.array()), layout=layout), layout=layout)
     found = encodings.encoding(name).read(file, {})
-    return list(zip(found.func.tolist(), found.address.tolist(), strict=True))
+    return list(zip(found.func_id.tolist(), found.address.tolist(), strict=True))
 
 
 def test_btf_func__reads_what_is_behind_a_func():

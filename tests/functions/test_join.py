@@ -20,7 +20,8 @@ def rows(prepared, policy="all", **options):
     selection = run.encode(prepared, policy, ["plain"], **options).selection
     strings = Strings(prepared.strings.blob)
     return [(n.decode(), int(a), Match(m).name, REASON_TEXT[Reason(r)])
-            for n, a, m, r in zip(strings.list(table.name), table.address, table.match, selection.reason, strict=True)]
+            for n, a, m, r in zip(strings.list(table.name_off), table.address, table.match, selection.reason,
+                                  strict=True)]
 
 
 def named(found, name):

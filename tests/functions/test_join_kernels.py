@@ -96,7 +96,7 @@ def functions(draw):
 
 
 def columns(found):
-    """Functions as the kernels take them: types, param, and name, type and place of each parameter."""
+    """Functions as the kernels take them: type_id, param_start, and name_off, type_id and place of each parameter."""
     params = [param for _, each in found for param in each]
     name, type_id, place = np.array(params, np.int64).reshape(-1, 3).T
     return (np.array([returns for returns, _ in found], np.uint32),
@@ -107,9 +107,9 @@ def columns(found):
 @given(functions())
 @examples
 def test_signature_hashes__are_equal_exactly_where_their_twins_are(found):
-    types, param, _, param_type, _ = columns(found)
+    type_id, param_start, _, param_type_id, _ = columns(found)
     out = np.empty(len(found), np.uint64)
-    jk.signature_hashes(types, param, param_type, out)
+    jk.signature_hashes(type_id, param_start, param_type_id, out)
     agree_on_signatures(found, out)
 
 
@@ -122,19 +122,19 @@ def test_signature_hashes__tell_all_small_types_apart():
     """Every return type with every parameter, and one more or none."""
     some = [[], *([(0, a, twin.PLACED)] for a in range(40)), *([(0, a, twin.PLACED)] * 2 for a in range(40))]
     found = [(returns, params) for returns in range(40) for params in some]
-    types, param, _, param_type, _ = columns(found)
+    type_id, param_start, _, param_type_id, _ = columns(found)
     out = np.empty(len(found), np.uint64)
-    jk.signature_hashes(types, param, param_type, out)
+    jk.signature_hashes(type_id, param_start, param_type_id, out)
     assert len(set(out.tolist())) == len(found)
 
 
 @given(functions(), st.randoms(use_true_random=False))
 @examples
 def test_prototype_rows__agree_with_their_twins(found, random):
-    types, param, param_name, param_type, place = columns(found)
+    type_id, param_start, param_name_off, param_type_id, place = columns(found)
     rows = np.array(random.sample(range(len(found)), random.randint(0, len(found))), np.int64)
     words, start = np.full(3 * len(found) + 2 * len(place), 77, np.uint32), np.full(len(rows) + 1, 77, np.int64)
-    jk.prototype_rows(rows, types, param, param_name, param_type, place, words, start)
+    jk.prototype_rows(rows, type_id, param_start, param_name_off, param_type_id, place, words, start)
     assert listed(words, start) == [twin.prototype_row(*found[k]) for k in rows.tolist()]
     assert (words[start[-1]:] == 77).all()
 
@@ -185,11 +185,12 @@ def calls(request):
 
 def functions_of(call):
     """The functions of a call of signature_hashes or prototype_rows, as the twin takes them."""
-    returns, types = call["types"], call["param_type"]
-    names = call.get("param_name", np.zeros_like(types))
+    returns, types = call["type_id"], call["param_type_id"]
+    names = call.get("param_name_off", np.zeros_like(types))
     places = call.get("place", np.zeros(len(types), np.uint8))
     params = list(zip(names.tolist(), types.tolist(), places.tolist(), strict=True))
-    return [(int(r), params[a:b]) for r, a, b in zip(returns, call["param"][:-1], call["param"][1:], strict=True)]
+    start = call["param_start"]
+    return [(int(r), params[a:b]) for r, a, b in zip(returns, start[:-1], start[1:], strict=True)]
 
 
 def test_kernels__agree_with_their_twins_on_the_symbols_of_compiled_programs(calls):

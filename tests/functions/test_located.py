@@ -49,7 +49,7 @@ def instances(path):
     with open(path, "rb") as file:
         sections = [s.name for s in ELFFile(file).iter_sections()]
     return Counter((prepared.strings.get(int(name)).decode(), sections[section], address)
-                   for name, section, address in zip(table.name, table.place.section, table.address.tolist(),
+                   for name, section, address in zip(table.name_off, table.place.section, table.address.tolist(),
                                                      strict=True))
 
 
@@ -93,7 +93,7 @@ def test_places__equal_offsets_in_two_sections_are_two_addresses(module, tmp_pat
 def test_places__current_leaves_out_a_name_with_equal_offsets_in_two_sections(module):
     prepared = run.prepare(module, threads=1)
     left_out = run.encode(prepared, "current", ["plain"]).selection.reason != 0
-    names = {prepared.strings.get(int(n)) for n in prepared.instances.name[left_out]}
+    names = {prepared.strings.get(int(n)) for n in prepared.instances.name_off[left_out]}
     assert names == {b"setup"}
 
 

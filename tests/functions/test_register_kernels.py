@@ -74,7 +74,7 @@ class Columns:
 
     def __init__(self, functions):
         params = [param for each in functions for param in each]
-        self.param = np.cumsum([0, *map(len, functions)], dtype=np.int64)
+        self.param_start = np.cumsum([0, *map(len, functions)], dtype=np.int64)
         self.bits = np.array([twin.bits(p.found) for p in params], np.uint8)
         self.reg = np.array([p.reg for p in params], np.int8)
         self.first = np.array([p.first for p in params], np.int8)
@@ -105,7 +105,7 @@ def test_share__agrees_with_its_twin(params, data):
 @examples
 def test_by_index__agrees_with_its_twin(functions, expected, form):
     made = Columns(functions)
-    rk.by_index(made.param, np.array(expected, np.int8), made.seen, made.first, np.int64(form), made.bits)
+    rk.by_index(made.param_start, np.array(expected, np.int8), made.seen, made.first, np.int64(form), made.bits)
     assert made.bits.tolist() == found(twin.by_index(each, expected, form == rk.BY_FIRST) for each in functions)
 
 
@@ -115,8 +115,8 @@ def test_by_slot__agrees_with_its_twin(functions, expected, wide, address_size, 
     marks = [(data.draw(st.booleans()), data.draw(st.booleans())) for _ in functions]
     made = Columns(functions)
     clang, nocall = np.array(marks, np.uint8).reshape(-1, 2).T.copy()
-    rk.by_slot(made.param, np.array(expected, np.int8), np.uint8(wide), np.int64(address_size), made.size, made.reg,
-               clang, nocall, np.uint8(blind), made.bits)
+    rk.by_slot(made.param_start, np.array(expected, np.int8), np.uint8(wide), np.int64(address_size), made.size,
+                  made.reg, clang, nocall, np.uint8(blind), made.bits)
     assert made.bits.tolist() == found(twin.by_slot(each, expected, wide, address_size, *mark, blind)
                                        for each, mark in zip(functions, marks, strict=True))
 
@@ -126,7 +126,7 @@ def test_by_slot__agrees_with_its_twin(functions, expected, wide, address_size, 
 def test_judge__agrees_with_its_twin(functions):
     made = Columns(functions)
     optimized, unexpected = np.full(len(functions), 77, np.uint8), np.full(len(functions), 77, np.uint8)
-    rk.judge(made.param, made.struct, made.bits, optimized, unexpected)
+    rk.judge(made.param_start, made.struct, made.bits, optimized, unexpected)
     agree_on_judgement(functions, optimized, unexpected)
 
 
@@ -153,7 +153,7 @@ def calls(request):
 
 def functions_of(call, bits="bits_before"):
     """The parameters of a call, by function, as the twin takes them."""
-    n, param = len(call["bits"]), call.get("param", np.array([0, len(call["bits"])]))
+    n, param = len(call["bits"]), call.get("param_start", np.array([0, len(call["bits"])]))
     columns = zip(call[bits].tolist(), call.get("reg_before", np.zeros(n, np.int8)).tolist(),
                   call.get("first", np.zeros(n, np.int8)).tolist(), call.get("seen", np.zeros(n, np.uint64)).tolist(),
                   call.get("size", np.zeros(n, np.uint32)).tolist(),

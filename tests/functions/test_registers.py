@@ -424,10 +424,10 @@ def test_compiled__a_parameter_without_a_name_leaves_its_function_out(compiled):
 def test_compiled__an_inline_with_code_takes_its_parameters_from_its_origin(compiled):
     f = compiled.dies
     rows = [die for die in compiled.instances.die.tolist()
-            if compiled.strings.get(int(f.name[die])) == b"both_ways"]  # fmt: skip
+            if compiled.strings.get(int(f.name_off[die])) == b"both_ways"]  # fmt: skip
     assert rows
     for die in rows:
-        params = range(int(f.param[die]), int(f.param[die + 1]))
+        params = range(int(f.param_start[die]), int(f.param_start[die + 1]))
         assert all(f.param_origin[p] >= 0 and f.param_reg[p] == X86_64[k] for k, p in enumerate(params))
         assert len(params) == 2
 
@@ -437,8 +437,8 @@ def clones(prepared):
     t, f = prepared.instances, prepared.dies
     out = {}
     for i in np.flatnonzero(t.clone).tolist():
-        params = slice(int(f.param[t.die[i]]), int(f.param[t.die[i] + 1]))
-        name = prepared.strings.get(int(t.name[i])).decode()
+        params = slice(int(f.param_start[t.die[i]]), int(f.param_start[t.die[i] + 1]))
+        name = prepared.strings.get(int(t.name_off[i])).decode()
         out[name] = int((f.param_reg[params] < 0).sum())
     return out
 

@@ -287,7 +287,7 @@ def test_reasons__encoded_and_skipped_add_up(every, policy, rules, quirks):
         assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"] == len(prepared.instances.die)
         assert counts["skipped"] == {REASON_TEXT[Reason(r)]: n
                                      for r, n in Counter(encoded.selection.reason.tolist()).items() if r}
-        assert (encoded.func != 0).sum() == (encoded.proto != 0).sum() == counts["encoded"]
+        assert (encoded.func_id != 0).sum() == (encoded.proto_id != 0).sum() == counts["encoded"]
 
 
 def test_reasons__once_keeps_one_instance_of_each_name(every):

@@ -134,7 +134,7 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
         (folder / f"{name}.btf").write_bytes(data)
         encodings[name] = {"section": enc.SECTION, "file": f"{name}.btf", "bytes": len(data),
                            "sha256": hashlib.sha256(data).hexdigest(), "sections": []}
-        func[name] = made.func
+        func[name] = made.func_id
     if shipped:
         (folder / "shipped.btf").write_bytes(btf.encode(extra, StringTable(s.array())))
     plain = func["plain"][pair_of].tolist()

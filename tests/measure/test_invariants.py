@@ -51,7 +51,7 @@ def test_formula__that_counts_wrong_breaks(folder, monkeypatch):
 
 
 @pytest.mark.parametrize("change", [lambda found: found._replace(address=found.address + np.uint64(1)),
-                                    lambda found: found._replace(func=found.func[1:], address=found.address[1:])])
+                                    lambda found: found._replace(func_id=found.func_id[1:], address=found.address[1:])])
 def test_round_trip__of_other_addresses_breaks(folder, monkeypatch, change):
     right = encodings.encoding("decl_tag")
     wrong = dataclasses.replace(right, read=lambda file, sections: change(right.read(file, sections)))

@@ -97,7 +97,7 @@ def _rest():
     byte_size(types, 1, 8)
     element_type(types, 1)
     rk.share(np.full(1, -1, i8), bits, i1)
-    rk.by_slot(param, i1, u1(1), i8(8), types_of, i1, bits, bits, u1(0), bits)
+    rk.by_reached(param, i1, u1(1), i8(8), types_of, i1, bits, bits, u1(0), bits)
     rk.judge(param, bits, bits, bits, bits)
     jk.gather_rows(out, start, rows, np.empty(8, u4), np.empty(3, i8)[1:])
 

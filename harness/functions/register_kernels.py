@@ -17,7 +17,7 @@ BY_FIRST = 0
 """1.25: what the first entry begins with."""
 BY_SEEN = 1
 """1.26 to 1.31: any entry that is the expected register alone."""
-BY_SLOT = 2
+BY_REACHED = 2
 """After 1.31: the register that the ABI has reached, counting two for wide aggregates."""
 
 
@@ -64,7 +64,7 @@ def by_index(param_start, expected, seen, first, form, bits):
 
 
 @njit
-def by_slot(param_start, expected, wide, address_size, size, reg, clang, nocall, blind, bits):
+def by_reached(param_start, expected, wide, address_size, size, reg, clang, nocall, blind, bits):
     """The rules after pahole 1.31: parameters take registers one after another, a wide aggregate two.
 
     size : uint32 (params,), bytes
@@ -76,9 +76,9 @@ def by_slot(param_start, expected, wide, address_size, size, reg, clang, nocall,
         r = np.int64(0)
         for p in range(param_start[f], param_start[f + 1]):
             n = np.int64(size[p])
-            slots = np.int64(1)
+            n_regs = np.int64(1)
             if wide and n > address_size:
-                slots = (n + address_size - 1) // address_size
+                n_regs = (n + address_size - 1) // address_size
             in_memory = n > (2 * address_size if wide else address_size)
             if clang[f] and not nocall[f]:
                 if in_memory:
@@ -87,12 +87,12 @@ def by_slot(param_start, expected, wide, address_size, size, reg, clang, nocall,
                     break
                 if reg[p] >= 0:
                     inside = False
-                    for k in range(r, min(r + slots, n_registers)):
+                    for k in range(r, min(r + n_regs, n_registers)):
                         if expected[k] == reg[p] or (expected[k] < 0 and not blind):
                             inside = True
                     if not inside:
                         bits[p] |= UNEXPECTED
-                r += slots
+                r += n_regs
                 continue
             takes = True
             if bits[p] & HAS_LOCATION:
@@ -105,7 +105,7 @@ def by_slot(param_start, expected, wide, address_size, size, reg, clang, nocall,
             elif bits[p] & HAS_CONST and not clang[f]:
                 bits[p] |= OPTIMIZED
             if takes:
-                r += 1 if in_memory else slots
+                r += 1 if in_memory else n_regs
 
 
 @njit

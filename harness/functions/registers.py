@@ -107,7 +107,7 @@ def read_parameters(program):
 
 def faults_of(program, rules, quirks=frozenset()):
     """The Faults that rules find in a program, found once for all policies; parameters as of `select`."""
-    blind = "unnumbered-clang" in quirks and rules.locations == rk.BY_SLOT
+    blind = "unnumbered-clang" in quirks and rules.locations == rk.BY_REACHED
     return program.once(("faults", rules, blind), lambda: read_faults(program, rules, blind))
 
 
@@ -134,14 +134,14 @@ def read_faults(program, rules, blind=False):
     found = found.copy()
     expected = np.array(abi.registers, np.int8)
     reg = f.param_reg[named].copy()
-    if rules.locations == rk.BY_SLOT:
+    if rules.locations == rk.BY_REACHED:
         if abi.wide:
             pieces = sizes > address_size
             reg[pieces] = f.param_reg_pieces[named][pieces]
         rk.share(origin, found, reg)
         clang = program.unit_clang[f.unit].astype(np.uint8)
         nocall = ((f.flags & wt.FN_NOCALL) != 0).astype(np.uint8)
-        rk.by_slot(start, expected, np.uint8(abi.wide), np.int64(address_size), sizes, reg, clang, nocall,
+        rk.by_reached(start, expected, np.uint8(abi.wide), np.int64(address_size), sizes, reg, clang, nocall,
                    np.uint8(blind), found)
     elif rules.locations is not None:
         rk.by_index(start, expected, f.param_seen[named], f.param_first[named], np.int64(rules.locations), found)

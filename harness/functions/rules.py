@@ -66,7 +66,7 @@ RULES = {rules.version: rules for rules in (
     Rules("1.31", rk.BY_SEEN, consistent=True, callbacks=False, hasty=False, suffixes=True, pieces=False,
           uncertain=True, reordered=False, optimized=False, ambiguous=True, once=False,
           about="packed structs on the stack and names with several addresses are left out, too"),
-    Rules("2026-07", rk.BY_SLOT, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
+    Rules("2026-07", rk.BY_REACHED, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
           uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False,
           about="registers counted as the ABI does; reordered parameters and clones that lack some are left out"),
 )}

@@ -18,7 +18,7 @@ from tests.reference import register_twin as twin
 examples = settings(max_examples=100, derandomize=True, deadline=None, database=None,
                     suppress_health_check=list(HealthCheck))
 
-KERNELS = ("share", "by_index", "by_slot", "judge")
+KERNELS = ("share", "by_index", "by_reached", "judge")
 
 REGISTERS = st.integers(-1, 9)
 CONVENTIONS = st.sampled_from([(), (0,), (5, 4, 1, 2, 8, 9), (2, 3, 4, 5, 6), (-1,) * 8, (3, -1, 4), (0, 1, 2, 3)])
@@ -111,13 +111,13 @@ def test_by_index__agrees_with_its_twin(functions, expected, form):
 
 @given(FUNCTIONS, CONVENTIONS, st.booleans(), st.sampled_from([4, 8]), st.booleans(), st.data())
 @examples
-def test_by_slot__agrees_with_its_twin(functions, expected, wide, address_size, blind, data):
+def test_by_reached__agrees_with_its_twin(functions, expected, wide, address_size, blind, data):
     marks = [(data.draw(st.booleans()), data.draw(st.booleans())) for _ in functions]
     made = Columns(functions)
     clang, nocall = np.array(marks, np.uint8).reshape(-1, 2).T.copy()
-    rk.by_slot(made.param_start, np.array(expected, np.int8), np.uint8(wide), np.int64(address_size), made.size,
+    rk.by_reached(made.param_start, np.array(expected, np.int8), np.uint8(wide), np.int64(address_size), made.size,
                   made.reg, clang, nocall, np.uint8(blind), made.bits)
-    assert made.bits.tolist() == found(twin.by_slot(each, expected, wide, address_size, *mark, blind)
+    assert made.bits.tolist() == found(twin.by_reached(each, expected, wide, address_size, *mark, blind)
                                        for each, mark in zip(functions, marks, strict=True))
 
 
@@ -178,10 +178,10 @@ def test_kernels__agree_with_their_twins_on_compiled_programs(calls):
         expected = tuple(call["expected"].tolist())
         assert call["bits"].tolist() == found(
             twin.by_index(each, expected, call["form"] == rk.BY_FIRST) for each in functions_of(call))
-    for call in calls["by_slot"]:
+    for call in calls["by_reached"]:
         how = tuple(call["expected"].tolist()), bool(call["wide"]), int(call["address_size"])
         assert call["bits"].tolist() == found(
-            twin.by_slot(each, *how, bool(clang), bool(nocall), bool(call["blind"]))
+            twin.by_reached(each, *how, bool(clang), bool(nocall), bool(call["blind"]))
             for each, clang, nocall in zip(functions_of(call), call["clang"], call["nocall"], strict=True))
     for call in calls["judge"]:
         agree_on_judgement(functions_of(call), call["optimized"], call["unexpected"])

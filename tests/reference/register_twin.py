@@ -120,7 +120,7 @@ def by_index(params, expected, first_only):
     return out
 
 
-def by_slot(params, expected, wide, address_size, clang, nocall, blind):
+def by_reached(params, expected, wide, address_size, clang, nocall, blind):
     """After 1.31: parameters take registers one after another, an aggregate of two registers two of them."""
     largest = 2 * address_size if wide else address_size
     out, used = list(params), 0

@@ -6,6 +6,7 @@ from harness.encodings.encoding import Addresses, Encoding, Fixup, Written
 from harness.encodings.pairs import func_rows
 from harness.functions.annotations import TAG_SEPARATOR
 from harness.model import NOWHERE, STANDARD, Kind
+from harness.model.layout import HEAD_WORDS
 
 LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 2, "addr", "btf_func", "entry address")
 """Not in btf.rst: kernels refuse a FUNC with kind_flag, and readers that do not know it get out of step."""
@@ -16,7 +17,7 @@ def write(pairs, first_id, first_off):
     address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
     table, func_id, pair = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known, address.astype(np.uint32)))
     known = pairs.known[pair]
-    words = table.row_starts()[: len(pair)][known] + 3
+    words = table.row_starts()[: len(pair)][known] + HEAD_WORDS
     return Written(table, func_id, fixups=(Fixup("types", words, pair[known], "u64"),))
 
 

@@ -17,6 +17,7 @@ from harness.functions import join_kernels as jk
 from harness.functions.join import Match
 from harness.functions.registers import Fault, faults_of
 from harness.model import Kind, declared_kind
+from harness.model import words as wd
 
 POLICIES = ("all", "consistent", "current")
 
@@ -231,30 +232,36 @@ def _same_type(types, a, b, callbacks, depth=0):
         if not a or not b:
             return False
         v, w = types.row(a), types.row(b)
-        ka, kb = declared_kind(v[1]), declared_kind(w[1])
+        ka, kb = declared_kind(v[wd.INFO]), declared_kind(w[wd.INFO])
         if ka != kb:
             if ka == Kind.CONST:
-                a = int(v[2])
+                a = int(v[wd.SIZE_TYPE])
                 continue
             if kb == Kind.CONST:
-                b = int(w[2])
+                b = int(w[wd.SIZE_TYPE])
                 continue
             return False
         if ka in (Kind.TYPEDEF, Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64):
-            return v[0] == w[0]
+            return v[wd.NAME] == w[wd.NAME]
         if ka in (Kind.INT, Kind.FLOAT):
             return len(v) == len(w) and bool((v == w).all())
         if ka == Kind.ARRAY:
-            if v[5] != w[5]:
+            if v[wd.ARRAY_NELEMS] != w[wd.ARRAY_NELEMS]:
                 return False
-            a, b = int(v[3]), int(w[3])
+            a, b = int(v[wd.ARRAY_TYPE]), int(w[wd.ARRAY_TYPE])
         elif ka == Kind.FUNC_PROTO:
-            if v[1] != w[1] or depth > 64:
+            if v[wd.INFO] != w[wd.INFO] or depth > 64:
                 return False
-            return _same_type(types, int(v[2]), int(w[2]), callbacks, depth + 1) and (not callbacks or all(
-                _same_type(types, int(x), int(y), callbacks, depth + 1)
-                for x, y in zip(v[4::2], w[4::2], strict=True)))
+            returned = int(v[wd.SIZE_TYPE]), int(w[wd.SIZE_TYPE])
+            return _same_type(types, *returned, callbacks, depth + 1) and (not callbacks or all(
+                _same_type(types, x, y, callbacks, depth + 1)
+                for x, y in zip(_param_types(v), _param_types(w), strict=True)))
         elif ka in (Kind.PTR, Kind.VOLATILE, Kind.CONST, Kind.RESTRICT, Kind.TYPE_TAG):
-            a, b = int(v[2]), int(w[2])
+            a, b = int(v[wd.SIZE_TYPE]), int(w[wd.SIZE_TYPE])
         else:
             return False
+
+
+def _param_types(row):
+    """type_id of each parameter of a FUNC_PROTO row, list of int."""
+    return wd.entries_of(Kind.FUNC_PROTO, row)[:, wd.PARAM_TYPE].tolist()

@@ -26,8 +26,8 @@ def type_tags(tags, var_ids):
             found.add((var_ids[target_id], component_idx, name_off))
     if not found:
         return None
-    target, component, name = np.array(sorted(found), np.int64).T
-    return decl_tags(name, target, component)
+    target_id, component_idx, name_off = np.array(sorted(found), np.int64).T
+    return decl_tags(name_off, target_id, component_idx)
 
 
 def kfunc_tag_names(tagged, at):

@@ -113,7 +113,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     table = program.instances
     selection = select(program, policy, followed, bugs)
     kept = np.flatnonzero(selection.reason == Reason.ENCODED)
-    strings = Strings(program.strings.blob)
+    strings = Strings(program.strings.flattened().blob)
     # prototypes are numbered in the order of the functions, so sort those first
     rank = strings.rank(table.name_off[kept])
     kept = kept[np.lexsort((table.place.section[kept], table.address[kept], rank))]

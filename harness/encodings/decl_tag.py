@@ -10,6 +10,7 @@ from harness.btf.wire import WHOLE
 from harness.encodings.encoding import Addresses, Encoding, Fixup, Written, counted
 from harness.encodings.pairs import addressed, func_rows
 from harness.model import NOWHERE, Kind, changes, concatenate, decl_tags
+from harness.model import words as wd
 
 PADDED, SHORT = b"address=0x", b"addr=0x"
 
@@ -61,13 +62,11 @@ def read_tags(prefix):
 
     def read(file, sections):
         types = file.types
-        kind, start, last = types.kind(), types.row_starts(), types.next_id - 1
-        tags = np.flatnonzero(kind == Kind.DECL_TAG)
-        target, component = types.words[start[tags] + 2].astype(np.int64), types.words[start[tags] + 3]
-        own = (target >= types.first_id) & (target <= last) & (component == WHOLE)
-        own[own] = kind[target[own] - types.first_id] == Kind.FUNC
-        rows, address = read_names(file.strings.blob, types.words[start[tags[own]]], prefix)
-        func_id = target[own][rows]
+        start = types.row_starts()[types.kind() == Kind.DECL_TAG]
+        name_off, target_id = types.words[start + wd.NAME], types.words[start + wd.SIZE_TYPE].astype(np.int64)
+        own = (types.words[start + wd.COMPONENT_IDX] == WHOLE) & np.isin(target_id, types.ids_of(Kind.FUNC))
+        rows, address = read_names(file.strings.flattened().blob, name_off[own], prefix)
+        func_id = target_id[own][rows]
         order = np.lexsort((address, func_id))
         func_id, address = func_id[order], address[order]
         new = changes(func_id, address)

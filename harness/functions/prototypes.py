@@ -9,7 +9,8 @@ import numpy as np
 from harness.dwarf import walk_tables as wt
 from harness.functions import join_kernels as jk
 from harness.functions.registers import faults_of
-from harness.model import TypeTable
+from harness.model import STANDARD, Kind, TypeTable
+from harness.model.layout import HEAD_WORDS
 
 
 class Prototypes(NamedTuple):
@@ -76,11 +77,12 @@ def prototypes_of(program, rules):
 
 def build_prototypes(program, dropped):
     """The Prototypes of a program without the parameters that are `dropped`, bool (params,), as in Faults."""
-    f, dies, types = program.dies, program.instances.die, program.types
+    f, dies, types = program.dies, program.instances.die, program.types.flattened()
     place = np.where(dropped, jk.DROPPED, jk.PLACED).astype(np.uint8)
     place[(f.param_flags & wt.PF_ELLIPSIS) != 0] = jk.ELLIPSIS
     n_params = f.param_start[dies + 1] - f.param_start[dies]
-    words = np.empty(int(3 * len(dies) + 2 * n_params.sum()), np.uint32)
+    layout = STANDARD[Kind.FUNC_PROTO]
+    words = np.empty(int(HEAD_WORDS * len(dies) + layout.entry_words * n_params.sum()), np.uint32)
     start = np.empty(len(dies) + 1, np.int64)
     jk.prototype_rows(dies, f.type_id, f.param_start, f.param_name_off, f.param_type_id, place, words, start)
     slots = np.zeros(1 << max(8, (2 * (len(dies) + types.n_types)).bit_length()), np.int64)

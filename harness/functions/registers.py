@@ -85,7 +85,7 @@ class Parameters(NamedTuple):
 
 def read_parameters(program):
     """The Parameters of a program."""
-    f, types = program.dies, program.types
+    f, types = program.dies, program.types.flattened()
     n_funcs, n_params = len(f.die_off), len(f.param_type_id)
     size, struct = parameter_sizes(types, program.address_nbytes)
     ellipsis = (f.param_flags & wt.PF_ELLIPSIS) != 0
@@ -160,15 +160,15 @@ def read_faults(program, rules, blind=False):
         dropped[named] = absent & np.repeat(reordered, np.diff(start))
     if rules.uncertain:
         behind = np.flatnonzero(np.arange(len(named)) - np.repeat(start[:-1], np.diff(start)) >= len(abi.registers))
-        for p in behind[_is_named_struct(types, f.param_type_id[named[behind]])].tolist():
-            if looks_packed(types, int(f.param_type_id[named[p]]), address_size):
+        of_struct = behind[struct[behind] != 0]  # the others are not looked at one by one
+        for p, type_id in zip(of_struct.tolist(), f.param_type_id[named[of_struct]].tolist(), strict=True):
+            if _is_named_struct(types.row(type_id)) and looks_packed(types, type_id, address_size):
                 flags[np.searchsorted(start, p, side="right") - 1] |= np.uint8(Fault.UNCERTAIN_LOCATION)
     return Faults(flags, dropped, abi)
 
 
-def _is_named_struct(types, ids):
-    kind, name_off = np.append(0, types.kind()), np.append(0, types.name_off())  # 0 is void
-    return (kind[ids] == Kind.STRUCT) & (name_off[ids] != 0)
+def _is_named_struct(row):
+    return kind_number(row[wd.INFO]) == Kind.STRUCT and row[wd.NAME] != 0
 
 
 def looks_packed(types, type_id, address_size):

@@ -24,7 +24,7 @@ from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
 from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import STANDARD, Kind
+from harness.model import STANDARD, VOID, Kind, TypeTable
 from harness.model import words as wd
 from harness.model.sizes import behind_modifiers
 
@@ -138,9 +138,8 @@ def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=
     Parameters
     ----------
     types : TypeTable
-        Without a base.
     protos : int (n,)
-        type_ids; what is no FUNC_PROTO is refused as RETURN_TYPE.
+        type_ids, also of the base; what is no FUNC_PROTO is refused as RETURN_TYPE.
     machine : str
         The manifest's, such as EM_X86_64.
     rules : FentryRules
@@ -158,24 +157,24 @@ def untraceable(types, protos, machine="EM_X86_64", rules=RULES, pointer_nbytes=
     nothing be returned, so an integer of 16 bytes passes. Nothing means type_id 0 itself, not a typedef of void.
     """
     protos = np.asarray(protos, np.int64)
-    n_types = types.n_types
+    types = types.flattened()
+    beyond = types.next_id
     kind, nbytes = _sizes(types, pointer_nbytes)
     behind = _behind(types)
     out = np.zeros(len(protos), np.uint8)
-    good = (protos > 0) & (protos <= n_types)
-    row = np.where(good, protos, 0)
-    is_proto = kind[row] == Kind.FUNC_PROTO
-    start = types.start[row]
-    vlen = np.where(is_proto, np.append(0, types.vlen())[row], 0)
-    returned = np.full(len(protos), n_types + 1)
-    returned[is_proto] = np.minimum(types.words[start[is_proto] + wd.SIZE_TYPE], n_types + 1)
+    known = np.where((protos > VOID) & (protos < beyond), protos, VOID)
+    is_proto = kind[known] == Kind.FUNC_PROTO
+    start = types.by_id(TypeTable.row_starts)[known]
+    vlen = np.where(is_proto, types.by_id(TypeTable.vlen)[known].astype(np.int64), 0)
+    returned = np.full(len(protos), beyond)
+    returned[is_proto] = np.minimum(types.by_id(TypeTable.size_type)[known[is_proto]], beyond)
     scalar = np.isin(kind, (Kind.INT, Kind.PTR, Kind.ENUM, Kind.ENUM64))
     passed = scalar | np.isin(kind, rules.aggregates)
 
     which = np.repeat(np.arange(len(protos)), vlen)
     place = np.arange(len(which)) - np.repeat(np.cumsum(vlen) - vlen, vlen)
     at = start[which] + wd.entries(Kind.FUNC_PROTO, 0, 1).start + STANDARD[Kind.FUNC_PROTO].entry_words * place
-    written = np.minimum(types.words[at + wd.PARAM_TYPE], n_types + 1).astype(np.int64)
+    written = np.minimum(types.words[at + wd.PARAM_TYPE], beyond).astype(np.int64)
     argument = behind[written]
     why = np.zeros(len(which), np.uint8)
     why[(written == 0) | (passed[argument] & (nbytes[argument] == 0))] = Untraceable.EMPTY_ARGUMENT
@@ -277,9 +276,9 @@ def reached(result, encoding, rules=RULES):
 
     file, listed = result.btf(encoding), result.once(_known_addresses)
     types, known = file.types, listed.address
-    ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
+    ids = types.ids_of(Kind.FUNC)
     why = _refused(result, file, ids, rules)
-    takes = np.zeros(types.n_types + 1, bool)
+    takes = np.zeros(types.next_id, bool)
     takes[ids] = (why == Untraceable.TRACEABLE) & ~_denied(file, ids)
     status, traceable = np.full(len(known), Status.NONE, np.int64), np.zeros(len(known), bool)
 
@@ -289,7 +288,7 @@ def reached(result, encoding, rules=RULES):
         traceable[at[unique & takes[func]]] = True
 
     ours, at = _standing(result, encoding, listed)
-    n_given = np.bincount(ours, minlength=types.n_types + 1)
+    n_given = np.bincount(ours, minlength=types.next_id)
     stand(ours, at, n_given[ours] == 1, Status.AMBIGUOUS)
 
     # without an address of its own a FUNC stands for the name, for what the policy let it describe
@@ -313,43 +312,43 @@ def reached(result, encoding, rules=RULES):
 
 
 def _standing(result, encoding, listed):
-    """Which known addresses the file gives its FUNCs: (func, at), int64 (n,) each, `at` as in _Addresses.
+    """Which known addresses the file gives its FUNCs: (func_id, at), int64 (n,) each, `at` as in _Addresses.
 
-    An offset in a relocatable file stands for every place of the FUNC's name with that offset.
+    A FUNC's address stands for every place of its name with that address: of a relocatable file, an offset that several
+    sections may have; of a linked one, there is one such place.
     """
-    ours, theirs = result.addresses(encoding)
-    if not len(ours):
-        return ours, ours
-    if not result.manifest["kernel"].get("relocatable"):
-        at = np.searchsorted(listed.address, theirs)
-        strange = (at == len(listed.address)) | (np.append(listed.address, np.uint64(0))[at] != theirs)
-        if strange.any():
-            raise MeasureError(f"expected addresses of functions.csv, found {theirs[strange][0]:#x} on "
-                               f"[{ours[strange][0]}]", result.files[encoding])
-        return ours, at
-    places = {}
-    for name, at in dict.fromkeys(zip(listed.name.tolist(), listed.at.tolist(), strict=True)):
-        places.setdefault((name, int(listed.address[at])), []).append(at)
-    types, found = result.btf(encoding).types, []
-    names = func_names(result, encoding)[np.searchsorted(np.flatnonzero(types.kind() == Kind.FUNC) + 1, ours)]
-    for func, name, address in zip(ours.tolist(), names.tolist(), theirs.tolist(), strict=True):
-        if (name, address) not in places:
-            raise MeasureError(f"expected offsets of functions.csv, found {address:#x} on [{func}]",
-                               result.files[encoding])
-        found += [(func, at) for at in places[name, address]]
-    return tuple(np.array(found, np.int64).T)
+    func_id, theirs = result.addresses(encoding)
+    if not len(func_id):
+        return func_id, func_id
+    name = func_names(result, encoding)[np.searchsorted(result.btf(encoding).types.ids_of(Kind.FUNC), func_id)]
+    # (name, address) as one sortable number: addresses by rank
+    addresses, rank = np.unique(listed.address, return_inverse=True)
+    name_of, at = np.divmod(np.unique(listed.name * len(rank) + listed.at), max(len(rank), 1))
+    key = name_of * len(addresses) + rank[at]
+    order = np.argsort(key, kind="stable")
+    key, at = key[order], at[order]
+    wanted = np.where((name >= 0) & np.isin(theirs, addresses),
+                      name * len(addresses) + np.searchsorted(addresses, theirs), -1)
+    first = np.searchsorted(key, wanted)
+    n_places = np.searchsorted(key, wanted, side="right") - first
+    strange = np.flatnonzero(n_places == 0)
+    if len(strange):
+        raise MeasureError(f"expected addresses of functions.csv, found {theirs[strange[0]]:#x} on "
+                           f"[{func_id[strange[0]]}]", result.files[encoding])
+    before = np.cumsum(n_places) - n_places
+    return np.repeat(func_id, n_places), at[np.arange(n_places.sum()) + np.repeat(first - before, n_places)]
 
 
 def _refused(result, file, ids, rules):
     """Why fentry refuses the prototypes of some FUNCs, Untraceable (n,)."""
     kernel = result.manifest["kernel"]
-    protos, which = np.unique(file.types.words[file.types.start[ids] + wd.SIZE_TYPE], return_inverse=True)
+    protos, which = np.unique(file.types.by_id(TypeTable.size_type)[ids], return_inverse=True)
     return untraceable(file.types, protos, kernel["machine"], rules, kernel["bits"] // 8)[which]
 
 
 def _denied(file, ids):
     """Which FUNCs fentry refuses because of their name, bool (n,)."""
-    blob, offsets = file.strings.blob, file.types.words[file.types.start[ids]].astype(np.int64)
+    blob, offsets = file.strings.flattened().blob, file.types.by_id(TypeTable.name_off)[ids].astype(np.int64)
     head = blob[np.minimum(offsets[:, None] + np.arange(4), len(blob) - 1)].view(np.uint32)[:, 0]
     # few names begin like one of these, so the others need not be looked at one by one
     alike = np.flatnonzero(np.isin(head, np.frombuffer(b"".join(name.encode()[:4] for name in DENIED), np.uint32)))
@@ -427,8 +426,8 @@ def refusals(results, rules=RULES):
     for result in results:
         file = result.btf(BASELINE)
         types = file.types
-        ids = np.flatnonzero(types.kind() == Kind.FUNC) + 1
-        protos = types.words[types.start[ids] + wd.SIZE_TYPE]
+        ids = types.ids_of(Kind.FUNC)
+        protos = types.by_id(TypeTable.size_type)[ids]
         why = _refused(result, file, ids, rules)
         for reason in Untraceable:
             mine = why == reason
@@ -485,21 +484,19 @@ def _prices(results, every):
 
 
 def _behind(types):
-    """The type behind typedefs and modifiers, int64 (types + 2,); the last one, of NO_KIND, where there is none.
+    """The type behind typedefs and modifiers, int64 (next_id + 1,); the last one, of NO_KIND, where there is none.
 
     So it is of type_ids out of range, and behind a chain of more than MAX_RESOLVE_DEPTH.
     """
-    last = types.n_types + 1
+    beyond = types.next_id
     found = behind_modifiers(types, MAX_RESOLVE_DEPTH + 1)  # and what it ends at
-    return np.append(np.where(found >= 0, found, last), last)
+    return np.append(np.where(found >= 0, found, beyond), beyond)
 
 
 def _sizes(types, pointer_nbytes):
-    """Kind and size in bytes of each type itself, int64 (types + 2,) each; type 0 and the last have NO_KIND."""
-    n = types.n_types
-    kind = np.full(n + 2, NO_KIND, np.int64)
-    kind[1:-1] = types.kind()
-    nbytes = np.zeros(n + 2, np.int64)
-    nbytes[1:-1] = types.size_type()
+    """Kind and size in bytes of each type itself, int64 (next_id + 1,) each; void and the last have NO_KIND."""
+    kind = np.append(types.by_id(TypeTable.kind), NO_KIND).astype(np.int64)
+    kind[VOID] = NO_KIND
+    nbytes = np.append(types.by_id(TypeTable.size_type), 0).astype(np.int64)
     nbytes[kind == Kind.PTR] = pointer_nbytes
     return kind, nbytes

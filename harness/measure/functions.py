@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.measure.columns import COLUMNS, frame
-from harness.model import NOWHERE, Kind, changes
+from harness.model import NOWHERE, Kind, TypeTable, changes
 
 MATCHED = ("exact", "suffix")
 """Matches of a DIE whose symbol is the function's body: no .part bodies, no functions found by symbol alone."""
@@ -93,7 +93,7 @@ def func_names(result, encoding):
 
 def _func_names(result, encoding):
     number, types = result.of.once(_numbers), result.btf(encoding).types
-    names = result.texts(encoding).of(types.name_off()[types.kind() == Kind.FUNC])
+    names = result.texts(encoding).of(types.by_id(TypeTable.name_off)[types.ids_of(Kind.FUNC)])
     return np.array([number.get(name, -1) for name in names], np.int64)
 
 

@@ -16,7 +16,7 @@ from harness.measure.columns import frame
 from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.sizes import COMPRESSORS
-from harness.model import NOWHERE, Kind, changes
+from harness.model import NOWHERE, Kind, TypeTable, changes
 from harness.results import files_of
 
 INVARIANT_COLUMNS = ("policy", "invariant", "statement", "holds", "detail")
@@ -140,13 +140,13 @@ def round_trip(result):
     addresses = distinct(code[somewhere], proto_id[somewhere], address[somewhere])
     for name in result.encodings:
         types, read = result.btf(name).types, result.addresses(name)
-        rows = np.flatnonzero(types.kind() == Kind.FUNC)
-        own = func_names(result, name), types.size_type()[rows]
+        ids = types.ids_of(Kind.FUNC)
+        own = func_names(result, name), types.by_id(TypeTable.size_type)[ids]
         found = distinct(*own)
         yield ("6 round trip", f"{name}.btf has the names and prototypes that went in", np.array_equal(found, protos),
                f"{found.shape[1]:,} of {protos.shape[1]:,}")
         if len(read.func_id):
-            at = np.searchsorted(rows, read.func_id - types.first_id)
+            at = np.searchsorted(ids, read.func_id)
             found = distinct(own[0][at], own[1][at], read.address)
             yield ("6 round trip", f"{name}.btf has the addresses that went in", np.array_equal(found, addresses),
                    f"{found.shape[1]:,} of {addresses.shape[1]:,} (name, FUNC_PROTO, address)")

@@ -19,9 +19,10 @@ from harness.btf.dump import LINKAGE
 from harness.errors import MeasureError
 from harness.measure.columns import frame
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import NOWHERE, Kind
+from harness.model import NOWHERE, Kind, TypeTable
+from harness.model import words as wd
+from harness.model.layout import VLEN_MASK
 from harness.model.strings import Strings
-from harness.model.tables import VLEN_MASK
 from harness.results.columns import PLACE
 
 INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "shndx", "unit", "file", "line", "signature",
@@ -200,33 +201,32 @@ def _funcs(btf, addresses, names, glob=None):
     (list of Func, set of str, bool) : by type_id; the names that the glob matches; whether any FUNC of the file has an
         address.
     """
-    types, blob = btf.types, btf.strings.blob
-    kinds, name_offs = types.kind(), types.name_off()
-    ids = np.flatnonzero(kinds == Kind.FUNC)
-    for rows in (ids, np.flatnonzero(kinds == Kind.DECL_TAG)):
-        wrong = rows[name_offs[rows] >= len(blob)]
+    types, blob = btf.types, btf.strings.flattened().blob
+    name_off, ids = types.by_id(TypeTable.name_off), types.ids_of(Kind.FUNC)
+    for named in (ids, types.ids_of(Kind.DECL_TAG)):
+        wrong = named[name_off[named] >= len(blob)]
         if len(wrong):
-            name_at(btf, int(wrong[0]) + 1, int(name_offs[wrong[0]]))
+            name_at(btf, int(wrong[0]), int(name_off[wrong[0]]))
     if glob is None:
         # few FUNCs have names as long as one of these
         ends = np.flatnonzero(blob == 0)
-        lengths = ends[np.searchsorted(ends, name_offs[ids])] - name_offs[ids]
+        lengths = ends[np.searchsorted(ends, name_off[ids])] - name_off[ids]
         ids = ids[np.isin(lengths, [len(n.encode("utf-8", "surrogateescape")) for n in names])]
-    known = [n.decode("utf-8", "surrogateescape") for n in Strings(blob).list(name_offs[ids])]
+    known = [n.decode("utf-8", "surrogateescape") for n in Strings(blob).list(name_off[ids])]
     matching = set()
     if glob is not None:
         matches = re.compile(fnmatch.translate(glob)).match
         matching = {n for n in known if matches(n)}
         names = names | matching
-    func, address = addresses
+    func_id, address = addresses
     found = []
-    for type_id, name in zip((ids + 1).tolist(), known, strict=True):
+    for type_id, name in zip(ids.tolist(), known, strict=True):
         if name in names:
             row = types.row(type_id).tolist()
-            mine = slice(*np.searchsorted(func, [type_id, type_id + 1]))
-            found.append(Func(type_id, name, row[2], LINKAGE.get(row[1] & VLEN_MASK, "unknown"),
+            mine = slice(*np.searchsorted(func_id, [type_id, type_id + 1]))
+            found.append(Func(type_id, name, row[wd.SIZE_TYPE], LINKAGE.get(row[wd.INFO] & VLEN_MASK, "unknown"),
                               address[mine].tolist()))
-    return found, matching, bool(len(func))
+    return found, matching, bool(len(func_id))
 
 
 def _encoded(of_names, names):

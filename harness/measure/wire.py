@@ -20,7 +20,8 @@ from harness.btf import wire
 from harness.btf.declare import declaration
 from harness.errors import MeasureError
 from harness.measure.columns import frame
-from harness.model import Kind
+from harness.model import Kind, TypeTable
+from harness.model import words as wd
 from harness.model.layout import HEAD_WORDS, TYPE_FIELDS, IntEncoding, int_parts, member_place, split_info
 
 BYTE_COLUMNS = ("item", "file_offset", "raw", "field", "value", "meaning")
@@ -60,14 +61,14 @@ def types_of_function(btf, name):
     MeasureError
         No FUNC has the name.
     """
-    types, kinds, first = btf.types, btf.types.kind(), btf.types.first_id
+    types, targets = btf.types, btf.types.by_id(TypeTable.size_type)
     wanted = name.encode("utf-8", "surrogateescape")
-    funcs = [i for i in (np.flatnonzero(kinds == Kind.FUNC) + first).tolist() if btf.name(i) == wanted]
+    funcs = [i for i in types.ids_of(Kind.FUNC).tolist() if btf.name(i) == wanted]
     if not funcs:
         raise MeasureError(f"expected a FUNC of the name {name!r}, found none", btf.path)
-    targets = types.size_type()
-    tags = np.flatnonzero((kinds == Kind.DECL_TAG) & np.isin(targets, np.array(funcs, np.uint32))) + first
-    return sorted({*(int(targets[i - first]) for i in funcs), *funcs, *tags.tolist()})
+    tags = types.ids_of(Kind.DECL_TAG)
+    tags = tags[np.isin(targets[tags], np.array(funcs, np.uint32))]
+    return sorted({*targets[funcs].tolist(), *funcs, *tags.tolist()})
 
 
 def header_bytes(btf):
@@ -132,7 +133,7 @@ def _type_rows(btf, type_id, named):
     """Rows of one type; the name_offs that it holds go into `named`, with who holds them."""
     words = btf.types.row(type_id).tolist()
     start = btf.word_offset(btf.types.row_start(type_id))
-    kind, vlen, kind_flag = split_info(words[1])
+    kind, vlen, kind_flag = split_info(words[wd.INFO])
     item = f"[{type_id}] {kind.name}"
     layout = btf.layout[kind]
     trailing = layout.trailing if kind_flag else None
@@ -150,16 +151,15 @@ def _type_rows(btf, type_id, named):
             return row(word, field, f"{value:,}", _of_type(btf, value))
         return row(word, field, *_number(kind, of, value, kind_flag))
 
-    yield plain(0, "btf_type.name_off")
-    yield row(1, "btf_type.info", f"{words[1]:#010x}", _info(layout, kind, vlen, kind_flag))
-    yield plain(2, f"btf_type.{layout.third}")
+    yield plain(wd.NAME, "btf_type.name_off")
+    yield row(wd.INFO, "btf_type.info", f"{words[wd.INFO]:#010x}", _info(layout, kind, vlen, kind_flag))
+    yield plain(wd.SIZE_TYPE, f"btf_type.{layout.third}")
     struct_dot = f"{layout.struct}." if layout.struct else ""
     for i, field in enumerate(layout.fixed):
         yield plain(HEAD_WORDS + i, struct_dot + field)
-    for entry in range(vlen if layout.entry else 0):
+    for entry, at in enumerate(wd.entries(kind, 0, vlen) if layout.entry else ()):
         for i, field in enumerate(layout.entry):
-            word = HEAD_WORDS + layout.fixed_words + entry * layout.entry_words + i
-            yield plain(word, f"{layout.struct}[{entry}].{field}")
+            yield plain(at + i, f"{layout.struct}[{entry}].{field}")
     if trailing:
         at = len(words) - trailing.n_words
         value = words[at] | (words[-1] << 32 if trailing.n_words == 2 else 0)
@@ -200,7 +200,7 @@ def _of_type(btf, type_id):
         return "void"
     if type_id >= btf.types.next_id:
         raise btf.wrong(f"expected a type_id of at most {btf.types.next_id - 1}, found {type_id}", btf.types_start)
-    kind, _, _ = split_info(btf.types.row(type_id)[1])
+    kind, _, _ = split_info(btf.types.row(type_id)[wd.INFO])
     if kind in (Kind.VAR, Kind.DATASEC, Kind.DECL_TAG):
         return f'[{type_id}] {kind.name} "{_text(btf.name(type_id))}"'
     return f"[{type_id}] {kind.name}: {declaration(btf, type_id)}"

@@ -30,19 +30,20 @@ def element_type(types, type_id):
 
 
 def parameter_sizes(types, pointer_nbytes):
-    """What `sizes_kernels.parameter_sizes` says of the types of a table without a base, by type_id.
+    """What `sizes_kernels.parameter_sizes` says of the types of a table and its bases, by type_id.
 
     Returns
     -------
-    (uint32 (types + 1,), uint8 (types + 1,)) : size in bytes as a parameter, and whether it is a struct.
+    (uint32 (next_id,), uint8 (next_id,)) : size in bytes as a parameter, and whether it is a struct.
     """
-    size, is_struct = np.zeros(types.n_types + 1, np.uint32), np.zeros(types.n_types + 1, np.uint8)
-    sizes_kernels.parameter_sizes(types.words, types.start, np.int64(pointer_nbytes), size, is_struct)
+    whole = types.flattened()
+    size, is_struct = np.zeros(whole.next_id, np.uint32), np.zeros(whole.next_id, np.uint8)
+    sizes_kernels.parameter_sizes(whole.words, whole.start, np.int64(pointer_nbytes), size, is_struct)
     return size, is_struct
 
 
 def behind_modifiers(types, longest):
-    """What stands behind the typedefs and modifiers of each type of a table without a base, by type_id.
+    """What stands behind the typedefs and modifiers of each type of a table and its bases, by type_id.
 
     Parameters
     ----------
@@ -52,9 +53,10 @@ def behind_modifiers(types, longest):
 
     Returns
     -------
-    int64 (types + 1,)
+    int64 (next_id,)
         0 for void; sizes_kernels.NO_TYPE where a chain leaves the table or is too long.
     """
-    out = np.zeros(types.n_types + 1, np.int64)
-    sizes_kernels.behind_modifiers(types.words, types.start, np.int64(longest), out)
+    whole = types.flattened()
+    out = np.zeros(whole.next_id, np.int64)
+    sizes_kernels.behind_modifiers(whole.words, whole.start, np.int64(longest), out)
     return out

@@ -90,6 +90,21 @@ class TypeTable(NamedTuple):
         """The type_ids of the rows, a range."""
         return range(self.first_id, self.next_id)
 
+    def ids_of(self, kind):
+        """The type_ids of the rows of a kind, int64 (n,), ascending; not those of the base."""
+        return np.flatnonzero(self.kind() == kind) + self.first_id
+
+    def by_id(self, column):
+        """A column by type_id, array (next_id,): that of the base first; of void it is 0.
+
+        Parameters
+        ----------
+        column : callable
+            (TypeTable) -> array (n_types,), such as TypeTable.kind.
+        """
+        own = column(self)
+        return np.concatenate([np.zeros(1, own.dtype) if self.base is None else self.base.by_id(column), own])
+
     def row_starts(self):
         """Index in `words` of each row, int64 (n_types,)."""
         return self.start[1:-1]

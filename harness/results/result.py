@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 
 class Texts(dict):
-    """The strings of a BtfFile by their offset, as str: all decoded at once, which is faster than one by one.
+    """The strings of a BtfFile and its base by their offset, as str: all decoded at once, faster than one by one.
 
     An offset inside a string, which is allowed, is looked up on demand.
 
@@ -36,15 +36,16 @@ class Texts(dict):
 
     def __init__(self, file):
         self.file = file
-        self.data = file.strings.blob.tobytes()
+        blob = file.strings.flattened().blob
+        self.data = blob.tobytes()
         texts = self.data.decode("utf-8", "surrogateescape").split("\0")
-        start = np.flatnonzero(file.strings.blob == 0) + 1
+        start = np.flatnonzero(blob == 0) + 1
         super().__init__(zip([0, *start[:-1].tolist()], texts[:-1], strict=True))
 
     def __missing__(self, offset):
         if offset >= len(self.data):
             raise self.file.wrong(f"expected a name_off below {len(self.data)}, found {offset}",
-                                  self.file.strings_start + len(self.data))
+                                  self.file.strings_start + len(self.file.strings.blob))
         text = self.data[offset : self.data.index(b"\0", offset)].decode("utf-8", "surrogateescape")
         self[offset] = text
         return text

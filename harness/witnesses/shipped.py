@@ -9,7 +9,7 @@ import numpy as np
 from harness.measure.columns import frame
 from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import Kind, declared_kind
+from harness.model import Kind, TypeTable, declared_kind
 from harness.model import words as wd
 from harness.witnesses.witness import Comparison
 
@@ -155,16 +155,13 @@ MAX_DEPTH, CUT = 12, "\u2026"
 class _Named:
     """The names in a BtfFile, as str.
 
-    Its columns are lists: Python reads single numbers out of a list much faster than out of an array.
+    Its columns are lists by type_id: Python reads single numbers out of a list much faster than out of an array.
     """
 
     def __init__(self, btf, texts):
-        self.btf, self.texts = btf, texts
-        self.kind = [0, *btf.types.kind().tolist()]
-        self.vlen = [0, *btf.types.vlen().tolist()]
-        self.name_off = [0, *btf.types.name_off().tolist()]
-        self.size_type = [0, *btf.types.size_type().tolist()]
-        self.start = btf.types.start.tolist()
+        self.types, self.texts = btf.types, texts
+        self.kind, self.vlen, self.name_off, self.size_type = (btf.types.by_id(column).tolist() for column in (
+            TypeTable.kind, TypeTable.vlen, TypeTable.name_off, TypeTable.size_type))
         self.funcs = self.ids(Kind.FUNC)
         self.described = {0: "void"}
 
@@ -172,10 +169,11 @@ class _Named:
         return self.texts[self.name_off[type_id]]
 
     def row(self, type_id):
-        return self.btf.types.words[self.start[type_id] : self.start[type_id + 1]].tolist()
+        return self.types.row(type_id).tolist()
 
     def ids(self, kind):
-        return (np.flatnonzero(self.btf.types.kind() == kind) + 1).tolist()
+        """type_ids of a kind in the file itself, list of int; what a base has is not named, only described."""
+        return self.types.ids_of(kind).tolist()
 
     def functions(self):
         return [self.name(i) for i in self.funcs]

@@ -51,6 +51,23 @@ def test_table__over_a_base_goes_on_where_that_ends():
     assert [fourth.row_start(i) for i in fourth.ids()] == [0, 3] and second.row_start(3) == 0
 
 
+def test_table__columns_by_id_begin_with_void_and_the_base():
+    first, second, third, fourth = three()
+    assert fourth.by_id(TypeTable.kind).tolist() == [0, Kind.INT, Kind.PTR, Kind.STRUCT, Kind.PTR, Kind.INT]
+    assert fourth.by_id(TypeTable.kind).dtype == np.uint8 and fourth.by_id(TypeTable.name_off).dtype == np.uint32
+    for types in (first, second, third, fourth):
+        for column in (TypeTable.kind, TypeTable.vlen, TypeTable.kind_flag, TypeTable.name_off, TypeTable.size_type):
+            assert types.by_id(column).tolist() == types.flattened().by_id(column).tolist()
+            assert len(types.by_id(column)) == types.next_id
+    assert table().by_id(TypeTable.size_type).tolist() == [0]
+
+
+def test_table__ids_of_a_kind_are_those_of_its_own_rows():
+    first, second, third, fourth = three()
+    assert [t.ids_of(Kind.PTR).tolist() for t in (first, second, third, fourth)] == [[2], [], [], [4]]
+    assert [t.ids_of(Kind.INT).tolist() for t in (first, second, third, fourth)] == [[1], [], [], [5]]
+
+
 def test_table__flattened_has_the_rows_of_all_bases():
     first, _, _, fourth = three()
     flat = fourth.flattened()

@@ -1,0 +1,43 @@
+"""A program whose types continue a base, as a module's do the kernel's: the same faults, prototypes and selection."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from harness import run
+from harness.functions import POLICIES, RULES, faults_of
+from harness.functions.prototypes import prototypes_of
+from tests.fixtures.build import KEPT, program
+from tests.split import types_over
+
+
+@pytest.fixture(scope="module", params=["several_units", "clones", KEPT[0].name])
+def prepared(request):
+    path = next((kept.path for kept in KEPT if kept.name == request.param), None) or program(request.param).path
+    return run.prepare(path, threads=1)
+
+
+def over_a_base(prepared, n):
+    """The same program, the first n types of which are in a base."""
+    return dataclasses.replace(prepared, types=types_over(prepared.types, n), common=types_over(prepared.common, n),
+                               _made={})
+
+
+def used(prototypes):
+    """The Prototypes without the words that stay free where parameters are dropped."""
+    return prototypes._replace(words=prototypes.words[: prototypes.start[-1]])
+
+
+@pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
+@pytest.mark.parametrize("version", RULES)
+def test_program__over_a_base_has_the_same_faults_and_prototypes(prepared, part, version):
+    split = over_a_base(prepared, int(part * prepared.types.n_types))
+    rules = RULES[version]
+    assert (faults_of(split, rules).flags == faults_of(prepared, rules).flags).all()
+    ours, theirs = (used(prototypes_of(p, rules)) for p in (split, prepared))
+    assert all(np.array_equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
+    for policy in POLICIES:
+        mine, whole = (run.encode(p, policy, ["plain", "decl_tag", "btf_func"], version) for p in (split, prepared))
+        assert (mine.selection.reason == whole.selection.reason).all()
+        assert (mine.proto_id == whole.proto_id).all() and (mine.func_id == whole.func_id).all()

@@ -11,6 +11,7 @@ from harness.encodings.encoding import Addresses, Encoding, Fixup, Written, coun
 from harness.encodings.pairs import addressed, func_rows
 from harness.model import NOWHERE, Kind, changes, concatenate, decl_tags
 from harness.model import words as wd
+from harness.model.strings import begins
 
 PADDED, SHORT = b"address=0x", b"addr=0x"
 
@@ -81,8 +82,7 @@ def read_names(blob, offsets, prefix):
     ends = np.flatnonzero(blob == 0)
     n_digits = ends[np.searchsorted(ends, offsets)] - offsets - len(prefix)
     rows = np.flatnonzero((n_digits >= 1) & (n_digits <= MAX_DIGITS))
-    head = blob[offsets[rows, None] + np.arange(len(prefix))]
-    rows = rows[(head == np.frombuffer(prefix, np.uint8)).all(axis=1)]
+    rows = rows[begins(blob, offsets[rows], prefix)]
     at, good, value = offsets[rows] + len(prefix), np.ones(len(rows), bool), np.zeros(len(rows), np.uint64)
     for k in range(int(n_digits[rows].max(initial=0))):
         more = k < n_digits[rows]

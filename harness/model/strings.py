@@ -38,6 +38,22 @@ class Strings:
         return rank[inverse]
 
 
+def begins(blob, offsets, prefix):
+    """Which of some strings begin with `prefix`, bytes without a NUL: bool (offsets,).
+
+    Parameters
+    ----------
+    blob : uint8 (nbytes,)
+        Ends with NUL.
+    offsets : int (n,)
+    """
+    out = np.ones(len(offsets), bool)
+    at = offsets.astype(np.int64)
+    for k, byte in enumerate(prefix):
+        out &= blob[np.minimum(at + k, len(blob) - 1)] == byte
+    return out
+
+
 def objects(texts):
     """Texts as an object array (n,)."""
     texts = list(texts)

@@ -11,6 +11,7 @@ from harness.dwarf import walk_tables as wt
 from harness.elf.image import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_OBJECT
 from harness.model import Kind, StringTable, TypeTable, info_word
 from harness.model.sizes import byte_size
+from harness.model.strings import begins
 
 PER_CPU = ".data..percpu"
 
@@ -75,7 +76,7 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
     skipped, rows = {}, []
     first_symbols = None
     candidates = np.flatnonzero(inside)
-    made_up = _starts_with(walk.strings.blob, v.name_off[candidates], NOT_IN_SOURCE)
+    made_up = np.any([begins(walk.strings.blob, v.name_off[candidates], prefix) for prefix in NOT_IN_SOURCE], axis=0)
     if made_up.any():
         skipped[MADE_UP] = int(made_up.sum())
     for i in candidates[~made_up].tolist():
@@ -121,14 +122,3 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
     table = TypeTable.of(words, bounds)
     ids = {row[0]: first_id + k for k, row in enumerate(rows)}
     return Variables(table, np.frombuffer(PER_CPU.encode() + b"\0", np.uint8), ids, skipped)
-
-
-def _starts_with(blob, names, prefixes):
-    """Whether each name (an offset into `blob`) starts with one of the prefixes: bool (names,)."""
-    out = np.zeros(len(names), bool)
-    for prefix in prefixes:
-        hit = np.ones(len(names), bool)
-        for k, byte in enumerate(prefix):
-            hit &= blob[np.minimum(names.astype(np.int64) + k, len(blob) - 1)] == byte
-        out |= hit
-    return out

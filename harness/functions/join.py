@@ -18,6 +18,7 @@ from harness.dwarf import walk_tables as wt
 from harness.elf.image import STT_FUNC
 from harness.functions import join_kernels as jk
 from harness.model import ABSOLUTE, NOWHERE, Place, changes
+from harness.model.strings import begins
 
 
 class Match(IntEnum):
@@ -62,6 +63,9 @@ class SymbolClass(IntEnum):
     """A DIE has this name, but its code is elsewhere, nowhere, or one of several of that name."""
 
 
+NO_SYMBOL = -1
+"""Row of the symbol table of what has no symbol."""
+
 ASSEMBLER = (dw.DW_LANG_Mips_Assembler, dw.DW_LANG_Assembly)
 
 LEAD = {"EM_AARCH64": 8}
@@ -89,7 +93,7 @@ class FunctionTable(NamedTuple):
     match : uint8 (instances,)
         Match.
     symbol : int64 (instances,)
-        Row of the symbol table, -1 if none.
+        Row of the symbol table, or NO_SYMBOL.
     n_addresses : int32 (instances,)
         Distinct addresses of function symbols (.part and .cold left aside) with this base name.
     symbol_addresses : int32 (instances,)
@@ -154,126 +158,225 @@ def join(walk, symbols, image, *, fallback=True):
     give lies in one section, also in a relocatable file, whose sections ElfImage lays out apart from each other.
     """
     f = walk.functions
-    blob = walk.strings.blob
-    has_code = (f.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0
-    named = f.name_off != 0
     names, name_of_die = np.unique(f.name_off, return_inverse=True)
-    slots = np.zeros(1 << max(8, (2 * len(names)).bit_length()), np.uint32)
-    jk.enter_names(blob, names, slots)
+    unnamed = (f.flags & wt.FN_UNNAMED_PARAM) != 0
+    functions = _function_symbols(symbols, walk.strings.blob, names)
+    known = functions.take(functions.name >= 0)
+    n_addresses = _addresses_of_names(known, len(names))
 
-    func_symbols = np.flatnonzero(symbols.type == STT_FUNC)
-    sym_name = np.empty(len(func_symbols), np.int64)
-    sym_flags = np.empty(len(func_symbols), np.uint8)
-    whole_name = np.empty(len(func_symbols), np.uint64)
-    jk.match_symbols(blob, names, slots, symbols.strtab, symbols.name_off[func_symbols], sym_name, sym_flags,
-                     whole_name)
-    same_name = _distinct_addresses(whole_name, symbols.value[func_symbols])
-    known = sym_name >= 0
-    known_rows = np.flatnonzero(known)
-    every_flag = sym_flags
-    sym, sym_name, sym_flags = func_symbols[known], sym_name[known], sym_flags[known]
-    sym_addr = symbols.value[sym]
-    part = (sym_flags & jk.NON_FUNCTION) != 0
-    suffixed = (sym_flags & jk.SUFFIXED) != 0
+    dies = np.flatnonzero(_has_code(f) & (f.name_off != 0))
+    found = _match(name_of_die[dies], f.entry[dies], np.uint64(LEAD.get(image.machine, 0)), functions, known)
+    good = ((found.match == Match.EXACT) | (found.match == Match.SUFFIX)) & ~unnamed[dies]
+    lone = (n_addresses == 1) & (names != 0)
+    lone[name_of_die[dies[good]]] = False
+    more, more_symbols = _fallbacks(name_of_die, lone[name_of_die] & ~unnamed, known)
+    elf_class = _classes(functions, symbols, found, more_symbols)
 
-    # (name, address) as one sortable number: addresses by rank
-    dies = np.flatnonzero(has_code & named)
-    entry = f.entry[dies]
-    lead = np.uint64(LEAD.get(image.machine, 0))
-    before = entry - np.minimum(lead, entry)
-    ranks = np.unique(np.concatenate([sym_addr, entry, before]))
-    sym_key = sym_name << 32 | np.searchsorted(ranks, sym_addr)
-    die_key = name_of_die[dies].astype(np.int64) << 32 | np.searchsorted(ranks, entry)
-    lead_key = name_of_die[dies].astype(np.int64) << 32 | np.searchsorted(ranks, before)
-    moved = ~np.isin(die_key, sym_key) & np.isin(lead_key, sym_key)
-    die_key = np.where(moved, lead_key, die_key)
-    entry = np.where(moved, before, entry)
-
-    # the best symbol of each key: exact before suffixed before .part, then file order
-    order = np.lexsort((np.arange(len(sym)), part.astype(np.int8) * 2 + suffixed, sym_key))
-    keys, first = np.unique(sym_key[order], return_index=True)
-    best = order[first]
-    at = np.minimum(np.searchsorted(keys, die_key), max(len(keys) - 1, 0))
-    found = keys[at] == die_key if len(keys) else np.zeros(len(dies), bool)
-    chosen = best[at] if len(keys) else np.zeros(len(dies), np.int64)
-    match = np.full(len(dies), Match.NONE, np.uint8)
-    match[found] = np.where(part[chosen[found]], Match.PART,
-                            np.where(suffixed[chosen[found]], Match.SUFFIX, Match.EXACT))
-    symbol = np.where(found, sym[chosen] if len(sym) else -1, -1)
-    clone_keys = np.unique(sym_key[~part & ((sym_flags & jk.CLONE) != 0)])
-    clone = np.isin(die_key, clone_keys)
-    name_has_symbol = np.zeros(len(names), bool)
-    name_has_symbol[sym_name[~part]] = True
-    lost = match == Match.NONE
-    match[lost & name_has_symbol[name_of_die[dies]]] = Match.OVERRIDDEN
-    match[lost & np.isin(entry, symbols.value[func_symbols])] = Match.ALIAS
-
-    # distinct addresses of each name
-    whole = np.unique(sym_key[~part])
-    n_addresses = np.bincount(whole >> 32, minlength=len(names)).astype(np.int32)
-
-    # all DIEs by name
-    by_name = np.argsort(name_of_die, kind="stable")
-    name_start = np.searchsorted(name_of_die[by_name], np.arange(len(names) + 1))
-
-    unnamed_die = (f.flags & wt.FN_UNNAMED_PARAM) != 0
-    name_matched = np.zeros(len(names), bool)
-    good = (match == Match.EXACT) | (match == Match.SUFFIX)
-    name_matched[name_of_die[dies[good & ~unnamed_die[dies]]]] = True
-
-    # fallback: the first DIE of a name that has a usable prototype and exactly one address, none of them matched
-    lone = (n_addresses == 1) & ~name_matched & (names != 0)
-    usable = lone[name_of_die] & ~unnamed_die
-    fallback_names, first_die = np.unique(name_of_die[usable], return_index=True)
-    fallback_dies = np.flatnonzero(usable)[first_die]
-    whole_rows = np.flatnonzero(~part)
-    sym_of_name = np.zeros(len(names), np.int64)
-    # exact names last, so that they win
-    prefer = whole_rows[np.argsort(~suffixed[whole_rows], kind="stable")]
-    sym_of_name[sym_name[prefer]] = sym[prefer]
-    fallback_symbols = sym_of_name[fallback_names]
-    keep_order = np.argsort(fallback_dies, kind="stable")
-    fallback_dies, fallback_symbols = fallback_dies[keep_order], fallback_symbols[keep_order]
-    n_fallback = len(fallback_dies)
-    address, place = _places(image, np.concatenate([entry, symbols.value[fallback_symbols]]))
+    address, place = _places(image, np.concatenate([found.entry, symbols.value[more_symbols]]))
+    symbol = np.concatenate([found.symbol, more_symbols])
     if not fallback:
         # such a function is described, but it is nowhere
         place.section[len(dies) :] = NOWHERE
         address[len(dies) :] = 0
-
-    die = np.concatenate([dies, fallback_dies])
+        symbol[len(dies) :] = NO_SYMBOL
+    die, no = np.concatenate([dies, more]), np.zeros(len(more), bool)
     name_index = name_of_die[die]
-    counts = dict(walk.counts)
-    elf_class = np.where(known, SymbolClass.ELSEWHERE, SymbolClass.NO_DIE).astype(np.uint8)
-    elf_class[np.isin(symbols.value[func_symbols], entry[match != Match.OVERRIDDEN])] = SymbolClass.ALIAS
-    elf_class[known_rows[np.isin(sym_key, die_key)]] = SymbolClass.BODY
-    elf_class[(every_flag & jk.NON_FUNCTION) != 0] = SymbolClass.PIECE
-    elf_class[np.isin(func_symbols, fallback_symbols)] = SymbolClass.FALLBACK
-    for prefix, what in PREFIXES:
-        elf_class[_begins(symbols.strtab, symbols.name_off[func_symbols], prefix)] = what
-    inline = (f.flags & wt.FN_INLINE) != 0
-    assembler = np.isin(walk.unit_language[f.unit[dies]], ASSEMBLER)
-    counts.update(
-        dies_declared=counts["subprogram_dies"] - len(f.name_off),
-        dies_without_name=int((~named).sum()),
-        dies_abstract=int((named & ~has_code & inline).sum()),
-        dies_without_code=int((named & ~has_code & ~inline).sum()),
-        dies_with_code=len(dies),
-        **{f"dies_{m.name.lower()}": int((match == m).sum()) for m in Match if m != Match.FALLBACK},
-        dies_assembler=int(assembler.sum()),
-        fallback=n_fallback,
-        elf_function_symbols=len(func_symbols),
-        **{f"elf_{c.name.lower()}": int((elf_class == c).sum()) for c in SymbolClass},
-    )
-    symbol = np.concatenate([symbol, fallback_symbols if fallback else np.full(n_fallback, -1)])
-    by_symbol = np.zeros(len(symbols.name_off) + 1, np.int32)  # the last one is that of no symbol, row -1
-    by_symbol[func_symbols] = same_name
+    same_name = np.zeros(len(symbols.name_off) + 1, np.int32)  # the last one is that of NO_SYMBOL
+    same_name[functions.row] = functions.n_addresses
+    by_name = np.argsort(name_of_die, kind="stable")
     return FunctionTable(
         die, f.name_off[die], address, place,
-        np.concatenate([match, np.full(n_fallback, Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
-        by_symbol[symbol], np.isin(symbol, func_symbols[(every_flag & jk.SUFFIXED) != 0]),
-        np.concatenate([moved, np.zeros(n_fallback, bool)]), np.concatenate([clone, np.zeros(n_fallback, bool)]),
-        unnamed_die[die], name_index, name_start, by_name, func_symbols, elf_class, counts)
+        np.concatenate([found.match, np.full(len(more), Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
+        same_name[symbol], np.isin(symbol, functions.row[functions.suffixed]), np.concatenate([found.moved, no]),
+        np.concatenate([found.clone, no]), unnamed[die], name_index,
+        np.searchsorted(name_of_die[by_name], np.arange(len(names) + 1)), by_name, functions.row, elf_class,
+        _counts(walk, dies, found.match, len(more), elf_class))
+
+
+class _Symbols(NamedTuple):
+    """The function symbols of a file, or some of them.
+
+    Attributes
+    ----------
+    row : int64 (n,)
+        Row of the symbol table.
+    address : uint64 (n,)
+    name : int64 (n,)
+        Index of the base name among the names of DIEs, -1 if no DIE has it.
+    flags : uint8 (n,)
+        SUFFIXED, NON_FUNCTION and CLONE of join_kernels.
+    n_addresses : int32 (n,)
+        Distinct addresses of function symbols with exactly this name.
+    """
+
+    row: np.ndarray
+    address: np.ndarray
+    name: np.ndarray
+    flags: np.ndarray
+    n_addresses: np.ndarray
+
+    @property
+    def suffixed(self):
+        """Which have a suffix, bool (n,)."""
+        return (self.flags & jk.SUFFIXED) != 0
+
+    @property
+    def piece(self):
+        """Which are .part or .cold, bool (n,)."""
+        return (self.flags & jk.NON_FUNCTION) != 0
+
+    def take(self, rows):
+        """The _Symbols of some rows."""
+        return _Symbols(*(column[rows] for column in self))
+
+
+def _function_symbols(symbols, blob, names):
+    """The _Symbols of a file; `names` are the distinct names of DIEs, offsets into `blob`."""
+    slots = np.zeros(1 << max(8, (2 * len(names)).bit_length()), np.uint32)
+    jk.enter_names(blob, names, slots)
+    row = np.flatnonzero(symbols.type == STT_FUNC)
+    name, flags, whole_name = np.empty(len(row), np.int64), np.empty(len(row), np.uint8), np.empty(len(row), np.uint64)
+    jk.match_symbols(blob, names, slots, symbols.strtab, symbols.name_off[row], name, flags, whole_name)
+    address = symbols.value[row]
+    return _Symbols(row, address, name, flags, _distinct_addresses(whole_name, address))
+
+
+def _addresses_of_names(known, n_names):
+    """How many distinct addresses the symbols of each name have, .part and .cold left aside, int32 (n_names,)."""
+    whole = known.take(~known.piece)
+    new = np.zeros(len(whole.row), bool)
+    order = np.lexsort((whole.address, whole.name))
+    new[order] = changes(whole.name[order], whole.address[order])
+    return np.bincount(whole.name[new], minlength=n_names).astype(np.int32)
+
+
+class _Matched(NamedTuple):
+    """How DIEs with code are matched with symbols.
+
+    Attributes
+    ----------
+    match : uint8 (dies,)
+    symbol : int64 (dies,)
+    moved, clone : bool (dies,)
+        As in FunctionTable.
+    entry : uint64 (dies,)
+        Entry address as the file's symbols give it.
+    body : bool (function symbols,)
+        Which symbols are at the entry of a DIE of their name.
+    """
+
+    match: np.ndarray
+    symbol: np.ndarray
+    moved: np.ndarray
+    clone: np.ndarray
+    entry: np.ndarray
+    body: np.ndarray
+
+
+def _match(name, entry, lead, functions, known):
+    """The _Matched of DIEs.
+
+    Parameters
+    ----------
+    name : int64 (dies,)
+        Index of the name of each.
+    entry : uint64 (dies,)
+        Entry address as DWARF gives it.
+    lead : uint64
+        Bytes that a symbol may be before its DIE's entry.
+    functions, known : _Symbols
+        All, and those whose name a DIE has.
+    """
+    before = entry - np.minimum(lead, entry)
+    ranks = np.unique(np.concatenate([known.address, entry, before]))
+
+    def key(name, address):
+        """(name, address) as one sortable number: addresses by rank."""
+        return name.astype(np.int64) << 32 | np.searchsorted(ranks, address)
+
+    of_symbol, of_die, ahead = key(known.name, known.address), key(name, entry), key(name, before)
+    moved = ~np.isin(of_die, of_symbol) & np.isin(ahead, of_symbol)
+    of_die, entry = np.where(moved, ahead, of_die), np.where(moved, before, entry)
+
+    best = _best(known, of_symbol, of_die)
+    found = best >= 0
+    match, symbol = np.full(len(name), Match.NONE, np.uint8), np.full(len(name), NO_SYMBOL, np.int64)
+    chosen = known.take(best[found])
+    match[found] = np.where(chosen.piece, Match.PART, np.where(chosen.suffixed, Match.SUFFIX, Match.EXACT))
+    symbol[found] = chosen.row
+    match[~found & np.isin(name, known.name[~known.piece])] = Match.OVERRIDDEN
+    match[~found & np.isin(entry, functions.address)] = Match.ALIAS
+    clone = np.isin(of_die, of_symbol[~known.piece & ((known.flags & jk.CLONE) != 0)])
+    body = functions.name >= 0
+    body[body] = np.isin(of_symbol, of_die)
+    return _Matched(match, symbol, moved, clone, entry, body)
+
+
+def _best(known, of_symbol, of_die):
+    """Which of the symbols with the key of each DIE is best, int64 (dies,), -1 if there is none: an exact name before
+    one with a suffix before .part, and of these the first in the file."""
+    if not len(of_symbol):
+        return np.full(len(of_die), -1)
+    order = np.lexsort((known.piece.astype(np.int8) * 2 + known.suffixed, of_symbol))
+    keys, first = np.unique(of_symbol[order], return_index=True)
+    at = np.minimum(np.searchsorted(keys, of_die), len(keys) - 1)
+    return np.where(keys[at] == of_die, order[first[at]], -1)
+
+
+def _fallbacks(name_of_die, usable, known):
+    """The first usable DIE of each name and the name's only symbol: (rows of DIEs, ascending, rows of symbols).
+
+    Parameters
+    ----------
+    name_of_die : int64 (funcs,)
+    usable : bool (funcs,)
+        Its name has exactly one address and no match, and its prototype can be described.
+    known : _Symbols
+    """
+    _, first = np.unique(name_of_die[usable], return_index=True)
+    dies = np.sort(np.flatnonzero(usable)[first])
+    whole = known.take(~known.piece)
+    whole = whole.take(np.argsort(~whole.suffixed, kind="stable"))  # exact names last, so that they win
+    symbol = np.zeros(int(name_of_die.max(initial=-1)) + 1, np.int64)
+    symbol[whole.name] = whole.row
+    return dies, symbol[name_of_die[dies]]
+
+
+def _classes(functions, symbols, found, fallback_symbols):
+    """The SymbolClass of each function symbol, uint8 (function symbols,)."""
+    out = np.where(functions.name >= 0, SymbolClass.ELSEWHERE, SymbolClass.NO_DIE).astype(np.uint8)
+    out[np.isin(functions.address, found.entry[found.match != Match.OVERRIDDEN])] = SymbolClass.ALIAS
+    out[found.body] = SymbolClass.BODY
+    out[functions.piece] = SymbolClass.PIECE
+    out[np.isin(functions.row, fallback_symbols)] = SymbolClass.FALLBACK
+    for prefix, what in PREFIXES:
+        out[begins(symbols.strtab, symbols.name_off[functions.row], prefix)] = what
+    return out
+
+
+def _counts(walk, dies, match, n_fallback, elf_class):
+    """The funnel's figures on both sides, dict of str to int; `match` is that of `dies`, those with a name and code."""
+    f = walk.functions
+    without_code = (f.name_off != 0) & ~_has_code(f)
+    abstract = without_code & ((f.flags & wt.FN_INLINE) != 0)
+    return {
+        **walk.counts,
+        "dies_declared": walk.counts["subprogram_dies"] - len(f.name_off),
+        "dies_without_name": int((f.name_off == 0).sum()),
+        "dies_abstract": int(abstract.sum()),
+        "dies_without_code": int((without_code & ~abstract).sum()),
+        "dies_with_code": len(dies),
+        **{f"dies_{m.name.lower()}": int((match == m).sum()) for m in Match if m != Match.FALLBACK},
+        "dies_assembler": int(np.isin(walk.unit_language[f.unit[dies]], ASSEMBLER).sum()),
+        "fallback": n_fallback,
+        "elf_function_symbols": len(elf_class),
+        **{f"elf_{c.name.lower()}": int((elf_class == c).sum()) for c in SymbolClass},
+    }
+
+
+def _has_code(functions):
+    """Which DIEs have an entry address, bool (funcs,)."""
+    return (functions.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0
 
 
 def _places(image, addresses):
@@ -291,12 +394,3 @@ def _distinct_addresses(group, address):
     out = np.empty(len(group), np.int32)
     out[order] = np.bincount(number[changes(group, address)], minlength=1)[number] if len(group) else 0
     return out
-
-
-def _begins(strtab, names, prefix):
-    """Which names begin with `prefix`, bool (names,)."""
-    hit = np.ones(len(names), bool)
-    at = names.astype(np.int64)
-    for k, byte in enumerate(prefix):
-        hit &= strtab[np.minimum(at + k, len(strtab) - 1)] == byte
-    return hit

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.dwarf import walk_tables as wt
 from harness.functions.ftrace import has_site
-from harness.functions.join import Match
+from harness.functions.join import NO_SYMBOL, Match
 from harness.model.grouping import changes
 from harness.model.strings import Strings, objects
 
@@ -43,7 +43,7 @@ def describe(walk, table, symbols, image, sources, sites):
     symbol = binding = section = np.full(n, "", object)
     traced = np.full(n, None, object)
     if len(symbols.name_off):
-        row, has = np.maximum(table.symbol, 0), table.symbol >= 0
+        row, has = np.maximum(table.symbol, 0), table.symbol != NO_SYMBOL
         names = {s.index: s.name for s in image.sections}
         symbol = np.where(has, Strings(symbols.strtab).texts(symbols.name_off[row]), "")
         binding = np.where(has, objects(BINDINGS.get(b, "local") for b in symbols.bind[row].tolist()), "")

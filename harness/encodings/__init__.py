@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from collections.abc import Iterable
 from os import PathLike
 
 from harness import btf
@@ -75,12 +76,19 @@ def encoding(name: str) -> Encoding:
         raise UsageError.choice("encoding", REGISTRY, name) from None
 
 
-def touched_kinds() -> dict[str, Encoding]:
+def touched_kinds(among: Iterable[str] | None = None) -> dict[str, Encoding]:
     """Kinds in which encodings differ, in wire order, each with the first encoding that declares it: that one gives
-    the kind its colour and sign."""
+    the kind its colour and sign.
+
+    Parameters
+    ----------
+    among : iterable of str, optional
+        Names of encodings, of which those not in the registry touch no kind that is known; all by default.
+    """
+    chosen = None if among is None else set(among)
     touched: dict[Kind, Encoding] = {}
     for e in REGISTRY.values():
-        for kind in e.kinds:
+        for kind in e.kinds if chosen is None or e.name in chosen else ():
             touched.setdefault(kind, e)
     return {kind.name: touched[kind] for kind in sorted(touched)}
 

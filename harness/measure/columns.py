@@ -6,6 +6,7 @@ Columns that are also in the tables of a result folder are declared in harness.r
 from __future__ import annotations
 
 from harness import results
+from harness.model import Kind
 from harness.results import MEASUREMENT_COLUMNS, Column, csv_bytes
 
 __all__ = ["COLUMNS", "MEASUREMENT_COLUMNS", "Column", "csv_bytes", "frame"]
@@ -15,9 +16,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "delta": Column("int64", "bytes", "bytes more than the baseline of the same policy"),
     "percent": Column("float64", "percent", "delta in percent of the baseline"),
     "types": Column("int64", "types", "all types of a file"),
-    "FUNC": Column("int64", "types", "types of kind FUNC"),
     "extra FUNC": Column("int64", "types", "more FUNCs than in the baseline of the same policy"),
-    "DECL_TAG": Column("int64", "types", "types of kind DECL_TAG"),
     "stage": Column("str", "", "stage of the funnel from DIEs to functions"),
     "functions": Column("int64", "functions", "subprogram DIEs, functions or symbols, as the row says"),
     "addresses": Column("int64", "addresses", "distinct entry addresses"),
@@ -133,7 +132,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "field": Column("str", "", "struct and field of include/uapi/linux/btf.h"),
     "value": Column("str", "", "a value as text; for a field, the number in its bytes"),
     "meaning": Column("str", "", "what the value stands for"),
-}
+} | {kind.name: Column("int64", "types", f"types of kind {kind.name}") for kind in Kind}
 """Column of each name. Categories of a result folder are plain text here, since frames may hold other words."""
 
 

@@ -26,6 +26,7 @@ from base64 import b64encode
 from pathlib import Path
 
 from harness.errors import KernelError, MeasureError
+from harness.model import Kind
 from harness.notebook import shown
 from harness.notebook.shown import Shown
 from harness.report.folder import ABOUT, ReportFolder, read, replacing, write_about
@@ -218,7 +219,8 @@ def show(source, name=None, rows=None, columns=None):
     rows : int, optional
         How many rows to show; all by default. How many there are besides is said below.
     columns : list of str, optional
-        Which columns; all by default.
+        Which columns; all by default. That of a kind which none of the encodings touches is left out, as the table has
+        none.
 
     Returns
     -------
@@ -239,7 +241,9 @@ def show(source, name=None, rows=None, columns=None):
     head = table if rows is None else table.head(rows)
     left = (len(table) if total is None else total) - len(head)
     note = f"[{left:,} other{'s' * (left != 1)}{where}]" if left else "" if len(table) else "(none)"
-    return shown.table(head if columns is None else head[list(columns)], note)
+    if columns is not None:
+        head = head[[c for c in columns if c in head or c not in Kind.__members__]]
+    return shown.table(head, note)
 
 
 def plot(folder, name):

@@ -8,12 +8,15 @@ from harness.errors import MeasureError
 from harness.measure import BASELINE, COMPRESSORS, SHIPPED, frame
 from harness.measure.attach import TODAY
 from harness.measure.sizes import together
+from harness.model import Kind
 
 REASON_SHORT = {"overridden: its name's symbol is elsewhere": "overridden by another symbol"}
 """Reasons that are too long for a plot, and their short forms."""
 
 NAMED = 4
 """How many of the highest numbers of addresses have their names in the plot."""
+
+FUNC = Kind.FUNC.name
 
 FUNNEL = (
     ("subprogram_dies", "subprogram DIEs", "total"),
@@ -27,14 +30,22 @@ FUNNEL = (
 """Counts of the manifest's funnel that lead to the instances seen: key, words, role."""
 
 
-def encodings_frame(result, sizes, policy=False):
-    """One row per encoding: bytes, growth, types, FUNCs, DECL_TAGs; compressed sizes with their growth.
+def kinds_of(results):
+    """The kinds that the encodings in some Results touch, FUNC aside, list of str in wire order."""
+    names = dict.fromkeys(name for result in results for name in result.encodings)
+    return [kind for kind in enc.touched_kinds(names) if kind != FUNC]
+
+
+def encodings_frame(result, sizes, kinds, policy=False):
+    """One row per encoding: bytes, growth, types, FUNCs, types of some kinds; compressed sizes with their growth.
 
     Parameters
     ----------
     result : harness.measure.Result
     sizes : DataFrame
         As from measure.measurements(result).
+    kinds : list of str
+        Those that have a column besides FUNC, as from kinds_of.
     policy : bool
         With the policy as the first column.
     """
@@ -45,9 +56,9 @@ def encodings_frame(result, sizes, policy=False):
     for name in result.encodings:
         row = {"policy": result.policy} if policy else {}
         row |= {"encoding": name, "bytes": int(parts.file[name]), **_growth("", parts.file, name),
-                "types": int(types[name]), "FUNC": _count(counts, name, "FUNC"),
-                "extra FUNC": _count(counts, name, "FUNC") - _count(counts, BASELINE, "FUNC"),
-                "DECL_TAG": _count(counts, name, "DECL_TAG")}
+                "types": int(types[name]), FUNC: _count(counts, name, FUNC),
+                f"extra {FUNC}": _count(counts, name, FUNC) - _count(counts, BASELINE, FUNC),
+                **{kind: _count(counts, name, kind) for kind in kinds}}
         for part in COMPRESSORS:
             if part in parts.columns:
                 row |= {part: int(parts[part][name]), **_growth(part + " ", parts[part], name)}
@@ -138,7 +149,7 @@ def funnel_plot(result, sizes):
     rows.append(("instances seen", "total", functions["instances"]))
     rows += [(REASON_SHORT.get(reason, reason), "removed", n)
              for reason, n in sorted(functions["skipped"].items(), key=lambda item: (-item[1], item[0]))]
-    funcs = _count(measure.kind_counts(sizes), BASELINE, "FUNC")
+    funcs = _count(measure.kind_counts(sizes), BASELINE, FUNC)
     rows += [("instances encoded", "total", functions["encoded"]),
              ("same name and prototype as another", "removed", functions["encoded"] - funcs),
              (f"FUNCs in {BASELINE}", "total", funcs)]

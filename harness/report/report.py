@@ -69,8 +69,9 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     checks = together([measure.check_invariants(r, sizes[r.policy]) for r in results])
     ok = measure.all_hold(checks)
     names = measure.names_by_addresses(results[0])
-    encodings = fr.encodings_frame(results[0], page.sizes)
-    policies = together([fr.encodings_frame(r, sizes[r.policy], policy=True) for r in results])
+    kinds = fr.kinds_of(results)
+    encodings = fr.encodings_frame(results[0], page.sizes, kinds)
+    policies = together([fr.encodings_frame(r, sizes[r.policy], kinds, policy=True) for r in results])
 
     page.heading(1, f"{results[0].kernel}: what function addresses cost in BTF")
     if not ok:

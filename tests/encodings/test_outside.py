@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,7 @@ import pytest
 import harness
 from harness import encodings, measure, report, results, run
 from harness.measure.attach import attachability
+from harness.model import Kind
 from harness.report import mail
 from tests.command import cli
 from tests.encodings import outside
@@ -95,6 +97,28 @@ def test_outside__is_reported_and_drawn_in_its_colour(folder, tmp_path):
     assert again.sections("table") == measure.load(folder).sections("table")
 
 
+def test_outside__has_a_column_for_each_kind_that_it_touches(folder, tmp_path, monkeypatch):
+    def made(name):
+        report.render(folder, tmp_path / name, witnesses=False, threads=1)
+        return report.read(tmp_path / name)
+
+    counts = measure.kind_counts(measure.measurements(measure.load(folder), False))
+    table = made("one")["encodings"]
+    assert list(table.columns)[4:9] == ["types", "FUNC", "extra FUNC", "DECL_TAG", "ENUM64"]
+    assert table.ENUM64.tolist() == counts.ENUM64[table.encoding].tolist() == [2, 2, 2, 3]
+    monkeypatch.setitem(encodings.REGISTRY, "table", replace(outside.ENCODING, kinds=(Kind.ENUM64, Kind.VAR)))
+    both = made("two")
+    for name in ("encodings", "policies"):
+        assert [c for c in both[name].columns if c in Kind.__members__] == ["FUNC", "VAR", "DECL_TAG", "ENUM64"]
+        assert both[name].VAR.tolist() == counts.VAR[both[name].encoding].tolist() == [5] * 4
+
+
+def test_kinds__of_a_result_are_those_that_its_encodings_touch(registered):
+    assert list(encodings.touched_kinds(["plain"])) == []
+    assert list(encodings.touched_kinds(["plain", "table", "unheard_of"])) == ["ENUM64"]
+    assert list(encodings.touched_kinds()) == ["FUNC", "DECL_TAG", "ENUM64"]
+
+
 def test_outside__attaches_like_what_names_its_addresses(folder):
     table = attachability([measure.load(folder)]).set_index("encoding")
     columns = ["addresses", "unique_id", "ambiguous_id", "unreachable", "no_func", "attachable"]
@@ -103,15 +127,11 @@ def test_outside__attaches_like_what_names_its_addresses(folder):
 
 @pytest.mark.parametrize("name", ["plain", "", "no-name", "shipped", "a/b"])
 def test_register__refuses_a_name_that_is_taken_or_no_file_s(registered, name):
-    from dataclasses import replace
-
     with pytest.raises(ValueError, match="expected a new name"):
         encodings.register(replace(outside.ENCODING, name=name))
 
 
 def test_artifact__refuses_a_fixup_of_no_known_form(registered):
-    from dataclasses import replace
-
     def write(*args):
         made = outside.write(*args)
         return made._replace(fixups=tuple(fixup._replace(form="u48") for fixup in made.fixups))

@@ -320,3 +320,11 @@ def test_dump__all_types_or_those_of_some_kinds():
     lines = repr(tiny.dump(result, "decl_tag", "DECL_TAG")).splitlines()
     assert len(lines) == 5 and all("DECL_TAG 'address=0x" in line for line in lines)
     assert "FUNC_PROTO" in repr(tiny.dump(result, "plain"))
+
+
+def test_show__leaves_out_a_kind_that_no_encoding_touches():
+    table = study.open_report()["encodings"].drop(columns="DECL_TAG")
+    assert repr(study.show(table, columns=["encoding", "FUNC", "DECL_TAG"])) == repr(
+        study.show(table, columns=["encoding", "FUNC"]))
+    with pytest.raises(KeyError, match="nonsense"):
+        study.show(table, columns=["encoding", "nonsense"])

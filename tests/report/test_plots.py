@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from harness import encodings
 from harness.errors import MeasureError
 from harness.report import plots
 from harness.report.plots import labels, style
@@ -217,7 +218,17 @@ def test_draw__its_palette_keeps_the_colours_of_the_house():
     image = Image.open(io.BytesIO(drawn_once("kinds")["png"]))
     assert image.mode == "P" and image.size[0] == 800
     colours = {"#{:02X}{:02X}{:02X}".format(*rgb) for _, rgb in image.convert("RGB").getcolors()}
-    assert {"#FFFFFF", *style.ENCODING_COLOURS[:3]} <= colours
+    assert {"#FFFFFF", *style.encoding_colours(STACK).values()} <= colours
+
+
+def test_encoding_colours__are_the_encodings_own_and_those_of_others_are_apart():
+    found = style.encoding_colours(EIGHT)
+    own = {name: e.colour for name, e in encodings.REGISTRY.items()}
+    assert found.items() >= own.items() and set(found) == set(EIGHT)
+    others = [found[name] for name in EIGHT if name not in own]
+    assert len(set(others)) == len(others) == 4 and not set(others) & set(own.values()) and set(others) < style.house()
+    assert set(style.encoding_colours(["plain", *"abcde"]).values()) == {own["plain"], *style.RESERVE}
+    assert style.encoding_colours(["x"]) == {"x": style.RESERVE[0]}
 
 
 def test_figure__wraps_a_long_caption_below_the_plot():

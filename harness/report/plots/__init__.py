@@ -24,12 +24,12 @@ from harness.report.plots.growth import (
 from harness.report.plots.images import draw, figure
 from harness.report.plots.kinds import types_by_kind, types_by_kind_finding
 from harness.report.plots.names import addresses_per_name, addresses_per_name_finding
-from harness.report.plots.style import ENCODING_COLOURS, colours
+from harness.report.plots.style import colours
 from harness.report.plots.tradeoff import tradeoff, tradeoff_finding
 from harness.report.plots.treemap import treemap, treemap_finding
 
-__all__ = ["ENCODING_COLOURS", "PLOTS", "Plot", "addresses_per_name", "bytes_by_encoding", "colours", "draw", "figure",
-           "funnel", "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
+__all__ = ["PLOTS", "Plot", "addresses_per_name", "bytes_by_encoding", "colours", "draw", "figure", "funnel",
+           "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
 
 
 class Plot(NamedTuple):

@@ -86,7 +86,7 @@ def _png(page):
     rgb = np.stack([colours >> 16, colours >> 8 & 255, colours & 255], axis=1).astype(np.int32)
     # Greys lie close together, so a thin coloured line must not lose its place to one more of them.
     weight = count * np.where(np.ptp(rgb, axis=1) > 24, 10, 1)
-    house = np.isin(colours, [int(c[1:], 16) for c in style.ALL])
+    house = np.isin(colours, [int(c[1:], 16) for c in style.house()])
     kept = np.sort(np.argsort(np.where(house, -pixels.size, -weight), kind="stable")[:PALETTE])
     nearest = ((rgb[:, None] - rgb[kept]) ** 2).sum(axis=2).argmin(axis=1).astype(np.uint8)
     image = Image.fromarray(nearest[index].reshape(pixels.shape[:2]), "P")

@@ -48,7 +48,7 @@ def addresses_per_name(frame, ax):
         return style.empty(ax)
     slots, breaks = _slots(list(counts))
     at = {a: slots[a] for a in counts}
-    ax.bar(list(at.values()), [n for n, _ in counts.values()], width=0.8, color=style.ENCODING_COLOURS[2])
+    ax.bar(list(at.values()), [n for n, _ in counts.values()], width=0.8, color=style.NAMES)
     ax.set_yscale("log")
     ax.minorticks_off()
     top = max(n for n, _ in counts.values())

@@ -21,17 +21,20 @@ def colours():
     return {"shared types": "#CCCCCC", "FUNC_PROTO": "#56B4E9", **kinds, "strings": "#F5E97F", "other": "#000000"}
 
 
-ENCODING_COLOURS = ("#000000", "#D55E00", "#0072B2", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+RESERVE = ("#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#7F7F7F")
+"""Of encodings that the registry does not know, such as those of a report made elsewhere; the others have their own."""
+
 MARKERS = ("o", "s", "D", "^", "v", "P", "X", "<")
 
 TOTAL, REMOVED, ADDED = "#404040", "#E69F00", "#009E73"
 """Bars of the funnel, dark, light and middle in grey."""
 
+NAMES = "#0072B2"
+"""Bars that count names, which are no encoding's."""
+
 INK, FAINT, RULE, BAND = "#1A1A1A", "#555555", "#DDDDDD", "#EFEFEF"
 """Text, less important text (7.5 to 1 on white), lines that only guide the eye, areas behind them."""
 
-ALL = frozenset((*colours().values(), *ENCODING_COLOURS, TOTAL, REMOVED, ADDED, INK, FAINT, RULE, BAND, "#FFFFFF"))
-"""Every colour of the house."""
 
 TINY, SMALL, TEXT, TITLE = 7.2, 8.64, 9.36, 11.52
 """Font sizes in points: 10, 12, 13 and 16 pixels at 100 dpi. Between whole pixels hinting makes letters uneven. TINY is
@@ -74,11 +77,17 @@ STYLE = {
 
 
 def encoding_colours(encodings):
-    """Colour of each encoding, dict by name: its own; for one not in the registry, another of ENCODING_COLOURS."""
+    """Colour of each encoding, dict by name: its own; for one not in the registry, one of RESERVE that no other has."""
     names = list(dict.fromkeys(encodings))
     found = {name: enc.REGISTRY[name].colour for name in names if name in enc.REGISTRY}
-    left = itertools.cycle([c for c in ENCODING_COLOURS if c not in found.values()] or ENCODING_COLOURS)
+    left = itertools.cycle([c for c in RESERVE if c not in found.values()] or RESERVE)
     return {name: found.get(name) or next(left) for name in names}
+
+
+def house():
+    """Every colour of the house, with those of the encodings that are registered: frozenset."""
+    return frozenset((*colours().values(), *(e.colour for e in enc.REGISTRY.values()), *RESERVE, TOTAL, REMOVED, ADDED,
+                      NAMES, INK, FAINT, RULE, BAND, "#FFFFFF"))
 
 
 def size(nbytes, sign=False):

@@ -10,13 +10,14 @@
 ``funnel(result)``, ``skipped(results)``, ``names_by_addresses(result)``, ``addresses_per_name(names)``
 ======================================  ============================================================================
 
-Frames are pandas DataFrames; pandas is imported when the first is made. Every column is described in COLUMNS.
+Frames are pandas DataFrames; pandas is imported when the first is made. Every column is described in COLUMNS, those
+named for an encoding in columns_of.
 """
 
 from harness.measure.ambiguity import CAUSES, aliases, ambiguity_summary, ambiguous_names, names_of_class
 from harness.measure.attach import attach_frames, refusals
 from harness.measure.claims import judge_claims, overall_verdicts, read_claims
-from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, csv_bytes, frame
+from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, columns_of, csv_bytes, frame
 from harness.measure.compare import Comparison, compare
 from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, skipped
 from harness.measure.invariants import all_hold, check_invariants
@@ -42,6 +43,7 @@ __all__ = [
     "ambiguous_names",
     "attach_frames",
     "check_invariants",
+    "columns_of",
     "compare",
     "compressed_sizes",
     "csv_bytes",

@@ -9,7 +9,7 @@ from harness import results
 from harness.model import Kind
 from harness.results import MEASUREMENT_COLUMNS, Column, csv_bytes
 
-__all__ = ["COLUMNS", "MEASUREMENT_COLUMNS", "Column", "csv_bytes", "frame"]
+__all__ = ["COLUMNS", "MEASUREMENT_COLUMNS", "OF_A_FILE", "Column", "columns_of", "csv_bytes", "frame"]
 
 COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else column
            for name, column in results.COLUMNS.items()} | {
@@ -134,6 +134,20 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "meaning": Column("str", "", "what the value stands for"),
 } | {kind.name: Column("int64", "types", f"types of kind {kind.name}") for kind in Kind}
 """Column of each name. Categories of a result folder are plain text here, since frames may hold other words."""
+
+OF_A_FILE = Column("int64", "types or bytes", "what the row counts, in the file of the encoding of that name")
+"""Column for each file of tables that put the files side by side, see `columns_of`."""
+
+
+def columns_of(files=()):
+    """COLUMNS, and OF_A_FILE under the names of some files: dict of str to Column.
+
+    Parameters
+    ----------
+    files : iterable of str
+        Names of encodings, also of those that are not in the registry.
+    """
+    return {**dict.fromkeys(files, OF_A_FILE), **COLUMNS}
 
 
 def frame(rows, columns):

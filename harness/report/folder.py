@@ -34,7 +34,7 @@ from tempfile import mkdtemp
 
 from harness.errors import MeasureError
 from harness.files import write
-from harness.measure import COLUMNS
+from harness.measure import columns_of
 from harness.results import IN_REPORT, read_bytes
 from harness.results.tables import typed
 
@@ -69,7 +69,8 @@ class ReportFolder:
         return self.about["recorded"]
 
     def frame(self, name):
-        """A CSV as a DataFrame, each column in its dtype (harness.measure.COLUMNS; else what its text says).
+        """A CSV as a DataFrame, each column in its dtype (harness.measure.columns_of). One that is not registered, in
+        a table of a witness that is defined elsewhere, has the dtype that its text looks like.
 
         Raises
         ------
@@ -79,7 +80,7 @@ class ReportFolder:
         if name not in self._frames:
             if name not in self:
                 raise MeasureError(f"expected a table {name}.csv, found none in {ABOUT}", self.path)
-            self._frames[name] = _read_csv(self.path / f"{name}.csv")
+            self._frames[name] = _read_csv(self.path / f"{name}.csv", columns_of(self.about["encodings"]))
         return self._frames[name]
 
     __getitem__ = frame
@@ -142,13 +143,13 @@ def text_of(text):
     return text.encode("utf-8", "replace")
 
 
-def _read_csv(path):
+def _read_csv(path, known):
     import pandas as pd
 
     try:
         table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding_errors="surrogateescape")
         for name in table.columns:
-            table[name] = _typed(table[name], COLUMNS.get(name))
+            table[name] = _typed(table[name], known.get(name))
         return table
     except OSError as error:
         raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
@@ -167,8 +168,11 @@ def _typed(column, known):
         return column == "True"
     if dtype == "float64":
         return column.where(column != "", "nan").astype("float64")
-    if dtype is not None:
-        return column.astype(dtype)
+    return _guessed(column) if dtype is None else column.astype(dtype)
+
+
+def _guessed(column):
+    """A column that is not registered: numbers if all of it is numbers."""
     if len(column) and column.str.fullmatch("-?[0-9]{1,18}").all():
         return column.astype("int64")
     if len(column) and column.str.fullmatch(r"-?[0-9]+\.[0-9]+").all():

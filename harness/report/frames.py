@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness import encodings as enc
 from harness import measure
 from harness.errors import MeasureError
-from harness.measure import BASELINE, COMPRESSORS, SHIPPED, frame
+from harness.measure import BASELINE, COMPRESSORS, SHIPPED, columns_of, frame
 from harness.measure.attach import TODAY
 from harness.measure.sizes import together
 from harness.model import Kind
@@ -81,7 +81,7 @@ def kinds_frame(sizes):
     """Types by kind (rows) and file (columns), with their total."""
     wide = measure.kind_counts(sizes).T
     wide.loc["total"] = wide.sum()
-    return wide.rename_axis(index="kind", columns=None).reset_index()
+    return _registered(wide.rename_axis(index="kind", columns=None).reset_index(), sizes)
 
 
 def parts_frame(sizes):
@@ -93,7 +93,13 @@ def parts_frame(sizes):
                       wide.loc[behind].fillna(0).reset_index(drop=True)])
     table.loc[len(table)] = table.sum()
     table.insert(0, "part", ["header", *nbytes.index, *behind, "total"])
-    return table.rename_axis(columns=None).astype({name: "int64" for name in nbytes.columns})
+    return _registered(table.rename_axis(columns=None), sizes)
+
+
+def _registered(table, sizes):
+    """A table with a column for each file, in the dtypes of the register."""
+    known = columns_of(sizes.encoding.unique())
+    return table.astype({name: known[name].dtype for name in table.columns})
 
 
 def skipped_frame(results):

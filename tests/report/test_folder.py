@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from harness.errors import MeasureError
+from harness.measure import COLUMNS, columns_of
 from harness.report import folder, read
 
 ABOUT = {"schema": 1, "program": "0", "kernel": "tiny-1.0", "title": "t", "finding": "f", "command": "c",
@@ -18,7 +19,7 @@ ABOUT = {"schema": 1, "program": "0", "kernel": "tiny-1.0", "title": "t", "findi
          "recorded": False, "files": ["a.csv", "report.json"]}
 
 
-def written(path, csv="name,bytes,percent,holds,free\nx,1,,True,7\n", **changes):
+def written(path, csv="name,bytes,percent,holds,plain,free\nx,1,,True,7,7\n", **changes):
     """A report's folder with one CSV."""
     path.mkdir(parents=True, exist_ok=True)
     (path / "a.csv").write_text(csv)
@@ -32,8 +33,16 @@ def names(path):
 
 def test_read__gives_each_column_its_dtype(tmp_path):
     table = read(written(tmp_path / "r"))["a"]
-    assert [str(t) for t in table.dtypes] == ["str", "int64", "float64", "bool", "int64"]
+    assert [str(t) for t in table.dtypes] == ["str", "int64", "float64", "bool", "int64", "int64"]
     assert table.percent.isna().all() and table.name[0] == "x" and bool(table.holds[0])
+
+
+def test_read__knows_the_columns_of_encodings_that_only_the_report_has(tmp_path):
+    made = read(written(tmp_path / "r", "kind,plain,unheard_of\n", encodings=["plain", "unheard_of"]))
+    assert [str(t) for t in made["a"].dtypes] == ["str", "int64", "int64"]
+    assert {"plain", "unheard_of", *COLUMNS} == set(columns_of(made.about["encodings"]))
+    with pytest.raises(MeasureError, match=r"a\.csv: expected a table, found: .*invalid literal"):
+        read(written(tmp_path / "s", "kind,plain\nPTR,x\n"))["a"]
 
 
 @pytest.mark.parametrize(("changes", "words"), [

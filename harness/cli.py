@@ -347,16 +347,17 @@ def run_measure(args):
     process.check_folder(folder.path)
     measure.measure(folder, compressed=not args.no_compression)
     if not args.quiet:
-        print(folder.path / "measurements.csv")
+        print(folder.measurements_path)
 
 
 def run_report(args):
     """`report`."""
     from harness import kernels, report, ui
+    from harness.report import index as all_reports
     from harness.report import summary
-    from harness.report.folder import check_place
+    from harness.report.folder import MARKDOWN, check_place
 
-    threads, index = args.threads, "../index.html" if args.index else None
+    threads, index = args.threads, f"../{all_reports.NAME}" if args.index else None
     given = _kind(args.source)
     process.check_folder(Path(os.path.realpath(args.output)).parent if args.output else "")
     check_place(args.output)
@@ -367,13 +368,9 @@ def run_report(args):
         command = args.command or report.command_line(args.source, args.output)
         with nullcontext() if args.quiet else ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
             made = report.make(kernel, args.output, threads, progress, command=command, index=index)
-    listed = None
-    if args.index:
-        from harness.report import index as all_reports
-
-        listed = all_reports.write(os.path.relpath(os.path.join(args.output, os.pardir)))
+    listed = all_reports.write(os.path.relpath(os.path.join(args.output, os.pardir))) if args.index else None
     if args.quiet:
-        print(Path(args.output) / "report.md")
+        print(Path(args.output) / MARKDOWN)
     else:
         summary.show(made, args.output, listed)
     if not made.ok:
@@ -426,10 +423,13 @@ def _kind(source):
         return KERNEL
     if results.is_results(source):
         return RESULTS
-    if os.path.isfile(os.path.join(source, "report.json")):
-        raise MeasureError("expected a report with results, found one without btf/manifest.json", source)
+    from harness.report.folder import ABOUT
+
+    manifest, in_report = results.MANIFEST, f"{results.IN_REPORT}/{results.MANIFEST}"
+    if os.path.isfile(os.path.join(source, ABOUT)):
+        raise MeasureError(f"expected a report with results, found one without {in_report}", source)
     raise MeasureError("expected a kernel, or a directory that encode or report wrote, found a directory with "
-                       "neither manifest.json nor btf/manifest.json", source)
+                       f"neither {manifest} nor {in_report}", source)
 
 
 @contextmanager

@@ -196,7 +196,7 @@ def ambiguity_summary(result):
     """
     names = ambiguous_names(result)
     if not names["class"].isin([cause.name for cause in CAUSES]).all():
-        raise MeasureError("expected a class for every ambiguous name", result.folder / "functions.csv")
+        raise MeasureError("expected a class for every ambiguous name", result.of.instances_path)
     rows = []
     for cause in CAUSES:
         group = names[names["class"] == cause.name]

@@ -27,6 +27,7 @@ from harness.measure.result import BASELINE, SHIPPED
 from harness.model import STANDARD, VOID, Kind, TypeTable
 from harness.model import words as wd
 from harness.model.sizes import behind_modifiers
+from harness.results import INSTANCES
 
 TODAY = "current"
 """The policy whose baseline is what pahole writes today (July 2026); distributions may ship what an older one wrote."""
@@ -333,7 +334,7 @@ def _standing(result, encoding, listed):
     n_places = np.searchsorted(key, wanted, side="right") - first
     strange = np.flatnonzero(n_places == 0)
     if len(strange):
-        raise MeasureError(f"expected addresses of functions.csv, found {theirs[strange[0]]:#x} on "
+        raise MeasureError(f"expected addresses of {INSTANCES}, found {theirs[strange[0]]:#x} on "
                            f"[{func_id[strange[0]]}]", result.files[encoding])
     before = np.cumsum(n_places) - n_places
     return np.repeat(func_id, n_places), at[np.arange(n_places.sum()) + np.repeat(first - before, n_places)]
@@ -448,7 +449,7 @@ def _all_reached(results, rules):
         found = every[result.policy, BASELINE].index
         if universe is not None and not found.equals(universe):
             raise MeasureError("expected the functions of one kernel, found other addresses than in "
-                               f"{results[0].folder}", result.folder / "functions.csv")
+                               f"{results[0].folder}", result.of.instances_path)
         universe = found
     return every
 

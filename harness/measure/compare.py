@@ -127,7 +127,7 @@ def compare(a, b):
     machines = [_machine(result) for result in (a, b)]
     if machines[0] != machines[1]:
         raise MeasureError(f"expected a build for {machines[0]}, as {a.folder} is, found one for {machines[1]}",
-                           b.folder / "manifest.json")
+                           b.of.manifest_path)
     remarks, matches = _remarks(a, b)
     left, right = _without_roots(*(_instances(result, matches) for result in (a, b)))
     counterpart, unknown = _counterparts(left, right)

@@ -17,7 +17,7 @@ from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.sizes import COMPRESSORS
 from harness.model import NOWHERE, Kind, TypeTable, changes
-from harness.results import files_of
+from harness.results import INSTANCES, files_of
 
 INVARIANT_COLUMNS = ("policy", "invariant", "statement", "holds", "detail")
 
@@ -64,7 +64,7 @@ def functions(result):
     reasons = result.functions.reason.value_counts()
     listed = {k: int(v) for k, v in reasons.items() if k}
     encoded = int(reasons.get("", 0))
-    yield ("1 functions", "functions.csv has the same counts for every reason",
+    yield ("1 functions", f"{INSTANCES} has the same counts for every reason",
            listed == f["skipped"] and encoded == f["encoded"],
            f"{encoded:,} rows without a reason, {sum(listed.values()):,} with one of {len(listed)}")
     if {"dies_with_code", "fallback"} <= funnel.keys():
@@ -139,16 +139,16 @@ def round_trip(result):
     protos = distinct(code, proto_id)
     addresses = distinct(code[somewhere], proto_id[somewhere], address[somewhere])
     for name in result.encodings:
-        types, read = result.btf(name).types, result.addresses(name)
+        types, read, file = result.btf(name).types, result.addresses(name), result.files[name].name
         ids = types.ids_of(Kind.FUNC)
         own = func_names(result, name), types.by_id(TypeTable.size_type)[ids]
         found = distinct(*own)
-        yield ("6 round trip", f"{name}.btf has the names and prototypes that went in", np.array_equal(found, protos),
+        yield ("6 round trip", f"{file} has the names and prototypes that went in", np.array_equal(found, protos),
                f"{found.shape[1]:,} of {protos.shape[1]:,}")
         if len(read.func_id):
             at = np.searchsorted(ids, read.func_id)
             found = distinct(own[0][at], own[1][at], read.address)
-            yield ("6 round trip", f"{name}.btf has the addresses that went in", np.array_equal(found, addresses),
+            yield ("6 round trip", f"{file} has the addresses that went in", np.array_equal(found, addresses),
                    f"{found.shape[1]:,} of {addresses.shape[1]:,} (name, FUNC_PROTO, address)")
 
 

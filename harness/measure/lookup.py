@@ -23,6 +23,7 @@ from harness.model import NOWHERE, Kind, TypeTable
 from harness.model import words as wd
 from harness.model.layout import VLEN_MASK
 from harness.model.strings import Strings
+from harness.results import INSTANCES
 from harness.results.columns import PLACE
 
 INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "shndx", "unit", "file", "line", "signature",
@@ -117,7 +118,7 @@ def lookup(result, query):
         funcs[encoding] = known
         names |= matching
     if not len(hits) and not any(funcs.values()):
-        raise MeasureError(_nothing(table, query), result.folder / "functions.csv")
+        raise MeasureError(_nothing(table, query), result.of.instances_path)
     of_names = table[table.name.isin(names) | table.symbol.isin(names)]
     for encoding in result.encodings:
         _check(result, encoding, of_names, names, funcs[encoding], carries[encoding])
@@ -249,9 +250,9 @@ def _check(result, encoding, of_names, names, funcs, carries):
     def same(what, ours, theirs):
         if ours != theirs:
             odd = min(ours ^ theirs)
-            words = "only functions.csv has" if odd in ours else "only the file has"
+            words = f"only {INSTANCES} has" if odd in ours else "only the file has"
             detail = ", ".join(f"{x:#x}" if isinstance(x, int) and x > 0xFFFFFFFF else str(x) for x in odd)
-            raise MeasureError(f"functions.csv and {result.files[encoding].name} disagree on {what}: {words} {detail}",
+            raise MeasureError(f"{INSTANCES} and {result.files[encoding].name} disagree on {what}: {words} {detail}",
                                result.folder)
 
     same("name and FUNC_PROTO", {(n, p) for n, p, _, _ in listed}, {(f.name, f.proto_id) for f in funcs})

@@ -38,7 +38,7 @@ from harness.measure import columns_of
 from harness.results import IN_REPORT, read_bytes
 from harness.results.tables import typed
 
-ABOUT = "report.json"
+ABOUT, PAGE, MARKDOWN = "report.json", "index.html", "report.md"
 SCHEMA = 1
 
 FIELDS = {"program": str, "kernel": str, "title": str, "finding": str, "command": str, "policy": str, "policies": list,

@@ -15,7 +15,7 @@ from harness.results import key_of, labels
 
 NAME = "index.html"
 
-PAGES = (NAME, "report.md", folder.ABOUT)
+PAGES = (folder.PAGE, folder.MARKDOWN, folder.ABOUT)
 """What a report's link goes to: the first that is there."""
 
 

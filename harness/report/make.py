@@ -11,7 +11,7 @@ from harness import results
 from harness.files import make_folder, write
 from harness.process import give_memory_back
 from harness.report import markdown
-from harness.report.folder import ABOUT, read, replacing, text_of, write_about
+from harness.report.folder import ABOUT, MARKDOWN, PAGE, read, replacing, text_of, write_about
 from harness.report.report import build
 from harness.report.worker import worker
 from harness.results import IN_REPORT, csv_bytes
@@ -146,8 +146,8 @@ def write_files(report: Report, folder: str | os.PathLike[str], index: str | Non
     for table in report.tables:
         files[f"{TABLES}/{table.name}.txt"] = text_of(table.text() + "\n")
         files[f"{TABLES}/{table.name}.tex"] = text_of(table.latex() + "\n")
-    files["report.md"] = text_of(markdown.render(report))
-    files["index.html"] = text_of(page.render(report, index))
+    files[MARKDOWN] = text_of(markdown.render(report))
+    files[PAGE] = text_of(page.render(report, index))
     for name, data in files.items():
         write(folder / name, data)
     there = sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())

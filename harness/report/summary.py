@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from harness.measure import COMPRESSORS
+from harness.report.folder import MARKDOWN, PAGE
 from harness.report.tables import Table, cell
 from harness.report.words import wrapped
 
@@ -49,7 +50,7 @@ def show(report, folder, index=None, stream=None):
     if not report.ok:
         said = "FAILED: an invariant does not hold; see the report. " + said
     folder = Path(folder)
-    files = ((folder / "index.html", "the page"), (folder / "report.md", "the same as Markdown"),
+    files = ((folder / PAGE, "the page"), (folder / MARKDOWN, "the same as Markdown"),
              (folder, "all tables as CSV, text and LaTeX, plots as PNG and SVG"),
              *([(index, "the list of all kernels measured")] if index else []))
     from rich.console import Console

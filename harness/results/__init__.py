@@ -55,7 +55,9 @@ from harness.results.folder import (
     save,
     save_all,
 )
+from harness.results.instances import INSTANCES
 from harness.results.manifest import BASELINE, SCHEMA, SHIPPED, files_of
+from harness.results.manifest import NAME as MANIFEST
 from harness.results.result import Result
 from harness.results.tables import as_text, csv_bytes
 
@@ -66,8 +68,10 @@ __all__ = [
     "FUNCTION_COLUMNS",
     "HEADLINE",
     "INLINED_COLUMNS",
+    "INSTANCES",
     "INSTANCE_COLUMNS",
     "IN_REPORT",
+    "MANIFEST",
     "MEASUREMENT_COLUMNS",
     "SCHEMA",
     "SELECTION_COLUMNS",

@@ -73,6 +73,21 @@ class ResultFolder(Once):
         return self.manifest["kernel"]["bits"]
 
     @property
+    def manifest_path(self) -> Path:
+        """Path of manifest.json."""
+        return self.path / mf.NAME
+
+    @property
+    def instances_path(self) -> Path:
+        """Path of functions.csv."""
+        return self.path / ins.INSTANCES
+
+    @property
+    def measurements_path(self) -> Path:
+        """Path of measurements.csv, which is there once something was measured."""
+        return self.path / ms.NAME
+
+    @property
     def policies(self) -> list[str]:
         """Names of the policies, the headline policy first."""
         return sorted(self.manifest["policies"], key=_headline_first)
@@ -130,7 +145,7 @@ class ResultFolder(Once):
         """
         if ins.INSTANCES in self._made:
             return frame_of(self._made[ins.INSTANCES])
-        path = self.path / ins.INSTANCES
+        path = self.instances_path
         table = ins.read_instances(path)
         for policy, entry in self.manifest["policies"].items():
             expected = entry["functions"]["instances"]
@@ -190,7 +205,7 @@ class ResultFolder(Once):
     def measurements(self) -> pd.DataFrame | None:
         """measurements.csv as a DataFrame, MEASUREMENT_COLUMNS, or None where nothing was measured yet; errors as of
         `inlined`."""
-        return ms.read_measurements(self.path / ms.NAME) if (self.path / ms.NAME).is_file() else None
+        return ms.read_measurements(self.measurements_path) if self.measurements_path.is_file() else None
 
     def keep_measurements(self, table: pd.DataFrame) -> Path:
         """Write measurements.csv, a DataFrame as from harness.measure.measurements; returns its Path.
@@ -200,8 +215,8 @@ class ResultFolder(Once):
         OutputError
             It cannot be written.
         """
-        write(self.path / ms.NAME, ms.write_measurements(table))
-        return self.path / ms.NAME
+        write(self.measurements_path, ms.write_measurements(table))
+        return self.measurements_path
 
 
 def _headline_first(policy):
@@ -431,9 +446,8 @@ def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder
     _forget(place)
     tables = {name: read_bytes(first.path / name) for name in (ins.INSTANCES, ins.INLINED)}
     for other in dict.fromkeys(result.of for result in results[1:]):
-        if other is not first and read_bytes(other.path / ins.INSTANCES) != tables[ins.INSTANCES]:
-            raise MeasureError(f"expected the functions of {first.path / ins.INSTANCES}, found others",
-                               other.path / ins.INSTANCES)
+        if other is not first and read_bytes(other.instances_path) != tables[ins.INSTANCES]:
+            raise MeasureError(f"expected the functions of {first.instances_path}, found others", other.instances_path)
     forms = next((result.of.path / fm.NAME for result in results if (result.of.path / fm.NAME).is_file()), None)
     if forms is not None:
         tables[fm.NAME] = read_bytes(forms)

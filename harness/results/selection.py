@@ -11,6 +11,7 @@ from harness.errors import MeasureError
 from harness.functions.policies import REASON_TEXT, Reason
 from harness.functions.registers import FAULT_WORDS, Fault
 from harness.results.columns import SELECTION_COLUMNS
+from harness.results.instances import INSTANCES
 from harness.results.tables import from_csv, to_csv
 
 NAME = "selection.csv"
@@ -66,11 +67,11 @@ def read_selection(path, instances):
     """
     table = from_csv(path, SELECTION_COLUMNS)
     if len(table) != len(instances):
-        raise MeasureError(f"expected {len(instances)} rows, as functions.csv has, found {len(table)}", path)
+        raise MeasureError(f"expected {len(instances)} rows, as {INSTANCES} has, found {len(table)}", path)
     differ = np.flatnonzero(table.die.to_numpy() != instances.die.to_numpy())
     if len(differ):
         row = int(differ[0])
-        raise MeasureError(f"row {row + 1}: expected the DIE {instances.die[row]:#x}, as functions.csv has, found "
+        raise MeasureError(f"row {row + 1}: expected the DIE {instances.die[row]:#x}, as {INSTANCES} has, found "
                            f"{table.die[row]:#x}", path)
     odd = np.flatnonzero((table.reason == "").to_numpy() != (table.proto != 0).to_numpy())
     if len(odd):

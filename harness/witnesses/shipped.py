@@ -11,6 +11,7 @@ from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
 from harness.model import Kind, TypeTable, declared_kind
 from harness.model import words as wd
+from harness.results import INSTANCES
 from harness.witnesses.witness import Comparison
 
 MAY_DIFFER = ("FUNC", "FUNC_PROTO", "VAR", "DATASEC", "DECL_TAG")
@@ -100,7 +101,7 @@ def _func_reason(where, name, rows, n_ours, n_theirs, n_suffixed):
         why = f"; left out here: {left_out}" if left_out and where == SHIPPED else ""
         return f"FUNCs of one name and several prototypes: {n_ours[name]} here, {n_theirs[name]} shipped{why}"
     if rows is None:
-        return "no DIE with code has this name" if where == SHIPPED else "not in functions.csv"
+        return "no DIE with code has this name" if where == SHIPPED else f"not in {INSTANCES}"
     if where == SHIPPED:
         return f"left out here: {left_out}" if left_out else "not left out here"
     kept = {match for match, reason in rows if reason == ""}

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from harness.model import STANDARD, Layout, TypeTable
+from harness.btf import BtfFile
+from harness.encodings.pairs import Pairs
+from harness.model import STANDARD, Kind, Layout, TypeTable
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 NO_STRINGS = np.zeros(0, np.uint8)
 
@@ -54,8 +59,8 @@ class Written(NamedTuple):
     types: TypeTable
     func_id: np.ndarray
     strings: np.ndarray = NO_STRINGS
-    sections: dict = {}
-    fixups: tuple = ()
+    sections: dict[str, bytes] = {}
+    fixups: tuple[Fixup, ...] = ()
 
 
 class Addresses(NamedTuple):
@@ -87,17 +92,17 @@ class Ids(NamedTuple):
     """
 
     n_ids: int
-    stand_for: tuple
+    stand_for: tuple[int, ...]
     n_given: int
     resolved: str
 
     @property
-    def how_many(self):
+    def how_many(self) -> str:
         """'one id', '22 ids'."""
         return "one id" if self.n_ids == 1 else f"{self.n_ids} ids"
 
 
-def said(ids):
+def said(ids: Ids) -> str:
     """What Ids tell a tracer, where an encoding has no words of its own."""
     addresses = counted(ids.n_given, "address")
     if max(ids.stand_for) == 1:
@@ -105,7 +110,7 @@ def said(ids):
     return f"{ids.how_many} with {addresses}; for a consumer that does not read them, {ids.resolved}"
 
 
-def counted(n, noun):
+def counted(n: int, noun: str) -> str:
     """'1 address', '22 addresses'."""
     return f"{n} {noun}" if n == 1 else f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
 
@@ -150,13 +155,13 @@ class Encoding:
     name: str
     summary: str
     formula: str
-    write: Callable
-    read: Callable
-    growth: Callable
-    kinds: tuple
+    write: Callable[[Pairs, int, int], Written]
+    read: Callable[[BtfFile, dict[str, bytes]], Addresses]
+    growth: Callable[[pd.DataFrame], int]
+    kinds: tuple[Kind, ...]
     colour: str
     sign: str
     rank: int
     default: bool = True
     layout: Layout = STANDARD
-    tells: Callable = said
+    tells: Callable[[Ids], str] = said

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import TypeVar
 
 import numpy as np
 
 from harness.dwarf.walk import DeclTags, Functions
 from harness.functions.join import FunctionTable
 from harness.model import StringTable, TypeTable
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,19 +61,19 @@ class Program:
     tags: DeclTags
     unit_name_off: np.ndarray
     unit_clang: np.ndarray
-    kfunc_tags: dict
-    described: dict
-    inlined: dict
+    kfunc_tags: dict[bytes, list[int]]
+    described: dict[str, np.ndarray]
+    inlined: dict[str, np.ndarray]
     shipped: bytes | None
-    skipped_variables: dict
+    skipped_variables: dict[str, int]
     _made: dict = field(default_factory=dict, repr=False)
 
     @property
-    def address_nbytes(self):
+    def address_nbytes(self) -> int:
         """Size of an address in bytes."""
         return self.kernel["bits"] // 8
 
-    def once(self, key, make):
+    def once(self, key: str, make: Callable[[], T]) -> T:
         """What `make()` returns, called only the first time for this key: what several policies share."""
         if key not in self._made:
             self._made[key] = make()

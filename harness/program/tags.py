@@ -5,10 +5,11 @@ from __future__ import annotations
 import numpy as np
 
 from harness.dwarf import walk_tables as wt
-from harness.model import decl_tags
+from harness.dwarf.walk import DeclTags
+from harness.model import TypeTable, decl_tags
 
 
-def type_tags(tags, var_ids):
+def type_tags(tags: DeclTags, var_ids: dict[int, int]) -> TypeTable | None:
     """DECL_TAG rows for annotations on types and variables, each once: a TypeTable, or None when there are none.
 
     Parameters
@@ -30,7 +31,8 @@ def type_tags(tags, var_ids):
     return decl_tags(name_off, target_id, component_idx)
 
 
-def kfunc_tag_names(tagged, at):
+def kfunc_tag_names(tagged: dict[bytes, tuple[bytes, ...]],
+                    at: int) -> tuple[np.ndarray, dict[bytes, list[int]]]:
     """Strings to append to a blob, and for each kfunc the offsets of its tags' names.
 
     Parameters

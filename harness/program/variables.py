@@ -8,6 +8,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.dwarf import walk_tables as wt
+from harness.dwarf.walk import Walk
+from harness.elf import ElfImage, SymbolTable
 from harness.elf.image import SHF_ALLOC, SHT_NOBITS, SHT_PROGBITS, STT_OBJECT
 from harness.model import Kind, StringTable, TypeTable, info_word
 from harness.model.sizes import byte_size
@@ -44,11 +46,11 @@ class Variables(NamedTuple):
 
     types: TypeTable
     strings: np.ndarray
-    type_id: dict
-    skipped: dict
+    type_id: dict[int, int]
+    skipped: dict[str, int]
 
 
-def per_cpu_variables(walk, image, symbols, types, n_blob):
+def per_cpu_variables(walk: Walk, image: ElfImage, symbols: SymbolTable, types: TypeTable, n_blob: int) -> Variables:
     """The Variables of a file.
 
     Parameters
@@ -119,6 +121,6 @@ def per_cpu_variables(walk, image, symbols, types, n_blob):
     for offset, size, var_id in entries:
         words += [var_id, offset, size]
     bounds.append(len(words))
-    table = TypeTable.of(words, bounds)
+    made = TypeTable.of(words, bounds)
     ids = {row[0]: first_id + k for k, row in enumerate(rows)}
-    return Variables(table, np.frombuffer(PER_CPU.encode() + b"\0", np.uint8), ids, skipped)
+    return Variables(made, np.frombuffer(PER_CPU.encode() + b"\0", np.uint8), ids, skipped)

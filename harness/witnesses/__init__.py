@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from typing import NamedTuple
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness.measure.columns import frame
 from harness.witnesses.asking import Silence, ask_each
@@ -29,15 +30,20 @@ from harness.witnesses.witness import (
     Reader,
 )
 
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.results import Result
+
 __all__ = ["Answers", "Comparison", "Found", "Reader", "ask", "ask_readers", "comparisons"]
 
 HELPERS = ("asking", "program", "witness")
 """Modules of this folder that are not witnesses."""
 
 
-def found_here():
+def found_here() -> dict[str, Reader | Comparison]:
     """The witnesses of this folder, dict by name, in order of rank."""
-    found = []
+    found: list[Reader | Comparison] = []
     for module in pkgutil.iter_modules(__path__):
         if module.name not in HELPERS:
             content = importlib.import_module(f"{__name__}.{module.name}")
@@ -62,22 +68,22 @@ class Answers(NamedTuple):
         Why a Comparison gave nothing, by name: it is not installed, or it failed.
     """
 
-    readers: object
-    frames: dict
-    silent: dict
+    readers: pd.DataFrame
+    frames: dict[str, dict[str, pd.DataFrame]]
+    silent: dict[str, str]
 
 
-def comparisons():
+def comparisons() -> list[Comparison]:
     """Every Comparison, list."""
     return [w for w in REGISTRY.values() if isinstance(w, Comparison)]
 
 
-def ask_readers(result):
+def ask_readers(result: Result) -> pd.DataFrame:
     """What every Reader says about each file of a Result: DataFrame READER_COLUMNS."""
     return _ask([w for w in REGISTRY.values() if isinstance(w, Reader)], result).readers
 
 
-def ask(result, outside=True):
+def ask(result: Result, outside: bool = True) -> Answers:
     """The Answers of all witnesses about a Result.
 
     Parameters
@@ -89,7 +95,7 @@ def ask(result, outside=True):
     return _ask([w for w in REGISTRY.values() if outside or not w.outside], result)
 
 
-def _ask(witnesses, result):
+def _ask(witnesses: Iterable[Reader | Comparison], result: Result) -> Answers:
     found = ask_each([(w.find,) for w in witnesses])
     asked = [w.questions(result, here.how) if isinstance(here, Found) and not here.missing else []
              for w, here in zip(witnesses, found, strict=True)]

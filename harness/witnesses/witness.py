@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.results import Result
 
 READER_COLUMNS = ("witness", "encoding", "verdict", "words")
 
@@ -36,11 +42,11 @@ class Found(NamedTuple):
     """
 
     label: str
-    how: object = None
+    how: Any = None
     missing: str = ""
 
 
-def always():
+def always() -> Found:
     """The `find` of a witness that needs only the files."""
     return Found("")
 
@@ -62,12 +68,12 @@ class Reader:
     """
 
     name: str
-    find: Callable
-    ask: Callable
+    find: Callable[[], Found]
+    ask: Callable[[Any, Path], tuple[str, str]]
     rank: int = 50
-    outside = True
+    outside: ClassVar[bool] = True
 
-    def questions(self, result, how):
+    def questions(self, result: Result, how: object) -> list[tuple]:
         """(function, *arguments) for each question."""
         return [(self.ask, how, path) for path in result.files.values()]
 
@@ -91,11 +97,11 @@ class Comparison:
 
     name: str
     title: str
-    compare: Callable
-    find: Callable = always
+    compare: Callable[[Any, Result], dict[str, pd.DataFrame]]
+    find: Callable[[], Found] = always
     rank: int = 50
     outside: bool = True
 
-    def questions(self, result, how):
+    def questions(self, result: Result, how: object) -> list[tuple]:
         """(function, *arguments) for each question."""
         return [(self.compare, how, result)]

@@ -46,146 +46,50 @@ class _Parser(argparse.ArgumentParser):
         sys.stdout.write(self.format_help())  # argparse would hide a full disk
 
 
-def _threads(text):
-    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_THREADS):
-        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MAX_THREADS}, found {text!r}")
-    return int(text)
-
-
 def parser():
     """The argument parser."""
     top = _Parser(
         prog="btf-harness", description="Encode one Linux kernel's BTF several ways and measure every type and byte.",
         epilog=EXAMPLES, formatter_class=argparse.RawDescriptionHelpFormatter)
     top.add_argument("--version", action="store_true", help="print the version and exit")
-    _manners(top, False)
+    _add_manners(top, False)
     verbs = top.add_subparsers(dest="verb", metavar="VERB")
 
     def verb(name, words, run, epilog=None):
         p = verbs.add_parser(name, help=words, description=words[0].upper() + words[1:] + ".", epilog=epilog,
                              formatter_class=argparse.RawDescriptionHelpFormatter)
         p.set_defaults(run=run)
-        _manners(p, argparse.SUPPRESS)  # keep what came before the verb
+        _add_manners(p, argparse.SUPPRESS)  # keep what came before the verb
         return p
 
-    def selection(p):
-        p.add_argument("--rules", metavar="VERSION",
-                       help="select functions as pahole 1.24, 1.25, 1.31 or 2026-07 (1436daf, the default) does")
-        p.add_argument("--quirk", action="append", default=[], metavar="NAME",
-                       help="reproduce a pahole bug: part-flags, no-ranges, patchable-entry or unnumbered-clang; may "
-                            "be given several times")
-
-    kernel = dict(metavar="KERNEL", help="path of an ELF file with DWARF, a catalogue name, or a package name")
-    verb("kernels", "list the kernels in the catalogue and in the cache", run_kernels)
-    p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
-             "example:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg")
-    p.add_argument("name", metavar="NAME", help="a catalogue name or an exact package name")
-    p.add_argument("--refresh", action="store_true", help="look for a newer version even if one is cached")
-
-    p = verb("encode", "encode a kernel: write one .btf per encoding, the tables and manifest.json", run_encode,
-             "example:\n  btf-harness encode debian-6.12-cloud-amd64 -o out --encoding plain --encoding decl_tag")
-    p.add_argument("kernel", **kernel)
-    p.add_argument("-o", "--output", required=True, metavar="DIR", help="output directory, created if missing")
-    p.add_argument("--encoding", action="append", metavar="NAME",
-                   help="encoding to write, may be given several times; default: those discussed in 2023 (an unknown "
-                        "name lists all)")
-    p.add_argument("--policy", default="consistent", metavar="POLICY",
-                   help="which functions to describe: all, consistent (default) or current")
-    p.add_argument("--no-fallback", action="store_true",
-                   help="do not give a function without a matched DIE the address of its only symbol")
-    selection(p)
-    p.add_argument("--no-kfunc-tags", action="store_true", help="leave out the bpf_kfunc DECL_TAGs")
-    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N",
-                   help="number of threads; the result does not depend on it")
-
-    p = verb("measure", "measure results: write measurements.csv next to manifest.json", run_measure,
-             "columns: kernel,policy,encoding,part,kind,count,bytes")
-    p.add_argument("folder", metavar="DIR", help="a directory that encode wrote, or a report")
-    p.add_argument("--no-compression", action="store_true", help="do not measure the zstd -19 and xz -9 sizes")
-
-    p = verb("report", "write a report: HTML page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
-             "examples:\n  btf-harness report debian-6.1-cloud-amd64 -o reports/6.1\n"
-             "  btf-harness report out -o reports/out")
-    p.add_argument("source", metavar="KERNEL|DIR",
-                   help="a kernel (encoded under every policy), a directory that encode wrote, or another report")
-    p.add_argument("-o", "--output", required=True, metavar="DIR",
-                   help="output directory, created if missing; a report there is replaced once the new one is complete")
-    p.add_argument("--index", action="store_true", help="also write DIR/../index.html, a list of all reports there")
-    p.add_argument("--command", metavar="TEXT", help="command line to show in the report; default: this one")
-    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
-
-    p = verb("index", "write DIR/index.html, a list of the reports in DIR", run_index,
-             "example:\n  btf-harness index reports")
-    p.add_argument("folder", metavar="DIR", help="a directory that holds reports")
-
-    p = verb("mail", "print a report as the body of a cover letter, or put it into a patch mail with plots", run_mail,
-             "examples:\n  btf-harness mail reports/debian-6.12-cloud-amd64\n"
-             "  btf-harness mail reports/debian-6.12-cloud-amd64 --patch 0000-cover-letter.patch -o 0000.eml")
-    p.add_argument("folder", metavar="DIR", help="a report")
-    p.add_argument("--no-charts", action="store_true", help="leave out the bar charts")
-    p.add_argument("--patch", type=Path, metavar="FILE", help="a cover letter or a patch from git format-patch")
-    p.add_argument("-o", "--output", type=Path, metavar="OUT.eml", help="with --patch: the file to write")
-    p.add_argument("--attach", action="append", metavar="PLOT",
-                   help="with --patch: attach a plot: bytes, kinds, names, funnel, compressed, tradeoff or treemap; "
-                        "may be given several times")
-    p.add_argument("--no-attach", action="store_true", help="with --patch: attach no plot")
-    p.add_argument("--subject", metavar="TEXT", help="with --patch: the subject, in place of *** SUBJECT HERE ***")
-
-    p = verb("functions", "list function instances, or the names behind a count in the funnel", run_functions,
-             "examples:\n  btf-harness functions debian-6.1-cloud-amd64 --name 'cpumask_w*'\n"
-             "  btf-harness functions out --reason optimized --csv\n"
-             "  btf-harness functions ./vmlinux --step elf_no_die")
-    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, a directory that encode wrote, or a report")
-    p.add_argument("--policy", default=None, metavar="POLICY",
-                   help="the policy that gives the reasons: all, consistent (default) or current")
-    selection(p)
-    p.add_argument("--name", metavar="GLOB", help="only names that match; * and ? are wildcards")
-    p.add_argument("--reason", metavar="TEXT",
-                   help="only instances left out for a reason that contains TEXT; '-': only those encoded")
-    p.add_argument("--match", metavar="MATCH",
-                   help="only this match: exact, suffix, part, fallback, alias, overridden or none")
-    p.add_argument("--fault", metavar="FAULT",
-                   help="only this register fault: unexpected, optimized, reordered or uncertain")
-    p.add_argument("--class", dest="klass", metavar="CLASS",
-                   help="only ambiguous names of this class, such as clone_twins")
-    p.add_argument("--step", metavar="STEP",
-                   help="list what one count of the funnel counts, such as dies_declared (needs a kernel)")
-    p.add_argument("--csv", action="store_true", help="write all columns as CSV")
-    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
-
-    p = verb("lookup", "show what a tracer gets for a function or an address under each encoding", run_lookup,
-             "examples:\n  btf-harness lookup cpumask_weight debian-6.1-cloud-amd64\n"
-             "  btf-harness lookup 0xffffffff8103b530 out")
-    p.add_argument("query", metavar="NAME|ADDRESS", help="a function, a pattern with * or ?, or an address (0x...)")
-    p.add_argument("source", metavar="KERNEL|DIR",
-                   help="a kernel (policy all), a directory that encode wrote, or a report")
-    p.add_argument("--csv", action="store_true", help="write CSV")
-    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
-
-    p = verb("compare", "compare the functions of two builds: which identity survives a rebuild", run_compare,
-             "example:\n  btf-harness compare out-6.12.115 out-6.12.117")
-    p.add_argument("a", metavar="A", help="a kernel, a directory that encode wrote, or a report")
-    p.add_argument("b", metavar="B", help="another build, likewise")
-    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N")
-
-    p = verb("claims", "compare the thread's estimates with every kernel measured", run_claims,
-             "example:\n  btf-harness claims reports/*/")
-    p.add_argument("folders", nargs="+", metavar="DIR", help="directories that encode wrote, or reports")
-    p.add_argument("--csv", action="store_true", help="write CSV")
-
-    p = verb("dump", "print a .btf file in any encoding, in the format of bpftool btf dump", run_dump)
-    p.add_argument("file", metavar="FILE.btf")
-    p.add_argument("--format", choices=("raw", "json"), default="raw")
-    p = verb("check", "check the structure of a .btf file; print one line about the first error", run_check)
-    p.add_argument("file", metavar="FILE.btf")
-    p.add_argument("--strict", action="store_true",
-                   help="also reject what today's kernels reject, such as an address after a FUNC")
+    for add in (add_kernels, add_fetch, add_encode, add_measure, add_report, add_index, add_mail, add_functions,
+                add_lookup, add_compare, add_claims, add_dump, add_check):
+        add(verb)
     return top
 
 
-def _manners(p, default):
+def _add_manners(p, default):
     p.add_argument("-q", "--quiet", action="store_true", default=default, help="show no progress")
     p.add_argument("-v", "--verbose", action="store_true", default=default, help="show a traceback on errors")
+
+
+def _add_selection(p):
+    """The options that say which pahole's selection of functions is followed."""
+    p.add_argument("--rules", metavar="VERSION",
+                   help="select functions as pahole 1.24, 1.25, 1.31 or 2026-07 (1436daf, the default) does")
+    p.add_argument("--quirk", action="append", default=[], metavar="NAME",
+                   help="reproduce a pahole bug: part-flags, no-ranges, patchable-entry or unnumbered-clang; may "
+                        "be given several times")
+
+
+def _threads(text):
+    if not (text.isascii() and text.isdigit() and 1 <= int(text) <= MAX_THREADS):
+        raise argparse.ArgumentTypeError(f"expected a number from 1 to {MAX_THREADS}, found {text!r}")
+    return int(text)
+
+
+def _add_threads(p, words=None):
+    p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N", help=words)
 
 
 def main(argv=None):
@@ -269,6 +173,11 @@ def entry():
     os._exit(code)
 
 
+def add_kernels(verb):
+    """Options of `kernels`."""
+    verb("kernels", "list the kernels in the catalogue and in the cache", run_kernels)
+
+
 def run_kernels(args):
     """`kernels`: catalogue and cache, tab separated."""
     from harness import kernels
@@ -285,6 +194,14 @@ def run_kernels(args):
     for k in cached:
         if k.name not in known:
             print(f"{k.name}\t{k.provenance.get('architecture', '-')}\t{k.label}\t{k.path}")
+
+
+def add_fetch(verb):
+    """Options of `fetch`."""
+    p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
+             "example:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg")
+    p.add_argument("name", metavar="NAME", help="a catalogue name or an exact package name")
+    p.add_argument("--refresh", action="store_true", help="look for a newer version even if one is cached")
 
 
 def run_fetch(args):
@@ -314,6 +231,25 @@ def _check_selection(args):
     check_quirks(args.quirk)
 
 
+def add_encode(verb):
+    """Options of `encode`."""
+    p = verb("encode", "encode a kernel: write one .btf per encoding, the tables and manifest.json", run_encode,
+             "example:\n  btf-harness encode debian-6.12-cloud-amd64 -o out --encoding plain --encoding decl_tag")
+    p.add_argument("kernel", metavar="KERNEL",
+                   help="path of an ELF file with DWARF, a catalogue name, or a package name")
+    p.add_argument("-o", "--output", required=True, metavar="DIR", help="output directory, created if missing")
+    p.add_argument("--encoding", action="append", metavar="NAME",
+                   help="encoding to write, may be given several times; default: those discussed in 2023 (an unknown "
+                        "name lists all)")
+    p.add_argument("--policy", default="consistent", metavar="POLICY",
+                   help="which functions to describe: all, consistent (default) or current")
+    p.add_argument("--no-fallback", action="store_true",
+                   help="do not give a function without a matched DIE the address of its only symbol")
+    _add_selection(p)
+    p.add_argument("--no-kfunc-tags", action="store_true", help="leave out the bpf_kfunc DECL_TAGs")
+    _add_threads(p, "number of threads; the result does not depend on it")
+
+
 def run_encode(args):
     """`encode`."""
     from harness import encodings, kernels, results, run
@@ -339,6 +275,14 @@ def run_encode(args):
             print(f"{paths}: {sizes[name]} bytes ({sizes[name] - sizes[results.BASELINE]:+d})")
 
 
+def add_measure(verb):
+    """Options of `measure`."""
+    p = verb("measure", "measure results: write measurements.csv next to manifest.json", run_measure,
+             "columns: kernel,policy,encoding,part,kind,count,bytes")
+    p.add_argument("folder", metavar="DIR", help="a directory that encode wrote, or a report")
+    p.add_argument("--no-compression", action="store_true", help="do not measure the zstd -19 and xz -9 sizes")
+
+
 def run_measure(args):
     """`measure`."""
     from harness import measure, results
@@ -348,6 +292,20 @@ def run_measure(args):
     measure.measure(folder, compressed=not args.no_compression)
     if not args.quiet:
         print(folder.measurements_path)
+
+
+def add_report(verb):
+    """Options of `report`."""
+    p = verb("report", "write a report: HTML page, Markdown, tables (CSV, text, LaTeX), plots (PNG, SVG)", run_report,
+             "examples:\n  btf-harness report debian-6.1-cloud-amd64 -o reports/6.1\n"
+             "  btf-harness report out -o reports/out")
+    p.add_argument("source", metavar="KERNEL|DIR",
+                   help="a kernel (encoded under every policy), a directory that encode wrote, or another report")
+    p.add_argument("-o", "--output", required=True, metavar="DIR",
+                   help="output directory, created if missing; a report there is replaced once the new one is complete")
+    p.add_argument("--index", action="store_true", help="also write DIR/../index.html, a list of all reports there")
+    p.add_argument("--command", metavar="TEXT", help="command line to show in the report; default: this one")
+    _add_threads(p)
 
 
 def run_report(args):
@@ -379,11 +337,34 @@ def run_report(args):
     return EXIT_OK
 
 
+def add_index(verb):
+    """Options of `index`."""
+    p = verb("index", "write DIR/index.html, a list of the reports in DIR", run_index,
+             "example:\n  btf-harness index reports")
+    p.add_argument("folder", metavar="DIR", help="a directory that holds reports")
+
+
 def run_index(args):
     """`index`."""
     from harness.report import index
 
     print(index.write(args.folder))
+
+
+def add_mail(verb):
+    """Options of `mail`."""
+    p = verb("mail", "print a report as the body of a cover letter, or put it into a patch mail with plots", run_mail,
+             "examples:\n  btf-harness mail reports/debian-6.12-cloud-amd64\n"
+             "  btf-harness mail reports/debian-6.12-cloud-amd64 --patch 0000-cover-letter.patch -o 0000.eml")
+    p.add_argument("folder", metavar="DIR", help="a report")
+    p.add_argument("--no-charts", action="store_true", help="leave out the bar charts")
+    p.add_argument("--patch", type=Path, metavar="FILE", help="a cover letter or a patch from git format-patch")
+    p.add_argument("-o", "--output", type=Path, metavar="OUT.eml", help="with --patch: the file to write")
+    p.add_argument("--attach", action="append", metavar="PLOT",
+                   help="with --patch: attach a plot: bytes, kinds, names, funnel, compressed, tradeoff or treemap; "
+                        "may be given several times")
+    p.add_argument("--no-attach", action="store_true", help="with --patch: attach no plot")
+    p.add_argument("--subject", metavar="TEXT", help="with --patch: the subject, in place of *** SUBJECT HERE ***")
 
 
 def run_mail(args):
@@ -460,6 +441,31 @@ def _result(args, source, policy="all", encodings=None, strictly=False):
             raise MeasureError(error.message, kernel.path) from error  # that folder is gone when this is read
 
 
+def add_functions(verb):
+    """Options of `functions`."""
+    p = verb("functions", "list function instances, or the names behind a count in the funnel", run_functions,
+             "examples:\n  btf-harness functions debian-6.1-cloud-amd64 --name 'cpumask_w*'\n"
+             "  btf-harness functions out --reason optimized --csv\n"
+             "  btf-harness functions ./vmlinux --step elf_no_die")
+    p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, a directory that encode wrote, or a report")
+    p.add_argument("--policy", default=None, metavar="POLICY",
+                   help="the policy that gives the reasons: all, consistent (default) or current")
+    _add_selection(p)
+    p.add_argument("--name", metavar="GLOB", help="only names that match; * and ? are wildcards")
+    p.add_argument("--reason", metavar="TEXT",
+                   help="only instances left out for a reason that contains TEXT; '-': only those encoded")
+    p.add_argument("--match", metavar="MATCH",
+                   help="only this match: exact, suffix, part, fallback, alias, overridden or none")
+    p.add_argument("--fault", metavar="FAULT",
+                   help="only this register fault: unexpected, optimized, reordered or uncertain")
+    p.add_argument("--class", dest="klass", metavar="CLASS",
+                   help="only ambiguous names of this class, such as clone_twins")
+    p.add_argument("--step", metavar="STEP",
+                   help="list what one count of the funnel counts, such as dies_declared (needs a kernel)")
+    p.add_argument("--csv", action="store_true", help="write all columns as CSV")
+    _add_threads(p)
+
+
 def run_functions(args):
     """`functions`."""
     from harness import measure, results
@@ -529,6 +535,18 @@ def _print_rows(args, columns, rows):
         print(f"{len(rows):,} row{'s' * (len(rows) != 1)}, {names:,} name{'s' * (names != 1)}", file=sys.stderr)
 
 
+def add_lookup(verb):
+    """Options of `lookup`."""
+    p = verb("lookup", "show what a tracer gets for a function or an address under each encoding", run_lookup,
+             "examples:\n  btf-harness lookup cpumask_weight debian-6.1-cloud-amd64\n"
+             "  btf-harness lookup 0xffffffff8103b530 out")
+    p.add_argument("query", metavar="NAME|ADDRESS", help="a function, a pattern with * or ?, or an address (0x...)")
+    p.add_argument("source", metavar="KERNEL|DIR",
+                   help="a kernel (policy all), a directory that encode wrote, or a report")
+    p.add_argument("--csv", action="store_true", help="write CSV")
+    _add_threads(p)
+
+
 def run_lookup(args):
     """`lookup`."""
     from harness import measure
@@ -542,6 +560,15 @@ def run_lookup(args):
             sys.stdout.write(to_text(found))
 
 
+def add_compare(verb):
+    """Options of `compare`."""
+    p = verb("compare", "compare the functions of two builds: which identity survives a rebuild", run_compare,
+             "example:\n  btf-harness compare out-6.12.115 out-6.12.117")
+    p.add_argument("a", metavar="A", help="a kernel, a directory that encode wrote, or a report")
+    p.add_argument("b", metavar="B", help="another build, likewise")
+    _add_threads(p)
+
+
 def run_compare(args):
     """`compare`."""
     from harness import measure
@@ -550,6 +577,14 @@ def run_compare(args):
     only = [measure.BASELINE]
     with _result(args, args.a, encodings=only) as a, _result(args, args.b, encodings=only) as b:
         sys.stdout.write(to_text(measure.compare(a, b)))
+
+
+def add_claims(verb):
+    """Options of `claims`."""
+    p = verb("claims", "compare the thread's estimates with every kernel measured", run_claims,
+             "example:\n  btf-harness claims reports/*/")
+    p.add_argument("folders", nargs="+", metavar="DIR", help="directories that encode wrote, or reports")
+    p.add_argument("--csv", action="store_true", help="write CSV")
 
 
 def run_claims(args):
@@ -570,6 +605,13 @@ def run_claims(args):
                                 initial_indent="  ", subsequent_indent="    "))
 
 
+def add_dump(verb):
+    """Options of `dump`."""
+    p = verb("dump", "print a .btf file in any encoding, in the format of bpftool btf dump", run_dump)
+    p.add_argument("file", metavar="FILE.btf")
+    p.add_argument("--format", choices=("raw", "json"), default="raw")
+
+
 def run_dump(args):
     """`dump`."""
     from harness import btf, encodings
@@ -584,6 +626,14 @@ class _Shown:
 
     def write(self, data):
         sys.stdout.write("\n".join(map(visible, data.decode("utf-8", "backslashreplace").split("\n"))))
+
+
+def add_check(verb):
+    """Options of `check`."""
+    p = verb("check", "check the structure of a .btf file; print one line about the first error", run_check)
+    p.add_argument("file", metavar="FILE.btf")
+    p.add_argument("--strict", action="store_true",
+                   help="also reject what today's kernels reject, such as an address after a FUNC")
 
 
 def run_check(args):

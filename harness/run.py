@@ -107,16 +107,12 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     """
     if policy not in POLICIES:
         raise UsageError.choice("policy", POLICIES, policy)
-    baseline = enc.names()[0]
-    chosen = [enc.encoding(name) for name in dict.fromkeys([baseline, *(encodings or enc.default_names())])]
+    chosen = enc.chosen(encodings)
     followed, bugs = rules_of(rules), check_quirks(quirks)
     table = program.instances
     selection = select(program, policy, followed, bugs)
-    kept = np.flatnonzero(selection.reason == Reason.ENCODED)
     strings = Strings(program.strings.flattened().blob)
-    # prototypes are numbered in the order of the functions, so sort those first
-    rank = strings.rank(table.name_off[kept])
-    kept = kept[np.lexsort((table.place.section[kept], table.address[kept], rank))]
+    kept = _in_order(table, np.flatnonzero(selection.reason == Reason.ENCODED), strings)
     prototypes = prototypes_of(program, followed)
     begun = program.once("laid out", lambda: btf.lay_out(program.common, program.strings,
                                                          byteorder=program.kernel["byteorder"]))
@@ -135,5 +131,10 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
         return out
 
     return Encoded(policy, artifacts, selection, pairs, faults_of(program, followed, bugs), prototypes.index + 1,
-                   of_all(proto_of_kept, np.uint32), of_all(artifacts[baseline].func_id[pair_of], np.uint32),
+                   of_all(proto_of_kept, np.uint32), of_all(artifacts[chosen[0].name].func_id[pair_of], np.uint32),
                    tag_texts(program, kept, tags), followed.version, tuple(sorted(bugs)))
+
+
+def _in_order(table, rows, strings):
+    """Rows of a FunctionTable by name, address and section: prototypes are numbered in the order of the functions."""
+    return rows[np.lexsort((table.place.section[rows], table.address[rows], strings.rank(table.name_off[rows])))]

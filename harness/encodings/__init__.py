@@ -20,7 +20,7 @@ from harness.errors import UsageError
 from harness.model import STANDARD, Kind, Layout
 
 __all__ = ["SECTION", "Addresses", "Artifact", "Encoding", "Fixup", "Ids", "Pairs", "Written", "artifact",
-           "default_names", "encoding", "layouts", "make_pairs", "names", "parse", "read", "register",
+           "chosen", "default_names", "encoding", "layouts", "make_pairs", "names", "parse", "read", "register",
            "touched_kinds"]
 
 PARTS = ("artifact", "encoding", "pairs")
@@ -60,6 +60,22 @@ def names() -> list[str]:
 def default_names() -> list[str]:
     """The encodings made by default."""
     return [e.name for e in REGISTRY.values() if e.default]
+
+
+def chosen(asked: Iterable[str] | None = None) -> list[Encoding]:
+    """The baseline, which the others are measured against, and then some encodings in their order, each once.
+
+    Parameters
+    ----------
+    asked : iterable of str, optional
+        Their names; the default ones when None, or none.
+
+    Raises
+    ------
+    harness.errors.UsageError
+        There is no such encoding.
+    """
+    return [encoding(name) for name in dict.fromkeys([names()[0], *(asked or default_names())])]
 
 
 def encoding(name: str) -> Encoding:

@@ -68,75 +68,19 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     page = _Page(results[0], sizes[results[0].policy], pool)
     checks = together([measure.check_invariants(r, sizes[r.policy]) for r in results])
     ok = measure.all_hold(checks)
-    names = measure.names_by_addresses(results[0])
-    kinds = fr.kinds_of(results)
-    encodings = fr.encodings_frame(results[0], page.sizes, kinds)
-    policies = together([fr.encodings_frame(r, sizes[r.policy], kinds, policy=True) for r in results])
+    policies = together([fr.encodings_frame(r, sizes[r.policy], fr.kinds_of(results), policy=True) for r in results])
 
-    page.heading(1, f"{results[0].kernel}: what function addresses cost in BTF")
-    if not ok:
-        broken = checks[~checks.holds]
-        page.words(f"**FAILED: {len(broken)} of {len(checks)} checks of the invariants do not hold "
-                   f"({', '.join(sorted(set(broken.invariant)))}). No figure below can be trusted.**")
-    page.heading(2, "Question")
-    page.words(words.QUESTION)
-    page.heading(2, "Findings")
-    page.blocks.append(_Findings())
+    _beginning(page, checks)
     _provenance(page, results)
-
-    page.heading(2, "Encodings")
-    page.words(f"Policy `{results[0].policy}`; bytes are those of the whole file; delta and percent are over "
-               f"`{BASELINE}`.")
-    page.words("\n".join(_meanings(results[0])))
-    page.table("encodings", encodings, caption=f"Encodings under policy {results[0].policy}; "
-               f"delta and percent are over {BASELINE}.")
-    page.plot("bytes", fr.bytes_plot(results[0], page.sizes))
-    page.plot("compressed", fr.compressed_plot(encodings))
-
-    page.heading(2, "Types by kind")
-    page.table("kinds", fr.kinds_frame(page.sizes), caption=f"Types by kind under policy {results[0].policy}.")
-    page.plot("kinds", fr.kinds_plot(page.sizes))
-
-    page.heading(2, "Bytes by part")
-    page.words("Every byte of a file counts exactly once; the total is the size of the file.")
-    page.table("parts", fr.parts_frame(page.sizes), caption=f"Bytes by part under policy {results[0].policy}.")
-    page.plot("treemap", fr.treemap_plot(page.sizes))
-
-    page.heading(2, "All policies")
-    page.words("\n".join(f"- `{policy}`: {text}." for policy, text in words.POLICIES.items() if policy in sizes))
-    page.table("policies", policies,
-               caption=f"Encodings under every policy; delta and percent are over {BASELINE} of the same policy.")
-
-    page.heading(2, "Functions")
-    page.words(f"From DIEs to FUNCs, policy `{results[0].policy}`.")
-    page.table("funnel", measure.funnel(results[0]), caption=f"From DIEs to FUNCs, policy {results[0].policy}.")
-    page.plot("funnel", fr.funnel_plot(results[0], page.sizes))
-    page.words("Function instances by the reason they are left out. A name can be in several rows; the total counts it "
-               "once:")
-    page.table("skipped", fr.skipped_frame(results), caption="Function instances by policy and by the reason they "
-               "are left out; a name can be in several rows.")
-    several = names[names.addresses > 1]
-    page.words(f"{len(several):,} of {len(names):,} matched names have several addresses, "
-               f"{int(several.addresses.sum()):,} in all. All instances with a matching symbol count, under any "
-               "policy. `exact`: the symbol has exactly the name; `suffix`: it adds .isra, .constprop or the like.")
-    page.table("names", several, SHOWN, caption="Names with several addresses.")
-    page.plot("names", fr.names_plot(names))
-
+    _sizes(page, fr.kinds_of(results))
+    _policies(page, results, policies)
+    _functions(page, results)
     _forms(page, results)
     ambiguous = _ambiguity(page, results[0])
     attach = _attachability(page, results)
     page.plot("tradeoff", fr.tradeoff_plot(policies, attach))
-
-    page.heading(2, "The thread's estimates")
-    page.words("Quotes, authors and rules are in `data/claims.toml`.")
-    page.words("\n".join(f"- `{c['id']}`: \"{escaped(c['quote'])}\" ({c['author']}, {c['date']}, {c['message_id']})"
-                         for c in measure.read_claims()))
-    page.table("claims", measure.judge_claims(results), caption="The thread's estimates and the measured values.")
-
-    page.heading(2, "Invariants")
-    page.words("All hold." if ok else "**FAILED.**")
-    page.table("invariants", checks, caption="Invariants, and whether they hold.")
-
+    _estimates(page, results)
+    _invariants(page, checks)
     _witnesses(page, answers.result(), witnesses)
     page.heading(2, "Limits")
     page.words("\n".join(f"- {limit}" for limit in words.LIMITS))
@@ -156,7 +100,7 @@ def _about(results, ok, command):
     manifest = results[0].manifest
     return {
         "program": str(manifest.get("harness", "?")), "kernel": results[0].kernel,
-        "title": f"{results[0].kernel}: what function addresses cost in BTF", "finding": "", "command": command,
+        "title": _title(results[0]), "finding": "", "command": command,
         "policy": results[0].policy, "policies": [r.policy for r in results], "encodings": results[0].encodings,
         "provenance": {k: v for k, v in manifest["kernel"].items() if k != "provenance"}
         | manifest["kernel"].get("provenance", {}),
@@ -214,6 +158,73 @@ class _Page:
             lines = [f"- {escaped(sentence)}" for name, sentence in said if not block.names or name in block.names]
             return Words("\n".join(lines)) if lines else None
         return block
+
+
+def _title(result):
+    return f"{result.kernel}: what function addresses cost in BTF"
+
+
+def _beginning(page, checks):
+    """The title, a warning if an invariant does not hold, the question and the findings."""
+    page.heading(1, _title(page.result))
+    broken = checks[~checks.holds]
+    if len(broken):
+        page.words(f"**FAILED: {len(broken)} of {len(checks)} checks of the invariants do not hold "
+                   f"({', '.join(sorted(set(broken.invariant)))}). No figure below can be trusted.**")
+    page.heading(2, "Question")
+    page.words(words.QUESTION)
+    page.heading(2, "Findings")
+    page.blocks.append(_Findings())
+
+
+def _sizes(page, kinds):
+    """What each encoding takes under the headline policy: in all, by kind, by part."""
+    policy = page.result.policy
+    encodings = fr.encodings_frame(page.result, page.sizes, kinds)
+    page.heading(2, "Encodings")
+    page.words(f"Policy `{policy}`; bytes are those of the whole file; delta and percent are over `{BASELINE}`.")
+    page.words("\n".join(_meanings(page.result)))
+    page.table("encodings", encodings,
+               caption=f"Encodings under policy {policy}; delta and percent are over {BASELINE}.")
+    page.plot("bytes", fr.bytes_plot(page.result, page.sizes))
+    page.plot("compressed", fr.compressed_plot(encodings))
+
+    page.heading(2, "Types by kind")
+    page.table("kinds", fr.kinds_frame(page.sizes), caption=f"Types by kind under policy {policy}.")
+    page.plot("kinds", fr.kinds_plot(page.sizes))
+
+    page.heading(2, "Bytes by part")
+    page.words("Every byte of a file counts exactly once; the total is the size of the file.")
+    page.table("parts", fr.parts_frame(page.sizes), caption=f"Bytes by part under policy {policy}.")
+    page.plot("treemap", fr.treemap_plot(page.sizes))
+
+
+def _policies(page, results, policies):
+    """What each encoding takes under every policy."""
+    made = {r.policy for r in results}
+    page.heading(2, "All policies")
+    page.words("\n".join(f"- `{policy}`: {text}." for policy, text in words.POLICIES.items() if policy in made))
+    page.table("policies", policies,
+               caption=f"Encodings under every policy; delta and percent are over {BASELINE} of the same policy.")
+
+
+def _functions(page, results):
+    """The way from DIEs to FUNCs, what is left out on it, and names with several addresses."""
+    policy, names = page.result.policy, measure.names_by_addresses(page.result)
+    page.heading(2, "Functions")
+    page.words(f"From DIEs to FUNCs, policy `{policy}`.")
+    page.table("funnel", measure.funnel(page.result), caption=f"From DIEs to FUNCs, policy {policy}.")
+    page.plot("funnel", fr.funnel_plot(page.result, page.sizes))
+    page.words("Function instances by the reason they are left out. A name can be in several rows; the total counts it "
+               "once:")
+    page.table("skipped", fr.skipped_frame(results), caption="Function instances by policy and by the reason they "
+               "are left out; a name can be in several rows.")
+    several = names[names.addresses > 1]
+    page.words(f"{len(several):,} of {len(names):,} matched names have several addresses, "
+               f"{int(several.addresses.sum()):,} in all. All instances with a matching symbol count, under any "
+               "policy. `exact`: the symbol has exactly the name; `suffix`: it adds .isra, .constprop or the like.")
+    page.table("names", several, SHOWN, caption="Names with several addresses.")
+    page.plot("names", fr.names_plot(names))
 
 
 def _forms(page, results):
@@ -280,6 +291,22 @@ def _attachability(page, results):
     page.table("refusals", refused[refused.functions > 0],
                caption=f"FUNCs of {BASELINE} that fentry accepts or refuses, by prototype.")
     return attach
+
+
+def _estimates(page, results):
+    """The estimates of the thread, and what was measured."""
+    page.heading(2, "The thread's estimates")
+    page.words("Quotes, authors and rules are in `data/claims.toml`.")
+    page.words("\n".join(f"- `{c['id']}`: \"{escaped(c['quote'])}\" ({c['author']}, {c['date']}, {c['message_id']})"
+                         for c in measure.read_claims()))
+    page.table("claims", measure.judge_claims(results), caption="The thread's estimates and the measured values.")
+
+
+def _invariants(page, checks):
+    """Whether each invariant holds."""
+    page.heading(2, "Invariants")
+    page.words("All hold." if measure.all_hold(checks) else "**FAILED.**")
+    page.table("invariants", checks, caption="Invariants, and whether they hold.")
 
 
 def _same_kernel(results):

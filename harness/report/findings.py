@@ -187,7 +187,15 @@ def _policy(frames, about, known):
         ends = list(dict.fromkeys(f"{end:.1f}" for end in (low, high)))
         said.append(f"{encoding} adds {' to '.join(ends)} %{' under each' * (len(ends) == 1)}")
         spread = max(spread, (high - low) / max(abs(high), abs(low), 0.1))
+    if not _choice_shows(frames):
+        return f"Over all policies, {', '.join(said)}." if said else None
     return f"The choice of functions {'hardly matters' if spread < HARDLY else 'matters'}: {', '.join(said)}."
+
+
+def _choice_shows(frames):
+    """Whether the growth under each policy says something of the choice: they chose differently, and enough."""
+    funcs = frames["policies"][frames["policies"].encoding == BASELINE].FUNC
+    return funcs.nunique() > 1 and funcs.min() >= ENOUGH
 
 
 def _policy_funcs(frames, about, known):
@@ -206,6 +214,9 @@ def _policy_funcs(frames, about, known):
 
 HARDLY = 0.1
 """Growth that differs less than this between policies, relative to the largest, hardly differs."""
+
+ENOUGH = 1000
+"""FUNCs of the baseline from which growth tells of a choice: with fewer, each one that is left out moves it."""
 
 
 def _encoded(frames):

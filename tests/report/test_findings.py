@@ -26,7 +26,7 @@ def test_findings__say_what_the_frames_say():
                    "FUNCs."),
         ("compressed", "Compressed with zstd -19, plain takes 500 bytes, decl_tag 200 more (+40.0 %; uncompressed "
                        "+107.5 %) and btf_func 140 more (+28.0 %; uncompressed +26.0 %)."),
-        ("policy", "The choice of functions matters: decl_tag adds 77.8 to 107.5 %, btf_func adds 14.5 to 26.0 %."),
+        ("policy", "Over all policies, decl_tag adds 77.8 to 107.5 %, btf_func adds 14.5 to 26.0 %."),
         ("policy_funcs", "btf_func has 5 more FUNCs than plain under consistent and none under current."),
         ("ambiguous", "3 of 43 names share 7 addresses; a has most, 3."),
         ("separated", "Of the 3 names with several addresses, the compile unit tells the instances apart for all, the "
@@ -104,12 +104,24 @@ def test_policy__needs_two_and_says_where_they_agree():
     one = table[table.policy == "current"]
     assert said("policy", policies=one) is None
     assert said("policy_funcs", policies=one) == "No encoding has more FUNCs than plain."
-    same = table.assign(percent=[0.0, 5.0, 5.0] * 2)
+    large = table.assign(FUNC=1000 * table.FUNC)
+    same = large.assign(percent=[0.0, 5.0, 5.0] * 2)
     assert said("policy", policies=same) == (
         "The choice of functions hardly matters: decl_tag adds 5.0 % under each, btf_func adds 5.0 % under each.")
-    near = table.assign(percent=[0.0, 43.3, 8.06, 0.0, 44.15, 8.32])
+    near = large.assign(percent=[0.0, 43.3, 8.06, 0.0, 44.15, 8.32])
     assert said("policy", policies=near) == (
         "The choice of functions hardly matters: decl_tag adds 43.3 to 44.1 %, btf_func adds 8.1 to 8.3 %.")
+    assert said("policy", policies=large) == (
+        "The choice of functions matters: decl_tag adds 77.8 to 107.5 %, btf_func adds 14.5 to 26.0 %.")
+
+
+@pytest.mark.parametrize("funcs", [[3] * 6, [3, 3, 3, 2, 2, 2], [5000, 5000, 5020] * 2,
+                                   [999, 999, 999, 2000, 2000, 2000]])
+def test_policy__judges_no_choice_of_a_few_functions_nor_one_that_no_policy_makes(funcs):
+    table = reports.frames()["policies"]
+    near = table.assign(percent=[0.0, 43.3, 8.06, 0.0, 44.15, 8.32], FUNC=funcs)
+    assert said("policy", policies=near) == (
+        "Over all policies, decl_tag adds 43.3 to 44.1 %, btf_func adds 8.1 to 8.3 %.")
 
 
 @pytest.mark.parametrize(("rows", "sentence"), [

@@ -48,7 +48,7 @@ test-nojit: setup
 
 # compiled code in which an index outside its array is an error; cached apart from the other
 test-bounds: setup
-	@NUMBA_BOUNDSCHECK=1 $(PYTEST) -m 'kernels and not long'
+	@NUMBA_BOUNDSCHECK=1 $(PYTEST) -m kernels
 
 lint: setup
 	@$(BIN)/ruff check harness tests notebooks

@@ -45,6 +45,7 @@ def test_notebooks__are_the_four():
                                                  "04_policies_and_claims"]
 
 
+@pytest.mark.long
 @each
 def test_notebook__is_kept_without_outputs_and_with_ids_that_stay(path):
     import nbformat

@@ -12,9 +12,10 @@ from harness.model import Kind
 from tests.dedup import graphs, shapes
 from tests.dedup.witness import assert_agrees, needs_libbpf, ours, theirs
 from tests.reference import libbpf, wire
+from tests.rounds import rounds
 
 examples = settings(
-    max_examples=80, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=rounds(80), derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 

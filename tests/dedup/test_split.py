@@ -33,12 +33,13 @@ from tests.reference.wire import (
     union,
     var,
 )
+from tests.rounds import rounds
 
 INT = int_("int", 4, encoding=1)
 LONG = int_("long", 8, encoding=1)
 
 examples = settings(
-    max_examples=60, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
+    max_examples=rounds(60), derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
 
 # name: base, types over it, what is left of them, and what each of them became

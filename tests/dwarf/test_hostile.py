@@ -183,6 +183,7 @@ def test_hostile__too_many_attributes(tmp_path):
     refused(one(base(), extra_abbrevs=extra), tmp_path, "at most 1048576 attributes", section=".debug_abbrev")
 
 
+@pytest.mark.long
 @pytest.mark.large
 def test_hostile__abbreviations_of_a_million_attributes_without_bytes(tmp_path):
     # each DIE is one byte long and has a million attributes
@@ -192,6 +193,7 @@ def test_hostile__abbreviations_of_a_million_attributes_without_bytes(tmp_path):
     refused(dwarf, tmp_path, "over and over")
 
 
+@pytest.mark.long
 @pytest.mark.large
 def test_hostile__thousands_of_units_that_share_large_tables(tmp_path):
     table = b"".join(uleb(code) + b"\x24\0\x03\x08\0\0" for code in range(100, 20_000))
@@ -369,6 +371,7 @@ def test_hostile__references_of_every_form_and_any_value(tmp_path, referrer, for
             assert error.section in (".debug_info", ".debug_abbrev")
 
 
+@pytest.mark.long
 @pytest.mark.large
 def test_hostile__references_into_the_middle_of_every_die(tmp_path):
     dwarf = trees.kitchen_sink()
@@ -613,6 +616,7 @@ def test_hostile__variables_located_by_any_form(tmp_path, form):
 # Explosions
 
 
+@pytest.mark.long
 @pytest.mark.large
 def test_hostile__strings_that_share_their_ends(tmp_path):
     # 20,000 names, each of them a tail of one string of a megabyte
@@ -622,6 +626,7 @@ def test_hostile__strings_that_share_their_ends(tmp_path):
     refused(dwarf, tmp_path, "overlap", section=".debug_str")
 
 
+@pytest.mark.long
 @pytest.mark.large
 def test_hostile__long_inline_names_at_the_end_of_many_references(tmp_path):
     origin = DIE("subprogram", Attr("name", "string", "x" * 500_000))

@@ -12,7 +12,8 @@ from tests.reference import dwarf_twin as twin
 from tests.reference.placed import placed
 
 COMPILERS = [("gcc", "-gdwarf-5"), ("gcc", "-gdwarf-4"), ("clang", "-gdwarf-5"), ("clang", "-gdwarf-4")]
-LINKED = [("several_units", "exec"), ("several_units", "dyn"), ("scalars", "exec"), ("btf_tags", "exec")]
+LINKED = [("several_units", "exec"), pytest.param("several_units", "dyn", marks=pytest.mark.long), ("scalars", "exec"),
+          ("btf_tags", "exec")]
 
 
 def agree(path):

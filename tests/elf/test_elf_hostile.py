@@ -223,7 +223,7 @@ def test_hostile__damaged_headers_give_a_file_or_one_error(tmp_path):
     whole = GCC.read_bytes()
     shoff = struct.unpack_from("<Q", whole, 40)[0]
     outcomes = [0, 0]
-    for _ in range(1500):
+    for _ in range(600):
         data = bytearray(whole)
         for _ in range(rng.choice((1, 1, 2, 5))):
             at = rng.randrange(64) if rng.random() < 0.2 else rng.randrange(shoff, len(whole))
@@ -235,7 +235,7 @@ def test_hostile__damaged_headers_give_a_file_or_one_error(tmp_path):
         except HarnessError as error:
             assert error.path == str(tmp_path / "a")
             outcomes[1] += 1
-    assert min(outcomes) > 100
+    assert min(outcomes) > 40
 
 
 @pytest.mark.long

@@ -97,7 +97,7 @@ def test_outside__is_reported_and_drawn_in_its_colour(folder, tmp_path):
     assert again.sections("table") == measure.load(folder).sections("table")
 
 
-def test_outside__has_a_column_for_each_kind_that_it_touches(folder, tmp_path, monkeypatch):
+def test_outside__has_a_column_for_each_kind_that_it_touches(folder, tmp_path, monkeypatch, undrawn):
     def made(name):
         report.render(folder, tmp_path / name, witnesses=False, threads=1)
         return report.read(tmp_path / name)

@@ -14,8 +14,9 @@ from harness.model import Kind, sizes_kernels
 from tests.fixtures.build import KEPT, program
 from tests.functions.recording import recorded
 from tests.reference import register_twin as twin
+from tests.rounds import rounds
 
-examples = settings(max_examples=100, derandomize=True, deadline=None, database=None,
+examples = settings(max_examples=rounds(100), derandomize=True, deadline=None, database=None,
                     suppress_health_check=list(HealthCheck))
 
 KERNELS = ("share", "by_index", "by_reached", "judge")

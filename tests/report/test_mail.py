@@ -477,6 +477,7 @@ def applied(series, name, data, *options):
     return clone.log("-1")
 
 
+@pytest.mark.long
 @needs_git
 @pytest.mark.parametrize("name", COMMITS)
 def test_message__git_am_makes_the_same_commit_of_it(series, report, name):
@@ -507,6 +508,7 @@ def test_message__goes_into_whatever_format_patch_writes(series, report, options
     assert applied(series, "utf8", data) == applied(series, "utf8", mail.message(report, data).data)
 
 
+@pytest.mark.long
 @needs_git
 def test_message__git_am_applies_a_series_from_one_file(series, report, tmp_path):
     repository, clone, mails = series
@@ -534,6 +536,7 @@ def sent_on(repository, path, data, sender):
     return (path / "sent").read_bytes()
 
 
+@pytest.mark.long
 @needs_git
 @needs_send_email
 @pytest.mark.parametrize("name", ["cover", "plain", "utf8", "dashes", "latin", "dos", "long"])
@@ -551,6 +554,7 @@ def test_message__git_send_email_takes_it_and_hands_it_on_whole(series, report, 
         assert lines[1].split(b">")[0] == expected[1].split(b">")[0]
 
 
+@pytest.mark.long
 @needs_git
 @needs_send_email
 @pytest.mark.parametrize(("options", "author"), [
@@ -563,6 +567,7 @@ def test_message__warns_that_git_send_email_from_another_loses_the_author(series
     assert applied(series, "utf8", sent).split(b"\n")[1].startswith(author)
 
 
+@pytest.mark.long
 @needs_git
 @needs_send_email
 def test_message__warns_of_the_subject_because_git_send_email_refuses_it(series, report, tmp_path):

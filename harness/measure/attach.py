@@ -24,7 +24,7 @@ from harness.measure.ambiguity import addressable_rows, at_runtime
 from harness.measure.columns import frame
 from harness.measure.functions import coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
-from harness.model import STANDARD, VOID, Kind, TypeTable
+from harness.model import NOWHERE, STANDARD, VOID, Kind, TypeTable
 from harness.model import words as wd
 from harness.model.sizes import behind_modifiers
 from harness.results import INSTANCES
@@ -234,7 +234,10 @@ class _Addresses(NamedTuple):
 def _known_addresses(result):
     import pandas as pd
 
-    table, row, code = result.functions, addressable_rows(result), coded(result)
+    table, code = result.functions, coded(result)
+    # under the rules of pahole 1.25 a policy also encodes pieces (.part), whose addresses no name has otherwise
+    kept = np.flatnonzero((table.reason == "").to_numpy() & (table.shndx != NOWHERE).to_numpy())
+    row = np.union1d(addressable_rows(result), kept)
     _, first, at = np.unique(code.place[row], return_index=True, return_inverse=True)
     address = code.address[row][first]
     section, sections = pd.factorize(table.section)
@@ -262,11 +265,11 @@ def reached(result, encoding, rules=RULES):
     Returns
     -------
     DataFrame
-        One row per distinct address of functions.csv's exact, suffix and fallback matches, ascending; the index is the
-        address: status (Status), traceable (a FUNC that stands for it alone has a prototype that fentry takes and a
-        name that it does not refuse), with_site (ftrace has a call site in it), site_unknown (the file has no table of
-        call sites), at_runtime (not in .init or .exit text), attachable (unique, traceable, at_runtime, and not known
-        to be without a site).
+        One row per distinct address of functions.csv's exact, suffix and fallback matches and of what the policy
+        encodes, ascending; the index is the address: status (Status), traceable (a FUNC that stands for it alone has a
+        prototype that fentry takes and a name that it does not refuse), with_site (ftrace has a call site in it),
+        site_unknown (the file has no table of call sites), at_runtime (not in .init or .exit text), attachable
+        (unique, traceable, at_runtime, and not known to be without a site).
 
     Raises
     ------

@@ -47,7 +47,7 @@ def any_instances(seed, n=60):
                 "section": rng.choice((".text", ".init.text"))}
         out.append((rng.choice(NAMES), 0xFFFFFFFF81000000 + 16 * rng.randrange(30), match,
                     rng.choice((TAKES_INT, TAKES_NODE)),
-                    rng.choice(REASONS) if match in ("exact", "suffix", "fallback") else "partial body", more))
+                    rng.choice(REASONS) if match != "overridden" else "partial body", more))
     return out
 
 

@@ -130,7 +130,8 @@ def slow_statuses(result, encoding):
     given = {}
     for func, address in zip(*(c.tolist() for c in result.addresses(encoding)), strict=True):
         given.setdefault(func, set()).add(address)
-    table = result.functions[result.functions.match.isin(("exact", "suffix", "fallback"))]
+    table = result.functions
+    table = table[table.match.isin(("exact", "suffix", "fallback")) | (table.reason == "")]
     out = {a: 0 for a in table.address}
     for func, name in funcs:
         found = [(a, Status.UNIQUE if len(given[func]) == 1 else Status.AMBIGUOUS) for a in given.get(func, ())]

@@ -130,7 +130,7 @@ def test_functions__more_columns_than_known_are_text(tmp_path):
 
 
 def test_texts__are_the_names_of_the_file(tmp_path):
-    result = measure.load(make(tmp_path / "r", instances=any_instances(3)))
+    result = measure.load(make(tmp_path / "r", instances=any_instances(4)))
     file, texts = result.btf("plain"), result.texts("plain")
     offsets = file.types.name_off()
     names = [file.name(i).decode("utf-8", "surrogateescape") for i in range(1, file.types.n_types + 1)]

@@ -1,6 +1,7 @@
 """A small program, and objects of other machines, through every kernel: encode, check, dump, measure."""
 
 import json
+from collections import Counter
 
 import pytest
 
@@ -38,3 +39,28 @@ def test_program__goes_through_every_encoding_the_check_the_dump_and_the_measure
         assert "FUNC '" in done("dump", file)
     done("measure", tmp_path, "-q")
     assert (tmp_path / "measurements.csv").stat().st_size > 1000
+
+
+def plain(path, out):
+    """The types of a file's plain BTF, as bpftool's JSON has them."""
+    done("encode", path, "-q", "-o", out, "--policy", "all", "--encoding", "plain")
+    return json.loads(done("dump", "--format", "json", out / "plain.btf"))["types"]
+
+
+@pytest.mark.parametrize("debug", ["-gdwarf-5", "-gdwarf-4"])
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_program__has_the_same_types_in_type_units_of_their_own(tmp_path, compiler, debug):
+    def shape(*extra):
+        types = plain(program("type_units", compiler, debug, extra=extra).path, tmp_path / str(len(extra)))
+        return Counter((t["kind"], t["name"], t.get("vlen"), t.get("size"), t.get("nr_elems")) for t in types)
+
+    assert shape("-fdebug-types-section") == shape()
+
+
+@pytest.mark.parametrize("name", ["several_units", "arrays"])
+@pytest.mark.parametrize("compiler", ["gcc", "clang"])
+def test_program__has_each_type_without_references_once(tmp_path, compiler, name):
+    """The array index type is ours, and not a second `int`, wherever the compiler keeps the name of its own."""
+    found = Counter(json.dumps({key: t[key] for key in t if key != "id"}, sort_keys=True)
+                    for t in plain(program(name, compiler).path, tmp_path) if t["kind"] in ("INT", "FLOAT", "ENUM"))
+    assert found and set(found.values()) == {1}

@@ -45,9 +45,9 @@ def base_type_kind(die, mask):
 
 @inline
 def struct_kind(die, mask, tag):
-    """Kind of a structure or union; 0 for a declaration that stands for the type in its type unit."""
+    """Kind of a structure or union."""
     if mask & sc.HAS_DECLARATION and die[sc.AT_DECLARATION] != 0:
-        return 0 if mask & sc.HAS_SIGNATURE else kn.FWD
+        return kn.FWD
     return kn.UNION if tag == dw.DW_TAG_union_type else kn.STRUCT
 
 
@@ -65,7 +65,9 @@ def reference_kind(tag):
 
 @inline
 def row_kind(die, mask, cls, tag):
-    """Kind of the row that a type's DIE becomes; 0 for none."""
+    """Kind of the row that a type's DIE becomes; 0 for none, as for one that stands for a type in its type unit."""
+    if mask & sc.HAS_SIGNATURE:
+        return 0
     if cls == sc.C_REF:
         return reference_kind(tag)
     if cls == sc.C_POINTER:
@@ -266,7 +268,7 @@ def add_type(s, out, off, mask, cls, tag):
     """List a type: its (PARENT_*, row, status)."""
     kind = row_kind(s.die, mask, cls, tag)
     if kind == 0:
-        if cls != sc.C_STRUCT:
+        if not mask & sc.HAS_SIGNATURE:
             s.unit[sc.U_N_UNSUPPORTED] += 1
         return wt.PARENT_NONE, np.int64(0), sc.OK
     row = out.used[wt.USED_ROWS]

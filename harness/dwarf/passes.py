@@ -225,6 +225,13 @@ def rename_batch(batch, remap, tables, canon):
     nk.rename(fill.variables.name_off[begin[wt.SLICE_VAR] : end[wt.SLICE_VAR]], canon, remap)
 
 
+def rename_own(tables, canon):
+    """The same for the rows before those of the first unit, which no batch has."""
+    nothing = np.zeros(0, np.uint32)
+    nk.rename_rows(tables.fill.types.words, tables.fill.types.start, np.int64(1), tables.slices[0, wt.SLICE_ID], canon,
+                   nothing)
+
+
 def _nothing():
     """What both passes take of no units at all: Scratch, State, units, Index and status."""
     scratch, pool = Scratch(), empty_pool(64)

@@ -69,7 +69,7 @@ def follow(s, target):
         mask, pos, status = read_die(s, s.other, code, pos, sc.AS_IS)
         if status != sc.OK:
             return np.uint32(0), NO_TYPE, target
-        if cls == sc.C_STRUCT and mask & sc.HAS_SIGNATURE:
+        if mask & sc.HAS_SIGNATURE:
             return np.uint32(0), TYPE_UNIT, s.other[sc.AT_SIGNATURE]
         if cls != sc.C_ALIAS:
             return np.uint32(0), NO_TYPE, target

@@ -109,6 +109,7 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True):
         plan.string_marks[np.array(others.literals) - 1] = sc.IS_NAME
         blob, canon, remaps = unify_names(image.path, others.strings, plan.string_marks, [f.pool for f in filled])
         list(executor.map(passes.rename_batch, batches, remaps, repeat(tables), repeat(canon)))
+        passes.rename_own(tables, canon)
     names, producers = (_unit_names(units[:, column], batches, remaps, canon)
                         for column in (sc.U_NAME, sc.U_PRODUCER))
     decl_tags = _decl_tags(batches, indexed, filled, remaps, canon, tables.slices)

@@ -116,15 +116,16 @@ def test_forms__references_into_other_units(tmp_path, byteorder, bits, format, v
 
 @layouts
 @versions
-@pytest.mark.parametrize("declared", [False, True])
-def test_forms__type_units(tmp_path, byteorder, bits, format, version, declared):
+@pytest.mark.parametrize("stub", ["declared", "bare", "none"])
+def test_forms__type_units(tmp_path, byteorder, bits, format, version, stub):
     inner = DIE("structure_type", name="inner", byte_size=4)
     point = DIE("structure_type", inner, DIE("member", name="x", type=inner, data_member_location=0), name="point",
                 byte_size=4)  # fmt: skip
     unit = CU([point], kind="type", signature=0xFEDCBA9876543210, version=version, format=format)
-    if declared:  # gcc: a declaration that stands for the type
-        stub = DIE("structure_type", Attr("signature", "ref_sig8", point), declaration=True)
-        dies = [stub, DIE("pointer_type", type=stub)]
+    if stub != "none":  # what stands for the type: clang calls it a declaration, gcc does not
+        declared = {"declaration": True} if stub == "declared" else {}
+        stands = DIE("structure_type", Attr("signature", "ref_sig8", point), **declared)
+        dies = [stands, DIE("pointer_type", type=stands)]
     else:
         dies = [DIE("pointer_type", Attr("type", "ref_sig8", point))]
     found = found_in(tmp_path, CU(dies, version=version, format=format), unit, byteorder=byteorder, bits=bits)
@@ -132,6 +133,16 @@ def test_forms__type_units(tmp_path, byteorder, bits, format, version, declared)
     assert [row.kind for row in made] == ["PTR", "STRUCT", "STRUCT"]
     assert made[0].ref == first + 1
     assert made[1].members == (("x", first + 2, 0, 0),)
+
+
+@pytest.mark.parametrize(("tag", "kind"), [("enumeration_type", "ENUM"), ("union_type", "UNION")])
+def test_forms__enums_and_unions_have_type_units_too(tmp_path, tag, kind):
+    own = DIE(tag, name="own", byte_size=4)
+    stands = DIE(tag, Attr("signature", "ref_sig8", own))
+    found = found_in(tmp_path, CU([stands, DIE("typedef", name="t", type=stands)]), CU([own], kind="type", signature=9))
+    made, first = rows.own_rows(found)
+    assert [(row.kind, row.name) for row in made] == [("TYPEDEF", "t"), (kind, "own")]
+    assert made[0].ref == first + 1 and found.counts["type_dies_unsupported"] == 0
 
 
 def test_forms__signatures_that_no_unit_has_are_void(tmp_path):

@@ -88,8 +88,9 @@ def test_walk__agrees_with_its_twin_on_relocatable_objects(compiler, debug):
 
 
 @pytest.mark.parametrize("debug", ["-gdwarf-5", "-gdwarf-4"])
-def test_walk__agrees_with_its_twin_on_type_units(debug):
-    agree(program("several_units", "gcc", debug, "exec", ("-fdebug-types-section",)).path)
+@pytest.mark.parametrize("name", ["several_units", "type_units"])
+def test_walk__agrees_with_its_twin_on_type_units(name, debug):
+    agree(program(name, "gcc", debug, "exec", ("-fdebug-types-section",)).path)
 
 
 @pytest.mark.parametrize("debug", ["-gdwarf-5", "-gdwarf-4"])

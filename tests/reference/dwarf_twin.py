@@ -219,6 +219,9 @@ def _resolved(file, die):
         seen.add(_id(die))
         if die.tag == "DW_TAG_unspecified_type" or _is_complex(die):
             return None
+        if "DW_AT_signature" in die.attributes:
+            die = _target(file, die, "signature")
+            continue
         if die.tag != "DW_TAG_atomic_type":
             return _id(die)
         die = _target(file, die, "type")
@@ -239,6 +242,8 @@ def _is_complex(die):
 def _unit_types(file, unit):
     made = []
     for die in unit.iter_DIEs():
+        if "DW_AT_signature" in die.attributes:
+            continue  # it stands for a type in its type unit
         if die.tag in REFERENCES:
             made += _reference(file, die)
         elif die.tag == "DW_TAG_base_type":

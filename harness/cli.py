@@ -46,6 +46,17 @@ class _Parser(argparse.ArgumentParser):
         sys.stdout.write(self.format_help())  # argparse would hide a full disk
 
 
+class _Once(argparse.Action):
+    """An option of one value that refuses a second one instead of forgetting the first."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        given = vars(namespace).setdefault("_given", set())
+        if self.dest in given:
+            raise argparse.ArgumentError(self, "given twice; it takes one value")
+        given.add(self.dest)
+        setattr(namespace, self.dest, values)
+
+
 def parser():
     """The argument parser."""
     top = _Parser(
@@ -75,7 +86,7 @@ def _add_manners(p, default):
 
 def _add_selection(p):
     """The options that say which pahole's selection of functions is followed."""
-    p.add_argument("--rules", metavar="VERSION",
+    p.add_argument("--rules", metavar="VERSION", action=_Once,
                    help="select functions as pahole 1.24, 1.25, 1.31 or 2026-07 (1436daf, the default) does")
     p.add_argument("--quirk", action="append", default=[], metavar="NAME",
                    help="reproduce a pahole bug: part-flags, no-ranges, patchable-entry or unnumbered-clang; may "
@@ -163,7 +174,12 @@ def _failed(text, code):
 
 
 def entry():
-    """Run `main` as the whole process; it ends without tearing down the interpreter, which takes 0.3 s after a run."""
+    """Run `main` as the whole process; it ends without tearing down the interpreter, which takes 0.3 s after a run.
+
+    Does nothing where a worker process of a report runs a script again only for what the script registers.
+    """
+    if process.is_beginning_worker():
+        return
     gc.disable()  # a process this short makes no cycles worth collecting
     process.open_standard_streams()
     process.end_on_signals()
@@ -241,7 +257,7 @@ def add_encode(verb):
     p.add_argument("--encoding", action="append", metavar="NAME",
                    help="encoding to write, may be given several times; default: those discussed in 2023 (an unknown "
                         "name lists all)")
-    p.add_argument("--policy", default="consistent", metavar="POLICY",
+    p.add_argument("--policy", default="consistent", metavar="POLICY", action=_Once,
                    help="which functions to describe: all, consistent (default) or current")
     p.add_argument("--no-fallback", action="store_true",
                    help="do not give a function without a matched DIE the address of its only symbol")
@@ -448,7 +464,7 @@ def add_functions(verb):
              "  btf-harness functions out --reason optimized --csv\n"
              "  btf-harness functions ./vmlinux --step elf_no_die")
     p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, a directory that encode wrote, or a report")
-    p.add_argument("--policy", default=None, metavar="POLICY",
+    p.add_argument("--policy", default=None, metavar="POLICY", action=_Once,
                    help="the policy that gives the reasons: all, consistent (default) or current")
     _add_selection(p)
     p.add_argument("--name", metavar="GLOB", help="only names that match; * and ? are wildcards")

@@ -201,3 +201,9 @@ def words_of(error):
     if error.filename:
         return f"{error.filename}: {'cannot be written: ' if error.errno in FULL else ''}{why}"
     return f"the output cannot be written: {why}" if error.errno in FULL else why
+
+
+def is_beginning_worker():
+    """Whether this process is a spawned worker that imports the program's main module before it begins to work."""
+    module = sys.modules.get("multiprocessing.process")
+    return module is not None and getattr(module.current_process(), "_inheriting", False)

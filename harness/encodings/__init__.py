@@ -35,11 +35,13 @@ def register(*encodings: Encoding) -> None:
     Raises
     ------
     ValueError
-        A name is taken, or is not an identifier.
+        A name is taken or is not an identifier, or a rank is not above the baseline's.
     """
     for new in encodings:
         if not new.name.isidentifier() or new.name in (*REGISTRY, "shipped"):
             raise ValueError(f"expected a new name for an encoding, an identifier, found {new.name!r}")
+        if new.rank <= 0 and (new.rank or any(other.rank == 0 for other in REGISTRY.values())):
+            raise ValueError(f"expected a rank above 0, the baseline's, found {new.rank} for {new.name}")
         REGISTRY[new.name] = new
     found = sorted(REGISTRY.values(), key=lambda e: (e.rank, e.name))
     REGISTRY.clear()

@@ -40,14 +40,14 @@ def describe(walk, table, symbols, image, sources, sites):
     f, die = walk.functions, table.die
     strings = Strings(walk.strings.blob)
     n = len(die)
-    symbol = binding = section = np.full(n, "", object)
+    symbol = binding = np.full(n, "", object)
+    names = {s.index: s.name for s in image.sections}
+    section = objects(names.get(x, "") for x in table.place.section.tolist())
     traced = np.full(n, None, object)
     if len(symbols.name_off):
         row, has = np.maximum(table.symbol, 0), table.symbol != NO_SYMBOL
-        names = {s.index: s.name for s in image.sections}
         symbol = np.where(has, Strings(symbols.strtab).texts(symbols.name_off[row]), "")
         binding = np.where(has, objects(BINDINGS.get(b, "local") for b in symbols.bind[row].tolist()), "")
-        section = np.where(has, objects(names.get(x, "") for x in symbols.shndx[row].tolist()), "")
         if sites is not None:
             at = np.where(has, symbols.value[row], table.address)
             traced = has_site(sites, at, np.where(has, symbols.size[row], 0).astype(np.uint64)).astype(bool)

@@ -423,8 +423,9 @@ def refusals(results, rules=RULES):
     Returns
     -------
     DataFrame
-        REFUSAL_COLUMNS, a row per policy and reason: distinct FUNC_PROTOs, and FUNCs that have them. '(traceable)' is
-        no refusal by prototype; '(denied by name)' counts those of its FUNCs that are refused for their name.
+        REFUSAL_COLUMNS, a row per policy and reason: FUNCs, and distinct FUNC_PROTOs that they have. '(denied by name)'
+        are those whose prototype fentry would take, '(traceable)' those that it takes; the functions of a policy sum to
+        the FUNCs of its file.
     """
     rows = []
     for result in results:
@@ -433,11 +434,10 @@ def refusals(results, rules=RULES):
         ids = types.ids_of(Kind.FUNC)
         protos = types.by_id(TypeTable.size_type)[ids]
         why = _refused(result, file, ids, rules)
-        for reason in Untraceable:
-            mine = why == reason
-            rows.append((result.policy, UNTRACEABLE_TEXT[reason], len(np.unique(protos[mine])), int(mine.sum())))
-        denied = protos[(why == Untraceable.TRACEABLE) & _denied(file, ids)]
-        rows.append((result.policy, "(denied by name)", len(np.unique(denied)), len(denied)))
+        denied = (why == Untraceable.TRACEABLE) & _denied(file, ids)
+        mine = {UNTRACEABLE_TEXT[reason]: (why == reason) & ~denied for reason in Untraceable}
+        rows += [(result.policy, text, len(np.unique(protos[which])), int(which.sum()))
+                 for text, which in {**mine, "(denied by name)": denied}.items()]
     return frame(rows, REFUSAL_COLUMNS)
 
 

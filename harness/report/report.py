@@ -286,10 +286,10 @@ def _attachability(page, results):
     for row in best.sort_values("bytes_per_gained", kind="stable").itertuples():
         page.words(f"- `{row.encoding}` over {row.over}: {row.growth:,} bytes for {row.gained:,} more functions, "
                  f"about {about_bytes(row.bytes_per_gained)} each.")
-    page.words(f"Why fentry refuses FUNCs of `{BASELINE}`, by prototype:")
+    page.words(f"Why fentry refuses FUNCs of `{BASELINE}`, by prototype, and by name:")
     refused = measure.refusals(results)
     page.table("refusals", refused[refused.functions > 0],
-               caption=f"FUNCs of {BASELINE} that fentry accepts or refuses, by prototype.")
+               caption=f"FUNCs of {BASELINE} that fentry accepts or refuses, by prototype, and by name.")
     return attach
 
 

@@ -48,7 +48,7 @@ COLUMNS = {
                     values=tuple(m.name.lower() for m in Match)),
     "binding": Column("category", "", "binding of the symbol: local, global or weak; empty without a symbol",
                       values=("", "local", "global", "weak")),
-    "section": Column("category", "", "ELF section of the function's symbol"),
+    "section": Column("category", "", "name of the ELF section that the entry is in"),
     "shndx": Column("int64", "", f"index of the ELF section that the entry is in; {ABSOLUTE}: in none, {NOWHERE}: the "
                                  "function is nowhere", least=NOWHERE),
     "symbol_addresses": Column("int64", "addresses", "distinct addresses of symbols with exactly the matched name, as "

@@ -1,7 +1,10 @@
 """An encoding that is defined in these tests alone goes through all verbs; and none is known outside its file."""
 
 import json
+import os
 import re
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -123,6 +126,29 @@ def test_outside__attaches_like_what_names_its_addresses(folder):
     table = attachability([measure.load(folder)]).set_index("encoding")
     columns = ["addresses", "unique_id", "ambiguous_id", "unreachable", "no_func", "attachable"]
     assert table.loc["table", columns].tolist() == table.loc["decl_tag", columns].tolist()
+
+
+@pytest.mark.parametrize("rank", [0, -1])
+def test_register__refuses_to_replace_the_baseline(registered, rank):
+    with pytest.raises(ValueError, match=f"expected a rank above 0, the baseline's, found {rank} for other"):
+        encodings.register(replace(outside.ENCODING, name="other", rank=rank))
+
+
+SCRIPT = """
+from harness import cli, encodings
+from tests.encodings import outside
+encodings.register(outside.ENCODING)
+cli.entry()
+"""
+
+
+@pytest.mark.long
+def test_register__works_in_a_script_that_runs_the_command_line(folder, tmp_path):
+    """The worker process of a report runs the script again, and must register, too, but not report."""
+    (tmp_path / "script.py").write_text(SCRIPT)
+    ran = subprocess.run([sys.executable, tmp_path / "script.py", "report", folder, "-q", "-o", tmp_path / "r"],
+                         env={**os.environ, "PYTHONPATH": str(PACKAGE.parent)}, capture_output=True, text=True)
+    assert (ran.returncode, ran.stderr) == (0, "") and "table" in (tmp_path / "r" / "encodings.csv").read_text()
 
 
 @pytest.mark.parametrize("name", ["plain", "", "no-name", "shipped", "a/b"])

@@ -51,7 +51,7 @@ def test_instances__signatures_are_equal_as_prototypes_are(rows):
 def test_instances__name_symbol_binding_and_section(rows):
     strong, weak = named(rows, "arch_setup").sort_values("match", key=lambda c: c.astype(str)).itertuples()
     assert (strong.binding, strong.section, strong.symbol_addresses) == ("global", ".text", 1)
-    assert (weak.match, weak.symbol, weak.binding, weak.section) == ("overridden", "", "", "")
+    assert (weak.match, weak.symbol, weak.binding, weak.section) == ("overridden", "", "", ".text")
     assert set(named(rows, "reset").symbol_addresses) == {2}
     assert rows.ftrace.isna().all()  # no table of call sites in a program
 

@@ -218,7 +218,7 @@ def test_reached__sites_sections_and_denied_names(tmp_path):
     assert out.traceable.tolist() == [True, True, True, False, True]
     assert out.attachable.tolist() == [True, False, False, False, True]
     assert refusals([result]).set_index("reason").functions.to_dict() == {
-        **dict.fromkeys(UNTRACEABLE_TEXT.values(), 0), "(traceable)": 5, "(denied by name)": 1}
+        **dict.fromkeys(UNTRACEABLE_TEXT.values(), 0), "(traceable)": 4, "(denied by name)": 1}
 
 
 def test_reached__an_address_nobody_knows_is_refused(tmp_path):

@@ -1,7 +1,8 @@
-"""apt for one architecture, isolated: the machine's sources, keys and proxies, but lists and caches of our own.
+"""apt for one architecture and suite, isolated: the machine's archive, keys and proxies, our own lists and caches.
 
 Nothing on the machine changes, no foreign architecture has to be added to dpkg, and root is not needed.
 
+    apt/<architecture>[@<suite>]/            one for each; without a suite, the machine's own suites
     apt/<architecture>/apt.conf              read through APT_CONFIG instead of the machine's
     apt/<architecture>/sources.list.d/       the machine's Debian sources, without restriction of architecture
     apt/<architecture>/state/, cache/        what apt-get update fetched
@@ -99,14 +100,18 @@ class Apt:
     ----------
     architecture : str
         As dpkg spells it.
+    suite : str, optional
+        Of the machine's archive, such as sid; without it, the machine's own suites.
     progress : bool
         Report on stderr what takes long.
     """
 
-    def __init__(self, architecture, progress=True):
+    def __init__(self, architecture, suite=None, progress=True):
         self.architecture = architecture
+        self.suite = suite
         self.progress = progress
-        self.root = cache.root() / "apt" / architecture
+        self.whose = architecture if suite is None else f"{architecture} in {suite}"
+        self.root = cache.root() / "apt" / (architecture if suite is None else f"{architecture}@{suite}")
         self.lock = self.root / "lock"
         self.stamp = self.root / "updated"
         self.complaint = ""  # what the last apt-get update could not do
@@ -128,7 +133,7 @@ class Apt:
         KernelError
             The machine has no usable sources, or apt fails.
         """
-        with cache.locked(self.lock, waiting_for=f"apt for {self.architecture}") as lock:
+        with cache.locked(self.lock, waiting_for=f"apt for {self.whose}") as lock:
             changed = self._configure()
             age = self._age()
             if changed or age is None or age > cache.DAY_SECONDS:
@@ -176,7 +181,7 @@ class Apt:
             raise KernelError(f"the package needs {candidate.size} bytes but only {free} are free", path=directory)
         command = ["apt-get", "-q", "download", f"{candidate.package}={candidate.version}"]
         with (
-            cache.locked(self.lock, shared=True, waiting_for=f"apt for {self.architecture}"),
+            cache.locked(self.lock, shared=True, waiting_for=f"apt for {self.whose}"),
             tempfile.TemporaryFile() as output,
             step("downloading", "downloaded", candidate.package, candidate.size, self.progress) as advance,
         ):
@@ -227,9 +232,9 @@ class Apt:
         shell = _run_plain(["apt-config", "shell", *words])
         machine = dict(word.partition("=")[::2] for word in shlex.split(shell))
         settings = _run_plain(["apt-config", "dump"]).splitlines()
-        sources = kernel_sources(Path(machine["sourcelist"]), Path(machine["sourceparts"]))
+        sources = kernel_sources(Path(machine["sourcelist"]), Path(machine["sourceparts"]), self.suite)
         if not sources:
-            raise KernelError(f"this machine's apt sources have no Debian suite that offers kernels; {PATH_HINT}")
+            raise KernelError(f"this machine's apt sources have no Debian archive that offers kernels; {PATH_HINT}")
         for directory in ("sources.list.d", "empty", "state/lists/partial", "cache/archives/partial"):
             (self.root / directory).mkdir(parents=True, exist_ok=True)
         files = {
@@ -279,7 +284,7 @@ class Apt:
 
     def _update(self, lock):
         """Fetch the package lists. A failing source is no error as long as another offers the kernel."""
-        say(f"asking apt for packages of {self.architecture}", self.progress)
+        say(f"asking apt for packages of {self.whose}", self.progress)
         # The child keeps our lock open: if this process is killed, the next one waits until apt has ended.
         result = subprocess.run(
             ["apt-get", "-q", "update"],
@@ -292,7 +297,7 @@ class Apt:
         )
         self.complaint = _complaint(result.stderr) if result.returncode else ""
         if self.complaint:
-            say(f"apt-get update for {self.architecture} was incomplete: {self.complaint}", self.progress)
+            say(f"apt-get update for {self.whose} was incomplete: {self.complaint}", self.progress)
             self.stamp.unlink(missing_ok=True)
         else:
             self.stamp.touch()

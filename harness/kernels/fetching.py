@@ -20,27 +20,34 @@ from harness.kernels.unpack import unpack_vmlinux
 
 @dataclass(frozen=True)
 class _Wanted:
-    """A parsed name: the packages it may mean. `catalogued` names mean the newest of several."""
+    """A parsed name: the packages it may mean, and where they are. `catalogued` names mean the newest of several."""
 
     name: str
     pattern: str
     architecture: str
     catalogued: bool
+    suite: str | None = None
 
     def matches(self, provenance: dict[str, Any]) -> bool:
         same = provenance["architecture"] == self.architecture
         return same and re.fullmatch(self.pattern, provenance["package"]) is not None
 
 
-def _understand(name):
+def _understand(name, suite):
     entry = names.find(name)
     if entry is not None:
-        return _Wanted(name, entry.package, entry.architecture, True)
+        if suite not in (None, entry.suite):
+            raise KernelError(f"{name} is a name of the catalogue, which says where it is: expected a package name "
+                              f"with --suite {suite}")
+        return _Wanted(name, entry.package, entry.architecture, True, entry.suite)
     package = names.split_package(name)
     if package is None:
         known = [entry.name for entry in names.catalogue()]
         raise KernelError(f"{name!r} is not a file, a catalogue name or a package; {names.near(name, known)}")
-    return _Wanted(name, re.escape(package[0]), package[1], False)
+    if suite is None:
+        entry = names.entry_of(*package)
+        suite = None if entry is None else entry.suite
+    return _Wanted(name, re.escape(package[0]), package[1], False, suite)
 
 
 def _as_kernel(directory, provenance, name=None):
@@ -60,7 +67,7 @@ def cached() -> list[Kernel]:
     return [_as_kernel(directory, provenance) for directory, provenance in cache.all_good()]
 
 
-def fetch(name: str, refresh: bool = False, progress: bool = True) -> Kernel:
+def fetch(name: str, refresh: bool = False, progress: bool = True, suite: str | None = None) -> Kernel:
     """The kernel called `name`, from the cache or else through apt.
 
     Parameters
@@ -71,6 +78,9 @@ def fetch(name: str, refresh: bool = False, progress: bool = True) -> Kernel:
         Ask apt even if the name was resolved within the last day. A cached kernel that is still the newest is kept.
     progress : bool
         Show on stderr what takes long.
+    suite : str, optional
+        Of Debian, such as sid, where an exact package is; without it, that of the catalogue's entry for such a
+        package, else the machine's own suites.
 
     Returns
     -------
@@ -79,7 +89,8 @@ def fetch(name: str, refresh: bool = False, progress: bool = True) -> Kernel:
     Raises
     ------
     KernelError
-        The name is unknown, apt is missing or fails, the package is damaged or holds no vmlinux, the disk is full.
+        The name or the suite is unknown, apt is missing or fails, the package is damaged or holds no vmlinux, the disk
+        is full.
 
     Notes
     -----
@@ -87,7 +98,8 @@ def fetch(name: str, refresh: bool = False, progress: bool = True) -> Kernel:
     an older cached version is used, and stderr says so. A Debian debug package is about 300 MB to download and is
     deleted after its vmlinux (0.3 to 0.7 GB) is unpacked: about half a minute.
     """
-    wanted = _understand(name)
+    names.check_suite(suite)
+    wanted = _understand(name, suite)
     good = [(directory, found) for directory, found in cache.all_good() if wanted.matches(found)]
     if good and not refresh:
         if not wanted.catalogued:
@@ -111,13 +123,13 @@ def fetch(name: str, refresh: bool = False, progress: bool = True) -> Kernel:
 
 def _fetch_through_apt(wanted, progress):
     require_apt(wanted.name)
-    apt = Apt(wanted.architecture, progress)
+    apt = Apt(wanted.architecture, wanted.suite, progress)
     candidate = apt.find(wanted.pattern)
     if candidate is None:
         reason = f" (apt-get update was incomplete: {apt.complaint})" if apt.complaint else ""
         offered = names.near(wanted.name.partition(":")[0], apt.names())
         raise KernelError(
-            f"apt offers no package for {wanted.name} on {wanted.architecture}{reason}; {offered}; or {PATH_HINT}"
+            f"apt offers no package for {wanted.name} on {apt.whose}{reason}; {offered}; or {PATH_HINT}"
         )
     directory = cache.directory_name(candidate.package, candidate.version, candidate.architecture)
     final = cache.kernels_directory() / directory
@@ -151,6 +163,7 @@ def _fill(stage, apt, candidate, progress):
             "version": candidate.version,
             "architecture": candidate.architecture,
             **names.describe(candidate.package, candidate.version, candidate.architecture),
+            **({} if apt.suite is None else {"suite": apt.suite}),
             "deb_sha256": candidate.sha256,
             "member": unpacked.member,
             "sha256": unpacked.sha256,

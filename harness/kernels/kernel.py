@@ -29,7 +29,7 @@ class Kernel:
     provenance : dict
         ``size`` and ``build_id`` (hex, or None) always; for a fetched kernel also ``package``, ``version``,
         ``architecture``, ``distribution``, ``series``, ``flavour``, ``deb_sha256``, ``member`` (the file's name in
-        the package) and ``sha256``.
+        the package) and ``sha256``, and ``suite`` where it was not one of the machine's own.
     """
 
     name: str

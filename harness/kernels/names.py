@@ -12,11 +12,13 @@ from typing import Any
 
 from harness.errors import KernelError
 from harness.kernels import versions
+from harness.kernels.sources import SUITE
 from harness.paths import data_file
 
 CATALOGUE = data_file("kernels.toml")
 
 FIELDS = ("distribution", "series", "flavour", "architecture", "package")
+OPTIONAL = ("suite",)
 
 # Debian's flavours by the architecture they are built for; longer endings first. Source: the flavours under
 # debian/config/ of Debian's linux source package, releases 12 and 13.
@@ -54,6 +56,8 @@ class CatalogueEntry:
         As dpkg spells it: ``amd64``, ``ppc64el``.
     package : str
         Regular expression that the whole package name must match.
+    suite : str or None
+        Where it is, as sid or trixie-backports; None for the machine's own suites.
     """
 
     distribution: str
@@ -61,6 +65,7 @@ class CatalogueEntry:
     flavour: str
     architecture: str
     package: str
+    suite: str | None = None
 
     @property
     def name(self) -> str:
@@ -99,8 +104,11 @@ def read(path: Path | None = None) -> tuple[list[CatalogueEntry], str]:
         raise KernelError(f"the catalogue of kernels is not TOML: {error}", path=path) from error
     entries = []
     for number, row in enumerate(content.get("kernel", []), 1):
-        if not isinstance(row, dict) or set(row) != set(FIELDS) or not all(isinstance(row[key], str) for key in row):
-            raise KernelError(f"kernel {number} must have exactly the text fields {', '.join(FIELDS)}", path=path)
+        if (not isinstance(row, dict) or not set(FIELDS) <= set(row) <= {*FIELDS, *OPTIONAL}
+                or not all(isinstance(row[key], str) for key in row)):
+            raise KernelError(f"kernel {number} must have exactly the text fields {', '.join(FIELDS)}, and perhaps "
+                              f"{', '.join(OPTIONAL)}", path=path)
+        check_suite(row.get("suite"), path)
         try:
             re.compile(row["package"])
         except re.error as error:
@@ -127,6 +135,12 @@ def catalogue() -> list[CatalogueEntry]:
         The file cannot be used.
     """
     return read()[0]
+
+
+def check_suite(suite: str | None, path: Path | None = None) -> None:
+    """Raise a KernelError unless `suite` is None or a suite of Debian's; `path` is the file that names it."""
+    if suite is not None and SUITE.fullmatch(suite) is None:
+        raise KernelError(f"expected a suite of Debian such as sid or trixie-backports, found {suite!r}", path=path)
 
 
 def default_name() -> str:

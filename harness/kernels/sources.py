@@ -1,4 +1,4 @@
-"""The machine's own apt sources, reduced to those of Debian that offer kernels, for any architecture."""
+"""The machine's own apt sources, reduced to those of Debian that offer kernels, for any architecture and suite."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ import re
 
 # Releases by their code names, oldest first, and the names that move from one to the next.
 # Source: distro-info-data, debian.csv.
-RELEASES = "buster bullseye bookworm trixie forky duke sid oldoldstable oldstable stable testing unstable".split()
+RELEASES = """buster bullseye bookworm trixie forky duke sid experimental oldoldstable oldstable stable testing
+unstable""".split()
 SUITE = re.compile(rf"({'|'.join(RELEASES)})(-security|-updates|-backports|-backports-sloppy|-proposed-updates)?")
 
 ONE_LINE = re.compile(r"deb\s+(\[(?P<options>[^\]]*)\]\s+)?(?P<uri>\S+)\s+(?P<suite>\S+)\s+(?P<components>.+)")
@@ -77,13 +78,15 @@ def _field_name(name):
     return "-".join(word.capitalize() for word in name.strip().split("-"))
 
 
-def kernel_source(stanza):
+def kernel_source(stanza, suite=None):
     """The part of a stanza that offers Debian's kernels, for any architecture; None if it offers none.
 
     Parameters
     ----------
     stanza : dict
         One of `parse_deb822` or `parse_one_line`.
+    suite : str, optional
+        Ask the same archive for this suite instead of the machine's own.
 
     Returns
     -------
@@ -92,7 +95,8 @@ def kernel_source(stanza):
     Notes
     -----
     Third-party repositories use Debian's suite names too but sign with a key of their own, and most answer for one
-    architecture only; a stanza that names a key file not from Debian is left out.
+    architecture only; a stanza that names a key file not from Debian is left out. Security updates lie in an archive
+    of their own, which has no other suites.
     """
     if "deb" not in stanza.get("Types", "").split() or stanza.get("Enabled", "yes").lower() in ("no", "false", "0"):
         return None
@@ -103,18 +107,24 @@ def kernel_source(stanza):
     signer = stanza.get("Signed-By", "")
     if signer.startswith("/") and "debian" not in signer.rpartition("/")[2]:
         return None
+    if suite is not None:
+        if any(one.endswith("-security") for one in suites) != suite.endswith("-security"):
+            return None
+        suites = [suite]
     kept = {name: value for name, value in stanza.items() if not DROPPED.fullmatch(name)}
     kept.update(Types="deb", URIs=" ".join(uris), Suites=" ".join(suites), Components="main")
     return kept
 
 
-def kernel_sources(list_file, parts_directory):
+def kernel_sources(list_file, parts_directory, suite=None):
     """All of the machine's sources that offer Debian's kernels, as the text of one ``.sources`` file.
 
     Parameters
     ----------
     list_file, parts_directory : Path
         apt's ``Dir::Etc::sourcelist`` and ``Dir::Etc::sourceparts``; either may be missing.
+    suite : str, optional
+        Ask the same archives for this suite instead of the machine's own.
 
     Returns
     -------
@@ -133,5 +143,5 @@ def kernel_sources(list_file, parts_directory):
             continue
         text = path.read_text(encoding="utf-8", errors="replace")
         parse = parse_deb822 if path.suffix == ".sources" else parse_one_line
-        sources += [kept for stanza in parse(text) if (kept := kernel_source(stanza)) and kept not in sources]
+        sources += [kept for stanza in parse(text) if (kept := kernel_source(stanza, suite)) and kept not in sources]
     return "\n".join("".join(f"{name}: {value}\n" for name, value in source.items()) for source in sources)

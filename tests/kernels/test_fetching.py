@@ -78,6 +78,28 @@ def test_fetch__configures_apt_without_the_machines_restrictions(fake_apt, cache
     assert (root / "apt.conf").stat().st_mode & 0o777 == 0o600
 
 
+def test_fetch__takes_an_entry_from_its_suite(fake_apt, cache_home):
+    package = "linux-image-7.3.4+deb13-cloud-amd64-dbg"
+    offer(fake_apt, package, "7.3.4-1~bpo13+1")
+    kernel = harness.kernels.fetch("debian-7.3-cloud-amd64", progress=False)
+    sources = (cache_home / "apt" / "amd64@trixie-backports" / "sources.list.d" / "machine.sources").read_text()
+    assert "Suites: trixie-backports\n" in sources and "bookworm" not in sources
+    assert kernel.provenance["suite"] == "trixie-backports" and not (cache_home / "apt" / "amd64").exists()
+    assert harness.kernels.resolve(package).path == kernel.path
+
+
+def test_fetch__takes_a_package_from_the_suite_that_is_named(fake_apt, cache_home):
+    package = "linux-image-9.9.1+deb15-rt-amd64-dbg"
+    offer(fake_apt, package, "9.9.1-1")
+    kernel = harness.kernels.fetch(package, progress=False, suite="experimental")
+    assert kernel.provenance["suite"] == "experimental"
+    assert [path.name for path in (cache_home / "apt").iterdir()] == ["amd64@experimental"]
+    with pytest.raises(KernelError, match="expected a suite of Debian such as sid or trixie-backports, found 'x y'"):
+        harness.kernels.fetch(package, suite="x y")
+    with pytest.raises(KernelError, match=f"{NAME} is a name of the catalogue, which says where it is"):
+        harness.kernels.fetch(NAME, suite="sid")
+
+
 def test_fetch__asks_apt_once_a_day_unless_told(fake_apt, monkeypatch):
     offer(fake_apt)
     first = harness.kernels.fetch(NAME, progress=False)
@@ -122,7 +144,7 @@ def test_fetch__without_apt_says_to_pass_a_path(monkeypatch, tmp_path):
 
 def test_fetch__without_debian_sources_says_to_pass_a_path(fake_apt):
     (fake_apt / "sources.list").write_text("deb http://mirror.invalid/ubuntu jammy main\n")
-    with pytest.raises(KernelError, match="no Debian suite .*KERNEL=/path/to/vmlinux"):
+    with pytest.raises(KernelError, match="no Debian archive .*KERNEL=/path/to/vmlinux"):
         harness.kernels.fetch(NAME, progress=False)
 
 

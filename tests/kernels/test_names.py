@@ -14,6 +14,8 @@ from harness.kernels import apt, names, versions
 ORDERED = """0~ 0 0-1 0a 0+a 1.0~rc1 1.0 1.0-1~bpo12+1 1.0-1 1.0-1+deb12u1 1.0a 1.0.1 1.9 1.10
 6.1.0-9 6.1.0-56 6.1.174-1 6.1.192-1 6.1.192-2 6.12.9-1~bpo12+1 6.12.9-1 6.12.117-1~deb12u1 1:0.1""".split()
 
+ENTRY = "[[kernel]]\n" + "".join(f'{field} = "x"\n' for field in names.FIELDS)
+
 
 def test_catalogue__has_the_default_and_every_promised_architecture():
     entries = names.catalogue()
@@ -27,7 +29,13 @@ def test_catalogue__has_the_default_and_every_promised_architecture():
     "package, name",
     [
         ("linux-image-6.12.117+deb12-cloud-amd64-dbg", "debian-6.12-cloud-amd64"),
-        ("linux-image-6.12.43+deb13-amd64-dbg", "debian-6.12-generic-amd64"),
+        ("linux-image-7.3.4+deb13-cloud-amd64-dbg", "debian-7.3-cloud-amd64"),
+        ("linux-image-7.3.4+deb13-amd64-dbg", "debian-7.3-generic-amd64"),
+        ("linux-image-7.3.4+deb13-cloud-arm64-dbg", "debian-7.3-cloud-arm64"),
+        ("linux-image-7.2.13+deb14-cloud-amd64-dbg", "debian-7.2-cloud-amd64"),
+        ("linux-image-7.2.13+deb14-powerpc64le-dbg", "debian-7.2-generic-ppc64el"),
+        ("linux-image-6.12.117+deb13-cloud-amd64-dbg", "debian-trixie-6.12-cloud-amd64"),
+        ("linux-image-6.12.117+deb12-amd64-dbg", "debian-6.12-generic-amd64"),
         ("linux-image-6.1.0-56-cloud-amd64-dbg", "debian-6.1-cloud-amd64"),
         ("linux-image-6.1.0-56-amd64-dbg", "debian-6.1-generic-amd64"),
         ("linux-image-6.12.117+deb12-cloud-arm64-dbg", "debian-6.12-cloud-arm64"),
@@ -41,7 +49,8 @@ def test_catalogue__each_pattern_matches_its_packages_and_no_others(package, nam
     assert [entry.name for entry in names.catalogue() if entry.matches(package)] == [name]
 
 
-@pytest.mark.parametrize("package", ["linux-image-6.1.0-56-rt-amd64-dbg", "linux-image-amd64-dbg", "linux-image-x"])
+@pytest.mark.parametrize("package", ["linux-image-7.2.13+deb14-powerpc64le-64k-dbg", "linux-image-x",
+                                     "linux-image-6.1.0-56-rt-amd64-dbg", "linux-image-amd64-dbg"])
 def test_catalogue__leaves_other_flavours_alone(package):
     assert names.entry_of(package) is None
 
@@ -53,6 +62,9 @@ def test_catalogue__leaves_other_flavours_alone(package):
         ('default = "x"', "none of the kernels"),
         ('[[kernel]]\nseries = "1"', "kernel 1 must have"),
         ("kernel = [1]", "kernel 1 must have"),
+        (ENTRY + 'suite = 13', "kernel 1 must have"),
+        (ENTRY + 'release = "sid"', "kernel 1 must have"),
+        (ENTRY + 'suite = "nodistro"', "expected a suite of Debian such as sid or trixie-backports, found 'nodistro'"),
     ],
 )
 def test_catalogue__a_wrong_file_is_one_error(tmp_path, text, message):
@@ -145,5 +157,5 @@ def test_parse_records__leaves_out_what_cannot_be_checked():
 def test_near__lists_close_names_else_all():
     known = [entry.name for entry in names.catalogue()]
     assert "debian-6.12-cloud-amd64" in names.near("debian-6.12-cloud-amd46", known)
-    assert re.match("known names: debian-6.12-cloud-amd64, ", names.near("zzz", known))
+    assert re.match("known names: debian-7.3-cloud-amd64, ", names.near("zzz", known))
     assert names.near("zzz", []) == "no name is similar"

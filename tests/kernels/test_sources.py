@@ -66,3 +66,16 @@ def test_kernel_sources__keeps_debians_and_drops_architectures(tmp_path):
 
 def test_kernel_sources__is_empty_without_any(tmp_path):
     assert sources.kernel_sources(tmp_path / "sources.list", tmp_path / "none") == ""
+
+
+def test_kernel_sources__of_another_suite_asks_the_same_archive_once(tmp_path):
+    parts = tmp_path / "sources.list.d"
+    parts.mkdir()
+    (tmp_path / "sources.list").write_text(ONE_LINE)
+    (parts / "debian.sources").write_text(DEB822)
+    assert sources.kernel_sources(tmp_path / "sources.list", parts, "sid") == (
+        "Types: deb\nURIs: http://mirror.invalid/debian\nSuites: sid\nComponents: main\n"
+        "Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg\n"
+    )
+    security = sources.kernel_sources(tmp_path / "none", parts, "trixie-security")
+    assert "debian-security\nSuites: trixie-security\n" in security and security.count("URIs") == 1

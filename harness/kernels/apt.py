@@ -133,15 +133,31 @@ class Apt:
         KernelError
             The machine has no usable sources, or apt fails.
         """
+        return self._ask(lambda: newest(self._candidates(pattern)))
+
+    def needed(self, *packages):
+        """The newest version of some packages and of all that they depend on: list of Candidate.
+
+        Nothing counts as installed, so that what is unpacked needs nothing of the machine.
+
+        Raises
+        ------
+        KernelError
+            The machine has no usable sources, one of the packages is not there, or apt fails.
+        """
+        return self._ask(lambda: self._closure(packages))
+
+    def _ask(self, question):
+        """The answer of a question to apt's lists; where it is None, they are fetched anew and asked again."""
         with cache.locked(self.lock, waiting_for=f"apt for {self.whose}") as lock:
             changed = self._configure()
             age = self._age()
             if changed or age is None or age > cache.DAY_SECONDS:
                 self._update(lock)
-            found = newest(self._candidates(pattern))
+            found = question()
             if found is None and self._age_exceeds_just_now():
                 self._update(lock)
-                found = newest(self._candidates(pattern))
+                found = question()
         return found
 
     def names(self):
@@ -310,19 +326,28 @@ class Apt:
         records = self._run("apt-cache", "show", *sorted(names))
         return parse_records(records, self.architecture)
 
+    def _closure(self, packages):
+        plan = self._run("apt-get", "-q", "-s", "--no-install-recommends", "install", *packages)
+        planned = dict(re.findall(r"^Inst (\S+) \((\S+) ", plan, re.MULTILINE))
+        records = self._run("apt-cache", "show", *(f"{name}={version}" for name, version in planned.items()))
+        found = {one.package: one for one in parse_records(records, self.architecture, "all")}
+        if missing := [name for name in planned if name not in found]:
+            raise KernelError(f"apt does not say what {missing[0]} must look like")
+        return [found[name] for name in planned]
+
     def _run(self, *command):
         return _run_plain(command, self._environment())
 
 
-def parse_records(text, architecture):
+def parse_records(text, *architectures):
     """The candidates in what ``apt-cache show`` prints.
 
     Parameters
     ----------
     text : str
         Paragraphs of the package lists; those without size or SHA-256 are left out, since they could not be checked.
-    architecture : str
-        The one that is wanted.
+    *architectures : str
+        Those that are wanted; packages for any machine have the architecture all.
 
     Returns
     -------
@@ -331,7 +356,8 @@ def parse_records(text, architecture):
     candidates = []
     for paragraph in re.split(r"\n\s*\n", text):
         fields = dict(line.partition(": ")[::2] for line in paragraph.splitlines() if not line.startswith(" "))
-        if fields.get("Architecture") != architecture or not fields.get("Size", "").isdigit():
+        architecture = fields.get("Architecture")
+        if architecture not in architectures or not fields.get("Size", "").isdigit():
             continue
         if all(fields.get(name) for name in ("Package", "Version", "SHA256")):
             candidates.append(

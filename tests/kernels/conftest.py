@@ -32,7 +32,8 @@ case "${{0##*/}} $*" in
 *"apt-get -q update"*) if [ -e "$offered/offline" ]; then echo "E: no network" >&2; exit 100; fi ;;
 *"apt-cache pkgnames"*) cat "$offered/names" ;;
 *"apt-cache show"*) cat "$offered/records" ;;
-*"apt-get -q download"*) cp "$offered"/*.deb . ;;
+*"apt-get -q -s --no-install-recommends install"*) cat "$offered/plan" ;;
+*"apt-get -q download"*) cp "$offered/${{3%%=*}}"_*.deb . ;;
 *) echo "E: unexpected $*" >&2; exit 100 ;;
 esac
 """

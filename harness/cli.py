@@ -73,8 +73,8 @@ def parser():
         _add_manners(p, argparse.SUPPRESS)  # keep what came before the verb
         return p
 
-    for add in (add_kernels, add_fetch, add_encode, add_measure, add_report, add_index, add_mail, add_functions,
-                add_lookup, add_compare, add_claims, add_dump, add_check):
+    for add in (add_kernels, add_fetch, add_tools, add_encode, add_measure, add_report, add_index, add_mail,
+                add_functions, add_lookup, add_compare, add_claims, add_dump, add_check):
         add(verb)
     return top
 
@@ -215,8 +215,12 @@ def run_kernels(args):
 def add_fetch(verb):
     """Options of `fetch`."""
     p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
-             "example:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg")
+             "examples:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg\n"
+             "  btf-harness fetch linux-image-7.2.13+deb14-rt-amd64-dbg --suite sid")
     p.add_argument("name", metavar="NAME", help="a catalogue name or an exact package name")
+    p.add_argument("--suite", metavar="SUITE",
+                   help="where the package is: a suite of Debian such as sid or trixie-backports, in the archive that "
+                        "this machine uses (default: the machine's own suites)")
     p.add_argument("--refresh", action="store_true", help="look for a newer version even if one is cached")
 
 
@@ -224,7 +228,34 @@ def run_fetch(args):
     """`fetch`."""
     from harness import kernels
 
-    print(kernels.fetch(args.name, refresh=args.refresh, progress=not args.quiet).path)
+    print(kernels.fetch(args.name, refresh=args.refresh, progress=not args.quiet, suite=args.suite).path)
+
+
+def add_tools(verb):
+    """Options of `tools`."""
+    p = verb("tools", "fetch another version of pahole, bpftool or libbpf and print what starts it", run_tools,
+             "A tool is unpacked into the cache with the libraries it needs and installs nothing. libbpf comes with a\n"
+             "Python that finds it as ctypes.CDLL('libbpf.so.1'). Without names, lists the tools in the cache.\n\n"
+             "example:\n  $(btf-harness tools pahole --suite sid) --version")
+    p.add_argument("names", nargs="*", metavar="NAME", help="pahole, bpftool, libbpf")
+    p.add_argument("--suite", metavar="SUITE", help="as for fetch: the newest version that this suite has")
+
+
+def run_tools(args):
+    """`tools`: the paths of the named ones; without names those in the cache, tab separated."""
+    from harness.kernels import tools
+
+    for name in args.names:
+        if name not in tools.TOOLS:
+            raise UsageError(f"NAME: expected one of {', '.join(tools.TOOLS)}, found {name!r}")
+    if args.suite and not args.names:
+        raise UsageError(f"--suite: needs the name of a tool: {', '.join(tools.TOOLS)}")
+    for name in args.names:
+        print(tools.fetch(name, args.suite, progress=not args.quiet).path)
+    if not args.names:
+        print("name\tversion\tarchitecture\tsuite\tpath")
+        for tool in tools.fetched():
+            print(f"{tool.name}\t{tool.version}\t{tool.architecture}\t{tool.suite or '-'}\t{tool.path}")
 
 
 def _prepare(args, kernel, fallback=True):

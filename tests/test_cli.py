@@ -257,3 +257,16 @@ def test_cli__encode_follows_rules_and_quirks(folder, tmp_path):
         assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", *wrong),
                        f"{wrong[0]}: expected one of ")
         assert not (tmp_path / "no").exists()
+
+
+def test_cli__tools_and_fetch_refuse_what_no_suite_has():
+    assert_refused(cli("tools", "foo"), "NAME: expected one of pahole, bpftool, libbpf, found 'foo'")
+    assert_refused(cli("tools", "--suite", "sid"), "--suite: needs the name of a tool")
+    words = "expected a suite of Debian such as sid or trixie-backports, found 'nodistro'"
+    assert_refused(cli("tools", "pahole", "--suite", "nodistro"), words)
+    assert_refused(cli("fetch", "linux-image-9.9.1-amd64-dbg", "--suite", "nodistro"), words)
+
+
+def test_cli__tools_lists_those_in_the_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    assert cli("tools").stdout == "name\tversion\tarchitecture\tsuite\tpath\n"

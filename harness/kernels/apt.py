@@ -376,7 +376,8 @@ def _run_plain(command, environment=None):
         errors="replace",
     )
     if result.returncode:
-        raise KernelError(f"{command[0]} {command[1]} failed: {_complaint(result.stderr)}")
+        verb = next(word for word in command[1:] if not word.startswith("-"))
+        raise KernelError(f"{command[0]} {verb} failed: {_complaint(result.stderr)}")
     return result.stdout
 
 

@@ -23,6 +23,7 @@ from typing import NamedTuple
 from harness.errors import KernelError
 from harness.kernels import cache, versions
 from harness.kernels.apt import Apt, require_apt
+from harness.kernels.names import check_suite
 
 SCHEMA = 1
 
@@ -112,9 +113,10 @@ def fetch(name, suite=None, progress=True):
     Raises
     ------
     KernelError
-        apt or dpkg-deb is missing or fails, or the suite does not have it.
+        There is no such suite, it does not have the tool, or apt or dpkg-deb is missing or fails.
     """
     kind = TOOLS[name]
+    check_suite(suite)
     require_apt(name)
     if shutil.which("dpkg-deb") is None:
         raise KernelError(f"{name} cannot be unpacked: this machine has no dpkg-deb")

@@ -12,7 +12,7 @@ import numpy as np
 
 from harness import btf
 from harness import encodings as enc
-from harness.errors import UsageError
+from harness.errors import BtfFormatError, EncodeError, UsageError
 from harness.functions import (
     DEFAULT,
     POLICIES,
@@ -103,7 +103,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     UsageError
         No such policy, encoding, rules or quirk.
     EncodeError
-        What an encoding writes is not valid BTF.
+        What an encoding writes is not valid BTF, as where a name is none in BTF or a type is none in C.
     """
     if policy not in POLICIES:
         raise UsageError.choice("policy", POLICIES, policy)
@@ -122,7 +122,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     pairs, pair_of = enc.make_pairs(table.name_off[kept], proto_of_kept, table.address[kept], table.place.section[kept],
                                     strings.array, tags)
     with workers(2) as executor:
-        made = executor.map(lambda encoding: enc.artifact(encoding, pairs, common), chosen)
+        made = executor.map(lambda encoding: _checked(program, encoding, enc.artifact(encoding, pairs, common)), chosen)
         artifacts = dict(zip([e.name for e in chosen], made, strict=True))
 
     def of_all(values, dtype):
@@ -133,6 +133,17 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     return Encoded(policy, artifacts, selection, pairs, faults_of(program, followed, bugs), prototypes.index + 1,
                    of_all(proto_of_kept, np.uint32), of_all(artifacts[chosen[0].name].func_id[pair_of], np.uint32),
                    tag_texts(program, kept, tags), followed.version, tuple(sorted(bugs)))
+
+
+def _checked(program, encoding, artifact):
+    """The artifact, unless readers would refuse it."""
+    if program.types.base is not None:
+        return artifact  # what continues another file cannot be read without it
+    try:
+        btf.check(enc.parse(artifact.sections[enc.SECTION]))
+    except BtfFormatError as error:
+        raise EncodeError(f"{encoding.name}.btf would not be valid: {error.message}") from error
+    return artifact
 
 
 def _in_order(table, rows, strings):

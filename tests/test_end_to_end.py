@@ -64,3 +64,11 @@ def test_program__has_each_type_without_references_once(tmp_path, compiler, name
     found = Counter(json.dumps({key: t[key] for key in t if key != "id"}, sort_keys=True)
                     for t in plain(program(name, compiler).path, tmp_path) if t["kind"] in ("INT", "FLOAT", "ENUM"))
     assert found and set(found.values()) == {1}
+
+
+def test_variables__of_which_the_compiler_kept_a_part_are_left_out_and_counted(tmp_path):
+    """clang keeps one byte of private_buffer[16]: the DATASEC would overlap, which no reader takes."""
+    types = plain(program("several_units", "clang").path, tmp_path)
+    manifest = json.loads((tmp_path / "manifest.json").read_text())
+    assert "private_buffer" not in {t["name"] for t in types} and "cpu_stats" in {t["name"] for t in types}
+    assert manifest["variables_skipped"] == {"larger than its bytes": 1}

@@ -24,6 +24,9 @@ NOT_IN_SOURCE = (b"__UNIQUE_ID", b"__tpstrtab_", b"__exitcall_", b"__gendwarfksy
 MADE_UP, DISCARDED = "name made by a macro", "discarded"
 """Reasons that most DIEs at address 0, where x86 links per-CPU data, are left out for: no such variable is there."""
 
+OVERLAPPING = "larger than its bytes"
+"""Reason for what reaches into the next variable."""
+
 IDENTIFIER = re.compile(rb"[A-Za-z_.][A-Za-z0-9_.]*\Z")
 
 STATIC, GLOBAL = 0, 1
@@ -108,6 +111,7 @@ def per_cpu_variables(walk: Walk, image: ElfImage, symbols: SymbolTable, types: 
         else:
             linkage = GLOBAL if v.flags[i] & wt.VF_EXTERNAL else STATIC
             rows.append((i, int(v.name_off[i]), type_id, offset, size, linkage))
+    rows = _apart(rows, skipped)
     if not rows:
         return nothing._replace(skipped=skipped)
     first_id = types.next_id
@@ -124,3 +128,16 @@ def per_cpu_variables(walk: Walk, image: ElfImage, symbols: SymbolTable, types: 
     made = TypeTable.of(words, bounds)
     ids = {row[0]: first_id + k for k, row in enumerate(rows)}
     return Variables(made, np.frombuffer(PER_CPU.encode() + b"\0", np.uint8), ids, skipped)
+
+
+def _apart(rows, skipped):
+    """The rows without those that reach into the next one's bytes, in their order; these are counted in `skipped`.
+
+    clang keeps of an array no more than what is used, and DWARF still has its whole type (DW_OP_piece). No reader
+    takes a DATASEC in which variables overlap.
+    """
+    by_offset = sorted(rows, key=lambda row: (row[3], row[4]))
+    cut = {row[0] for row, after in zip(by_offset, by_offset[1:], strict=False) if row[3] + row[4] > after[3]}
+    if cut:
+        skipped[OVERLAPPING] = len(cut)
+    return [row for row in rows if row[0] not in cut]

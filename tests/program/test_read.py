@@ -64,3 +64,16 @@ def test_read__dwarf_without_types_or_in_another_file_is_refused(compiler, extra
     path = program("functions", compiler, link="rel", extra=extra).objects[0]
     with pytest.raises(DwarfError, match=f"{path}: .debug_info: expected .*{words}"):
         run.prepare(path, threads=1)
+
+
+@pytest.mark.parametrize(("code", "words"), [
+    ("struct s { int n; }; int f(struct s *p, float _Complex z) { return p->n; }", "FUNC_PROTO: expected no name for"),
+    ("int dollar$name(int a) { return a; }", "FUNC: expected an identifier of at most 512 bytes as name, found"),
+])
+def test_encode__refuses_what_would_be_no_valid_btf(tmp_path, code, words):
+    """C that BTF has no words for: no file that its own check, and Linux, would refuse."""
+    (tmp_path / "a.c").write_text(code)
+    subprocess.run([find("gcc"), "-O2", "-g", "-c", "a.c"], cwd=tmp_path, check=True)
+    done = cli("encode", tmp_path / "a.o", "-q", "-o", tmp_path / "out")
+    assert done.returncode == 2 and f"{words}" in done.stderr and ".btf would not be valid: [" in done.stderr
+    assert not (tmp_path / "out").exists() or not list((tmp_path / "out").iterdir())

@@ -81,6 +81,7 @@ def test_walk__agrees_with_its_twin_on_linked_programs(name, link, compiler, deb
     agree(program(name, compiler, debug, link).path)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("compiler", "debug"), COMPILERS)
 def test_walk__agrees_with_its_twin_on_relocatable_objects(compiler, debug):
     for path in program("several_units", compiler, debug, "rel").objects:

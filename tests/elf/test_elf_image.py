@@ -190,6 +190,7 @@ def test_elf__a_file_that_shrinks_while_it_is_read_is_an_error(tmp_path):
     assert caught.value.section == ".debug_info" and 0 < caught.value.offset < 300
 
 
+@pytest.mark.long
 def test_elf__many_sections_are_counted_in_the_first_header(tmp_path):
     sections = [Section(f".s{n}", b"x") for n in range(70_000)]
     Elf(sections).write(tmp_path / "a")

@@ -164,6 +164,7 @@ def test_layout__symbols_of_objects_have_the_addresses_of_their_sections(tmp_pat
 # More sections than 16 bits count
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(("byteorder", "e_type"), [("little", ET_REL), ("big", ET_EXEC)])
 def test_sections__beyond_16_bits_are_known_to_symbols_and_places(tmp_path, byteorder, e_type):
     sections = [Section.text(f".text.{i}", 0x1000 * (i + 1), 4) for i in range(SHN_LORESERVE + 0x200)]

@@ -88,9 +88,9 @@ def locked(path, shared=False, waiting_for=None):
         yield file.fileno()
 
 
-def lock_path(directory):
-    """The lock file of the kernel kept under the directory name `directory`, a Path."""
-    return kernels_directory() / ".locks" / directory
+def lock_path(directory, parent=None):
+    """The lock file of what is kept under the directory name `directory`, a Path; `parent` as in `staging`."""
+    return (parent or kernels_directory()) / ".locks" / directory
 
 
 def write_atomically(path, text, mode=0o644):
@@ -175,27 +175,31 @@ def all_good():
 
 
 @contextmanager
-def staging(directory):
-    """A temporary directory that becomes the kernel's directory if the block succeeds. Needs the kernel's lock.
+def staging(directory, parent=None, read=read_provenance):
+    """A temporary directory that becomes the one of that name if the block succeeds. Needs its lock.
 
     Parameters
     ----------
     directory : str
-        Name under the kernels directory.
+        Name under `parent`.
+    parent : Path, optional
+        The kernels directory by default.
+    read : callable
+        (Path) -> what is kept in such a directory, or None when it cannot be trusted.
 
     Yields
     ------
     Path
-        Put ``vmlinux`` and then ``provenance.json`` there, and nothing else.
+        For a kernel, put ``vmlinux`` and then ``provenance.json`` there, and nothing else.
     """
-    parent = kernels_directory()
+    parent = parent or kernels_directory()
     stage = tempfile.mkdtemp(prefix=f"{PARTIAL}{directory}.", dir=parent)
     stage = parent / stage
     try:
         stage.chmod(0o755)
         yield stage
-        if read_provenance(stage) is None:
-            raise KernelError("the unpacked kernel is not as it was written", path=stage)
+        if read(stage) is None:
+            raise KernelError("what was unpacked is not as it was written", path=stage)
         final = parent / directory
         # What may be in the way was not good, or it would have been used.
         shutil.rmtree(final, ignore_errors=True)
@@ -205,20 +209,22 @@ def staging(directory):
         shutil.rmtree(stage, ignore_errors=True)
 
 
-def sweep(holding=None):
+def sweep(holding=None, parent=None):
     """Remove what killed processes left behind.
 
     Parameters
     ----------
     holding : str, optional
-        Name of the kernel's directory whose lock the caller holds. Others that are locked are alive and stay.
+        Name of the directory whose lock the caller holds. Others that are locked are alive and stay.
+    parent : Path, optional
+        As in `staging`.
     """
-    for path in kernels_directory().glob(f"{PARTIAL}*"):
+    for path in (parent or kernels_directory()).glob(f"{PARTIAL}*"):
         directory = path.name.removeprefix(PARTIAL).rpartition(".")[0]
         if directory == holding:
             shutil.rmtree(path, ignore_errors=True)
             continue
-        lock = lock_path(directory)
+        lock = lock_path(directory, parent)
         lock.parent.mkdir(parents=True, exist_ok=True)
         with open(lock, "ab") as file:
             try:

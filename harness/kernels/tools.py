@@ -15,7 +15,6 @@ import os
 import shlex
 import shutil
 import subprocess
-import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -124,18 +123,15 @@ def fetch(name, suite=None, progress=True):
     packages = apt.needed(kind.package, *kind.others)
     version = next(one.version for one in packages if one.package == kind.package)
     final = directory() / cache.directory_name(name, version, apt.architecture)
-    with cache.locked(directory() / ".locks" / final.name, waiting_for=f"{name} {version}"):
+    with cache.locked(cache.lock_path(final.name, directory()), waiting_for=f"{name} {version}"):
+        cache.sweep(final.name, directory())
         tool = _read(final)
         if tool is None:
-            stage = Path(tempfile.mkdtemp(prefix=".partial-", dir=directory()))
             try:
-                _fill(stage, name, suite, version, apt, packages)
-                shutil.rmtree(final, ignore_errors=True)
-                os.rename(stage, final)
+                with cache.staging(final.name, directory(), _read) as stage:
+                    _fill(stage, name, suite, version, apt, packages)
             except OSError as error:
                 raise KernelError(f"{name} cannot be kept: {error.strerror or error}", path=error.filename) from error
-            finally:
-                shutil.rmtree(stage, ignore_errors=True)
             tool = _read(final)
     if tool is None:
         raise KernelError(f"{name} was removed while it was fetched", path=final)
@@ -148,7 +144,6 @@ def _own_architecture():
 
 
 def _fill(stage, name, suite, version, apt, packages):
-    stage.chmod(0o755)
     root, debs = stage / "root", stage / "debs"
     for one in packages:
         debs.mkdir()

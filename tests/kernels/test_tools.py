@@ -94,3 +94,12 @@ def test_fetch__refuses_a_package_that_is_not_what_the_lists_say(fake_apt, cache
     with pytest.raises(KernelError, match="apt does not say what libc6 must look like"):
         tools.fetch("pahole", progress=False)
     assert tools.fetched() == []
+
+
+@needs_dpkg
+def test_fetch__sweeps_up_what_a_killed_process_left(fake_apt, cache_home):
+    offer(fake_apt)
+    left = cache_home / "tools" / ".partial-pahole_1.98-1_amd64.abc"
+    left.mkdir(parents=True)
+    tools.fetch("pahole", progress=False)
+    assert not left.exists()

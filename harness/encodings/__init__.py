@@ -40,7 +40,7 @@ def register(*encodings: Encoding) -> None:
     for new in encodings:
         if not new.name.isidentifier() or new.name in (*REGISTRY, "shipped"):
             raise ValueError(f"expected a new name for an encoding, an identifier, found {new.name!r}")
-        if new.rank <= 0 and (new.rank or any(other.rank == 0 for other in REGISTRY.values())):
+        if new.rank < 0 or (new.rank == 0 and any(other.rank == 0 for other in REGISTRY.values())):
             raise ValueError(f"expected a rank above 0, the baseline's, found {new.rank} for {new.name}")
         REGISTRY[new.name] = new
     found = sorted(REGISTRY.values(), key=lambda e: (e.rank, e.name))
@@ -103,10 +103,10 @@ def touched_kinds(among: Iterable[str] | None = None) -> dict[str, Encoding]:
     among : iterable of str, optional
         Names of encodings, of which those not in the registry touch no kind that is known; all by default.
     """
-    chosen = None if among is None else set(among)
+    wanted = set(REGISTRY if among is None else among)
     touched: dict[Kind, Encoding] = {}
     for e in REGISTRY.values():
-        for kind in e.kinds if chosen is None or e.name in chosen else ():
+        for kind in e.kinds if e.name in wanted else ():
             touched.setdefault(kind, e)
     return {kind.name: touched[kind] for kind in sorted(touched)}
 

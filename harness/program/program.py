@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, field
 from typing import TypeVar
 
@@ -73,7 +73,7 @@ class Program:
         """Size of an address in bytes."""
         return self.kernel["bits"] // 8
 
-    def once(self, key: str, make: Callable[[], T]) -> T:
+    def once(self, key: Hashable, make: Callable[[], T]) -> T:
         """What `make()` returns, called only the first time for this key: what several policies share."""
         if key not in self._made:
             self._made[key] = make()

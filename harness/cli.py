@@ -87,10 +87,13 @@ def _add_manners(p, default):
 def _add_selection(p):
     """The options that say which pahole's selection of functions is followed."""
     p.add_argument("--rules", metavar="VERSION", action=_Once,
-                   help="select functions as pahole 1.24, 1.25, 1.31 or 2026-07 (1436daf, the default) does")
+                   help="select functions and form types as pahole 1.24, 1.25, 1.30, 1.31, 2026-07 (1436daf) or 1.32 "
+                        "(the default) does")
     p.add_argument("--quirk", action="append", default=[], metavar="NAME",
                    help="reproduce a pahole bug: part-flags, no-ranges, patchable-entry or unnumbered-clang; may "
                         "be given several times")
+    p.add_argument("--like", metavar="PAHOLE", action=_Once,
+                   help="all that a pahole does, such as pahole-1.24: its rules, every bug, and policy current")
 
 
 def _threads(text):
@@ -260,18 +263,26 @@ def run_tools(args):
 
 def _prepare(args, kernel, fallback=True):
     from harness import results, run, ui
+    from harness.functions import DEFAULT
 
     meanwhile = {results.TABLES: results.kernel_tables}
+    rules = getattr(args, "rules", None) or DEFAULT
     if args.quiet:
-        return run.prepare(kernel, args.threads, fallback, meanwhile=meanwhile)
+        return run.prepare(kernel, args.threads, fallback, meanwhile=meanwhile, rules=rules)
     with ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
-        return run.prepare(kernel, args.threads, fallback, progress, meanwhile)
+        return run.prepare(kernel, args.threads, fallback, progress, meanwhile, rules)
 
 
 def _check_selection(args):
-    """Raise a UsageError for an unknown policy, rules or quirk, before anything is read."""
-    from harness.functions import DEFAULT, POLICIES, check_quirks, rules_of
+    """Put what --like stands for into the other options, and raise a UsageError for an unknown policy, rules or quirk,
+    before anything is read."""
+    from harness.functions import DEFAULT, POLICIES, QUIRKS, check_quirks, like, rules_of
 
+    if args.like is not None:
+        for option, value in (("policy", args.policy), ("rules", args.rules), ("quirk", args.quirk)):
+            if value:
+                raise UsageError("cannot be combined with --like, which stands for it", option)
+        args.policy, args.rules, args.quirk = "current", like(args.like), list(QUIRKS)
     if args.policy is not None and args.policy not in POLICIES:
         raise UsageError.choice("policy", POLICIES, args.policy)
     rules_of(DEFAULT if args.rules is None else args.rules)
@@ -288,7 +299,7 @@ def add_encode(verb):
     p.add_argument("--encoding", action="append", metavar="NAME",
                    help="encoding to write, may be given several times; default: those discussed in 2023 (an unknown "
                         "name lists all)")
-    p.add_argument("--policy", default="consistent", metavar="POLICY", action=_Once,
+    p.add_argument("--policy", metavar="POLICY", action=_Once,
                    help="which functions to describe: all, consistent (default) or current")
     p.add_argument("--no-fallback", action="store_true",
                    help="do not give a function without a matched DIE the address of its only symbol")
@@ -310,11 +321,12 @@ def run_encode(args):
     check_no_report(args.output)
     kernel = kernels.resolve(args.kernel, progress=not args.quiet)
     prepared = _prepare(args, kernel, not args.no_fallback)
-    encoded = run.encode(prepared, args.policy, args.encoding, args.rules or DEFAULT, args.quirk,
+    policy = args.policy or "consistent"
+    encoded = run.encode(prepared, policy, args.encoding, args.rules or DEFAULT, args.quirk,
                          not args.no_kfunc_tags)
     saved = results.save(args.output, prepared, encoded)
     if not args.quiet:
-        entries = saved.manifest["policies"][args.policy]["encodings"]
+        entries = saved.manifest["policies"][policy]["encodings"]
         files = {name: results.files_of(entry) for name, entry in entries.items()}
         sizes = {name: sum(part["bytes"] for part in parts) for name, parts in files.items()}
         for name, parts in files.items():
@@ -523,16 +535,16 @@ def run_functions(args):
     given = _kind(args.source)
     if args.step is not None:
         check_step(args.step)
-        for option, value in (("policy", args.policy), ("rules", args.rules), ("quirk", args.quirk),
-                              ("name", args.name), ("reason", args.reason), ("match", args.match),
-                              ("fault", args.fault), ("class", args.klass)):
+        for option, value in (("like", args.like), ("policy", args.policy), ("rules", args.rules),
+                              ("quirk", args.quirk), ("name", args.name), ("reason", args.reason),
+                              ("match", args.match), ("fault", args.fault), ("class", args.klass)):
             if value:
                 raise UsageError("cannot be combined with --step", option)
         if given != KERNEL:
             raise UsageError(f"expected a kernel, found {given}", "step", args.source)
         _print_rows(args, *_step(args))
         return
-    for option in ("rules", "quirk"):
+    for option in ("like", "rules", "quirk"):
         if given != KERNEL and getattr(args, option):
             raise UsageError(f"expected a kernel, found {given}", option, args.source)
     with _result(args, args.source, args.policy or "consistent", [results.BASELINE], bool(args.policy)) as result:

@@ -82,6 +82,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     Parameters
     ----------
     program : Program
+        Read with rules whose types have the same forms.
     policy : str
         all, consistent or current.
     encodings : list of str, optional
@@ -92,7 +93,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     quirks : iterable of str
         pahole bugs to reproduce, of harness.functions.QUIRKS.
     kfunc_tags : bool
-        Write a bpf_kfunc DECL_TAG for each kfunc (pahole's decl_tag_kfuncs).
+        Write a bpf_kfunc DECL_TAG for each kfunc (pahole's decl_tag_kfuncs), if the rules are of a version that can.
 
     Returns
     -------
@@ -101,7 +102,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     Raises
     ------
     UsageError
-        No such policy, encoding, rules or quirk.
+        No such policy, encoding, rules or quirk; or the program's types have other forms than the rules'.
     EncodeError
         What an encoding writes is not valid BTF, as where a name is none in BTF or a type is none in C.
     """
@@ -109,16 +110,18 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
         raise UsageError.choice("policy", POLICIES, policy)
     chosen = enc.chosen(encodings)
     followed, bugs = rules_of(rules), check_quirks(quirks)
+    if followed.forms != program.forms:
+        raise UsageError(f"expected a program read for {followed.forms}, found {program.forms}", "rules", rules)
     table = program.instances
     selection = select(program, policy, followed, bugs)
     strings = Strings(program.strings.flattened().blob)
     kept = _in_order(table, np.flatnonzero(selection.reason == Reason.ENCODED), strings)
-    prototypes = prototypes_of(program, followed)
+    prototypes = prototypes_of(program, followed, selection.die)
     begun = program.once("laid out", lambda: btf.lay_out(program.common, program.strings,
                                                          byteorder=program.kernel["byteorder"]))
     new, proto_of_kept = prototypes.rows_of(kept, begun.next_id())
     common = begun.then(new)
-    tags = tags_of(program, kept, strings, kfunc_tags)
+    tags = tags_of(program, kept, selection.die[kept], strings, kfunc_tags and followed.kfunc_tags)
     pairs, pair_of = enc.make_pairs(table.name_off[kept], proto_of_kept, table.address[kept], table.place.section[kept],
                                     strings.array, tags)
     with workers(2) as executor:
@@ -130,7 +133,8 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
         out[kept] = values
         return out
 
-    return Encoded(policy, artifacts, selection, pairs, faults_of(program, followed, bugs), prototypes.index + 1,
+    return Encoded(policy, artifacts, selection, pairs, faults_of(program, followed, bugs),
+                   prototypes_of(program, followed).index + 1,
                    of_all(proto_of_kept, np.uint32), of_all(artifacts[chosen[0].name].func_id[pair_of], np.uint32),
                    tag_texts(program, kept, tags), followed.version, tuple(sorted(bugs)))
 

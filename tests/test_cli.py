@@ -253,7 +253,15 @@ def test_cli__encode_follows_rules_and_quirks(folder, tmp_path):
     assert current["rules"] == "1.24" and current["quirks"] == ["part-flags"]
     assert current["registers"] == "numbered"
     assert "another instance of the name is encoded" in current["functions"]["skipped"]
-    for wrong in (["--rules", "2"], ["--rules", ""], ["--quirk", "luck"]):
+    done = cli("encode", program("several_units").path, "-q", "-o", tmp_path, "--like", "pahole-1.24", "--encoding",
+               "plain")
+    assert done.returncode == 0, done.stderr
+    current = json.loads((tmp_path / "manifest.json").read_text())["policies"]["current"]
+    assert current["rules"] == "1.24" and current["quirks"] == sorted(QUIRKS)
+    for option in (["--policy", "all"], ["--rules", "1.24"], ["--quirk", "part-flags"]):
+        assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", "--like", "pahole-1.24",
+                           *option), f"{option[0]}: cannot be combined with --like")
+    for wrong in (["--rules", "2"], ["--rules", ""], ["--quirk", "luck"], ["--like", "1.24"], ["--like", "pahole-"]):
         assert_refused(cli("encode", program("several_units").path, "-o", tmp_path / "no", *wrong),
                        f"{wrong[0]}: expected one of ")
         assert not (tmp_path / "no").exists()

@@ -131,7 +131,7 @@ def place_rows(s, kinds):
     """Enter the unit's rows by the offsets of their DIEs; rows that no reference means are left out."""
     first = s.unit[sc.RUN_FIRST_ROW]
     for row in range(len(kinds)):
-        named = kinds[row] != wt.GNU_TYPE_TAG
+        named = kinds[row] < wt.NAMES_NO_ROW
         s.row_by_off[s.row_off[first + row]] = np.uint32(row + 1) if named else np.uint32(0)
 
 

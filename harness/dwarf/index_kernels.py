@@ -99,6 +99,8 @@ def parent_kind(kind):
         return wt.PARENT_PROTO
     if kind == kn.ENUM or kind == kn.ENUM64:
         return wt.PARENT_ENUM
+    if kind == kn.ARRAY:
+        return wt.PARENT_ARRAY
     return wt.PARENT_NONE
 
 
@@ -136,7 +138,7 @@ def add_row(out, off, kind):
 @inline
 def may_be_tagged(kind):
     """Whether annotations on a DIE of PARENT_* `kind` are encoded."""
-    return kind != wt.PARENT_NONE and kind != wt.PARENT_ENUM and kind != wt.PARENT_PROTO
+    return kind != wt.PARENT_NONE and kind != wt.PARENT_ENUM and kind != wt.PARENT_PROTO and kind < wt.PARENT_ARRAY
 
 
 @inline
@@ -212,6 +214,27 @@ def add_chain(s, out, around, pos, kind, index):
             status = add_tag(out, off, kind, index)
         if status != sc.OK:
             return malformed(s.unit, pos, status)
+    return sc.OK
+
+
+@inline
+def add_dimension(out, around, depth, off):
+    """Count the dimension whose DIE is at `off`, if it is an array's; a status.
+
+    From the second on each adds an ARRAY. The array's own row, which its DIE means, moves behind it.
+    """
+    kind = around.kind[depth - 1]
+    if kind == wt.PARENT_ARRAY:
+        around.kind[depth - 1] = wt.PARENT_DIMENSIONS
+    elif kind == wt.PARENT_DIMENSIONS:
+        row = around.index[depth - 1]
+        if out.used[wt.USED_ROWS] != row + 1:
+            return sc.ARRAY_WITH_TYPES
+        around.index[depth - 1] = row + 1
+        status = add_row(out, np.int64(out.row_off[row]), kn.ARRAY)
+        out.row_off[row] = np.uint32(off)
+        out.row_kind[row] = wt.INNER_ARRAY
+        return status
     return sc.OK
 
 
@@ -341,6 +364,10 @@ def index_dies(s, out, around, pos):
             pos = skip_die(s.info, s.unit, s.abbrevs, s.specs, code, pos, stop)
             if pos < 0:
                 return malformed(s.unit, at, sc.PAST_END)
+            if cls == sc.C_SUBRANGE and unit[sc.RUN_NESTED_ARRAYS]:
+                status = add_dimension(out, around, depth, at + unit[sc.SEC_INFO_BASE] - unit[sc.U_START])
+                if status != sc.OK:
+                    return malformed(s.unit, at, status)
         else:
             here, index, pos, status = index_die(s, out, around, depth, at, code, pos, cls)
             if status != sc.OK:

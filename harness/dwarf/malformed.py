@@ -24,6 +24,7 @@ TEXTS = {
     sc.ABBREV_LIMIT: ".debug_abbrev: expected codes below 131072 and at most 1048576 attributes, found {detail}",
     sc.TOO_MUCH_WORK: "expected a unit that can be read in a time that grows with its size, found DIEs that lead to "
                       "the same ones over and over",
+    sc.ARRAY_WITH_TYPES: "expected the dimensions of an array one after another, found types between them",
     sc.ENUM_RANGE: "expected an enumerator that fits the enum's size, found a larger one",
 }
 IN_ABBREV = {sc.BAD_ABBREV_TABLE, sc.ABBREV_LIMIT, sc.BAD_ABBREV_FORM}

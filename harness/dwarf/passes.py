@@ -130,6 +130,8 @@ class Passes:
         Half-open runs of units.
     declarations : bool
         List subprograms that are declarations, too.
+    nested_arrays : bool
+        Make an ARRAY for each dimension.
     progress : callable or None
         Called with (bytes done, bytes in all).
 
@@ -139,13 +141,14 @@ class Passes:
         IS_NAME at each string that is a name.
     """
 
-    def __init__(self, info, others, units, batches, declarations=False, progress=None):
+    def __init__(self, info, others, units, batches, declarations=False, nested_arrays=True, progress=None):
         self.info = info
         self.others = others
         self.units = units
         self.batches = batches
         self.string_marks = np.zeros(len(others.strings), np.uint8)
         self._declarations = declarations
+        self._nested_arrays = nested_arrays
         self._progress = progress
         self._done = 0
         self._lock = threading.Lock()
@@ -170,6 +173,7 @@ class Passes:
             pool = empty_pool(pool_nbytes)
             unit = self.others.unit.copy()
             unit[sc.RUN_DECLARATIONS] = self._declarations
+            unit[sc.RUN_NESTED_ARRAYS] = self._nested_arrays
             unit[sc.SEC_INFO_BASE] = start
             status = np.zeros(4, np.int64)
             kernel(make_state(scratch, data, self.others.data, unit, pool, self.string_marks, **state), self.units,

@@ -55,6 +55,7 @@ ABBREV_LIMIT = 15
 ENUM_RANGE = 16
 BAD_ABBREV_FORM = 17
 TOO_MUCH_WORK = 18
+ARRAY_WITH_TYPES = 19
 
 # What becomes of a unit (U_STATE)
 WALKED = 0
@@ -272,7 +273,8 @@ RUN_FIRST_ROW = U_COLUMNS + 24  # of the unit at hand, in State.row_off
 RUN_FIRST_ID = U_COLUMNS + 25
 RUN_XREF = U_COLUMNS + 26  # next free cross reference, and where the unit's share of them ends
 RUN_XREF_STOP = U_COLUMNS + 27
-UNIT_WORDS = U_COLUMNS + 28
+RUN_NESTED_ARRAYS = U_COLUMNS + 28  # 1: an ARRAY for each dimension; 0: one for all
+UNIT_WORDS = U_COLUMNS + 29
 
 # Marks of strings
 IS_NAME = np.uint8(1)

@@ -25,7 +25,7 @@ LOW_32 = np.uint64(0xFFFFFFFF)
 
 @inline
 def row_words(kind, vlen):
-    """Words of a row, whose kind may be GNU_TYPE_TAG."""
+    """Words of a row, whose kind may be GNU_TYPE_TAG or INNER_ARRAY."""
     return standard_row_words(np.int64(kind) & KIND_MASK, vlen)
 
 
@@ -116,20 +116,44 @@ def fill_pointer(s, types, kinds, row, type_id, mask):
     return n, status
 
 
+@inline
+def n_inner_arrays(kinds, row):
+    """How many rows from `row` on are ARRAYs of the dimensions of the array behind them."""
+    n = np.int64(0)
+    while row + n + 1 < len(kinds) and kinds[row + n] == wt.INNER_ARRAY:
+        n += 1
+    return n
+
+
 @fused
-def fill_array(s, words, w, code, pos, mask, index_id):
-    """Write an ARRAY at words[w:], all its dimensions as one; a status."""
-    status = fill_reference(s, words, mask, w + wd.ARRAY_TYPE)
-    nelems = np.uint64(1)
+def fill_array(s, types, type_id, n, code, pos, mask, index_id):
+    """Write the ARRAY of a DIE at row type_id + n, and before it those of its `n` further dimensions; a status.
+
+    The rows stand from the innermost array to the outermost. Where there is one row for all dimensions, it has as many
+    elements as they have together.
+    """
+    words = types.words
+    status = fill_reference(s, words, mask, types.start[type_id] + wd.ARRAY_TYPE)
     more = has_children(s.abbrevs, code)
-    while more and status == sc.OK:
-        child, mask, pos, _, status = read_child(s, pos, sc.SUBRANGES, sc.AS_IS)
-        more = child > 0
-        if more and status == sc.OK:
-            nelems = (nelems * dimension(s.die, mask)) & LOW_32
-    words[w + wd.SIZE_TYPE] = 0
-    words[w + wd.ARRAY_INDEX_TYPE] = index_id
-    words[w + wd.ARRAY_NELEMS] = np.uint32(nelems)
+    for k in range(n + 1):
+        nelems = np.uint64(1)
+        none = True
+        while more and status == sc.OK and (none or k == n):
+            child, mask, pos, _, status = read_child(s, pos, sc.SUBRANGES, sc.AS_IS)
+            more = child > 0
+            if more and status == sc.OK:
+                nelems = (nelems * dimension(s.die, mask)) & LOW_32
+                none = False
+        if k > 0 and none and status == sc.OK:
+            status = sc.ROW_MISMATCH
+        w = types.start[type_id + n - k]
+        words[w] = 0
+        words[w + wd.INFO] = info_word_of(kn.ARRAY, 0, 0)
+        words[w + wd.SIZE_TYPE] = 0
+        words[w + wd.ARRAY_INDEX_TYPE] = index_id
+        words[w + wd.ARRAY_NELEMS] = np.uint32(nelems)
+        if k < n:
+            words[w + wd.ARRAY_TYPE] = np.uint32(type_id + n - k - 1)
     return status
 
 
@@ -233,13 +257,14 @@ def fill_prototype(s, words, w, vlen, pos, mask):
 
 @part
 def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
-    """Write one row of the unit, and those of the tags that belong to it: (rows written, status)."""
+    """Write one row of the unit, and those that belong to it: (rows written, status)."""
     unit = s.unit
     words = types.words
-    kind = np.int64(kinds[row])
+    kind = np.int64(kinds[row]) & KIND_MASK
     type_id = unit[sc.RUN_FIRST_ID] + row
     w = types.start[type_id]
-    at = row_position(s, row)
+    n_more = n_inner_arrays(kinds, row)
+    at = row_position(s, row + n_more)
     code, pos = read_code(s.info, s.abbrevs, at)
     if code <= 0:
         return np.int64(1), malformed(s.unit, at, sc.BAD_ABBREV_CODE)  # the file changed since the first pass
@@ -251,11 +276,10 @@ def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
         kind != kn.ARRAY and kind != kn.FUNC_PROTO)
     words[w] = name_of(s.die, mask) if named else np.uint32(0)
     words[w + wd.INFO] = info_word_of(kind, 0, 0)
-    n_tags = np.int64(0)
     if kind == kn.CONST or kind == kn.VOLATILE or kind == kn.RESTRICT or kind == kn.TYPEDEF:
         status = fill_reference(s, words, mask, w + wd.SIZE_TYPE)
     elif kind == kn.PTR:
-        n_tags, status = fill_pointer(s, types, kinds, row, type_id, mask)
+        n_more, status = fill_pointer(s, types, kinds, row, type_id, mask)
     elif kind == kn.STRUCT or kind == kn.UNION:
         status = fill_members(s, words, w, vlen, pos, mask)
     elif kind == kn.ENUM or kind == kn.ENUM64:
@@ -263,7 +287,7 @@ def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
     elif kind == kn.FUNC_PROTO:
         status = fill_prototype(s, words, w, vlen, pos, mask)
     elif kind == kn.ARRAY:
-        status = fill_array(s, words, w, code, pos, mask, index_id)
+        status = fill_array(s, types, type_id, n_more, code, pos, mask, index_id)
     elif kind == kn.INT:
         fill_int(s, words, w, mask, fake_int)
     elif kind == kn.FLOAT:
@@ -274,7 +298,7 @@ def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
             words[w + wd.INFO] |= KIND_FLAG
     else:
         status = sc.ROW_MISMATCH  # a type tag, which is always written with its pointer
-    return n_tags + 1, status
+    return n_more + 1, status
 
 
 @inline

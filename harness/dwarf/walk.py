@@ -64,7 +64,7 @@ class Walk(NamedTuple):
     counts: dict
 
 
-def walk(image, threads=1, progress=None, declarations=False, lists=True):
+def walk(image, threads=1, progress=None, declarations=False, lists=True, nested_arrays=True):
     """Read all units of an ElfImage.
 
     Parameters
@@ -79,6 +79,9 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True):
     lists : bool
         Read the parameters' location lists. If not, their columns are not filled before `read_location_lists`, which a
         caller may run beside other work.
+    nested_arrays : bool
+        Make an ARRAY for each dimension of an array, as C nests them (pahole since 1.32), or one for all, of as many
+        elements as they have together.
 
     Returns
     -------
@@ -101,7 +104,7 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True):
         raise DwarfError("expected a .debug_abbrev section, found none", image.path)
     units = unit_headers(info, n_abbrev)
     batches = passes.batches_of(units, passes.BATCH_NBYTES)
-    plan = passes.Passes(info, others, units, batches, declarations, progress)
+    plan = passes.Passes(info, others, units, batches, declarations, nested_arrays, progress)
     with workers(threads) as executor:
         indexed = list(executor.map(plan.index, batches))
         tables = passes.make_tables(units, indexed, others.literals[1])
@@ -279,7 +282,7 @@ def _resolve_xrefs(info, units, batches, indexed, tables):
         for (first, last), (index, _) in zip(batches, indexed, strict=True)])
     kinds = np.concatenate([index.row_kind for index, _ in indexed])
     used = units[:, sc.U_N_XREFS]  # by now what each unit noted, not what it might have
-    own = np.flatnonzero(kinds != wt.GNU_TYPE_TAG)
+    own = np.flatnonzero(kinds < wt.NAMES_NO_ROW)
     die, first_id = row_die[own], int(slices[0, wt.SLICE_ID])
     type_units = units[:, sc.U_UNIT_TYPE] == dw.DW_UT_type
     by_signature = dict(zip(units[type_units, sc.U_SIGNATURE].view(np.uint64).tolist(),

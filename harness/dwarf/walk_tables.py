@@ -21,8 +21,14 @@ MAX_DEPTH = 4096
 MAX_CHAIN = 256
 """Most annotations in one chain of DW_TAG_GNU_annotation."""
 
-GNU_TYPE_TAG = (KIND_MASK + 1) | kn.TYPE_TAG
-"""Kind of a row that is a TYPE_TAG whose DIE several pointers may share, so that it names no row."""
+NAMES_NO_ROW = KIND_MASK + 1
+"""Set in the kind of a row that no reference to its DIE means."""
+
+GNU_TYPE_TAG = NAMES_NO_ROW | kn.TYPE_TAG
+"""Kind of a row that is a TYPE_TAG whose DIE several pointers may share."""
+
+INNER_ARRAY = NAMES_NO_ROW | kn.ARRAY
+"""Kind of a row that is an ARRAY for a further dimension of the array behind it; its DIE is a subrange."""
 
 # What a DIE is to its children
 PARENT_NONE = 0
@@ -35,6 +41,8 @@ PARENT_MEMBER = 6
 PARENT_PARAMETER = 7
 PARENT_TYPEDEF = 8
 PARENT_VARIABLE = 9
+PARENT_ARRAY = 10  # before its first dimension
+PARENT_DIMENSIONS = 11  # behind it
 
 # Flags of a function instance
 FN_EXTERNAL = 1

@@ -10,7 +10,7 @@ TAG_SEPARATOR = "|"
 """Between the annotations of an instance in one text."""
 
 
-def tags_of(program, kept, strings, kfunc_tags):
+def tags_of(program, kept, dies, strings, kfunc_tags):
     """Annotations of some instances: list of (index in `kept`, name_off, component_idx).
 
     Parameters
@@ -18,6 +18,8 @@ def tags_of(program, kept, strings, kfunc_tags):
     program : harness.program.Program
     kept : int64 (n,)
         Rows of program.instances.
+    dies : int64 (n,)
+        The DIE that describes each, a row of program.dies.
     strings : harness.model.strings.Strings
         Those of the program.
     kfunc_tags : bool
@@ -28,7 +30,7 @@ def tags_of(program, kept, strings, kfunc_tags):
     for name_off, space, target_id, component_idx in zip(*(c.tolist() for c in program.tags), strict=True):
         if space == wt.T_FUNC:
             by_die.setdefault(target_id, []).append((name_off, component_idx))
-    tags = [(i, name_off, component_idx) for i, die in enumerate(table.die[kept].tolist())
+    tags = [(i, name_off, component_idx) for i, die in enumerate(dies.tolist())
             for name_off, component_idx in by_die.get(die, ())] if by_die else []
     if kfunc_tags and program.kfunc_tags:
         names = strings.array(table.name_off[kept])

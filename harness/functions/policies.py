@@ -70,10 +70,14 @@ class Selection(NamedTuple):
     policy : str
     reason : uint8 (instances,)
         Reason.
+    die : int64 (instances,)
+        The DIE whose prototype and tags stand for each, a row of program.dies: its own, or the first of its name where
+        pahole does not match its own with a symbol.
     """
 
     policy: str
     reason: np.ndarray
+    die: np.ndarray
 
 
 def select(program, policy, rules, quirks=frozenset()):
@@ -127,7 +131,30 @@ def select(program, policy, rules, quirks=frozenset()):
         others = np.ones(len(kept), bool)
         others[first] = False
         reason[kept[others]] = Reason.SHARED_NAME
-    return Selection(policy, reason)
+    die = table.die
+    if policy == "current":
+        unmatched = np.full(len(die), rules.first)
+        if "no-ranges" in quirks:
+            unmatched |= (f.flags[die] & wt.FN_LOW_PC) == 0
+        if "patchable-entry" in quirks:
+            unmatched |= table.moved
+        die = np.where(unmatched, first_dies(program, quirks), die)
+    return Selection(policy, reason, die)
+
+
+def first_dies(program, quirks):
+    """The first usable DIE of each instance's name, in the order of the DIEs: int64 (instances,)."""
+
+    def make():
+        table = program.instances
+        usable = np.flatnonzero(usable_states(program, quirks))
+        name = _names(table)[usable]
+        first = np.full(len(table.name_start) - 1, -1, np.int64)
+        first[name[::-1]] = table.name_dies[usable[::-1]]
+        mine = first[table.name_index]
+        return np.where(mine >= 0, mine, table.die)
+
+    return program.once(("first dies", "part-flags" in quirks), make)
 
 
 def spoilt_names(program, rules, quirks):

@@ -62,7 +62,7 @@ class Prototypes(NamedTuple):
         return table, type_id[index]
 
 
-def prototypes_of(program, rules):
+def prototypes_of(program, rules, dies=None):
     """The Prototypes of a program under some rules, built once for all policies.
 
     Parameters
@@ -71,13 +71,18 @@ def prototypes_of(program, rules):
     rules : harness.functions.rules.Rules
         They decide which parameters to leave out: a clone whose parameters gcc has reordered also lists those that are
         optimized out, after the others and in no register; they are not passed, so they are not in its prototype.
+    dies : int64 (instances,), optional
+        The DIE that describes each instance, as in Selection; its own by default.
     """
-    return program.once(("prototypes", rules), lambda: build_prototypes(program, faults_of(program, rules).dropped))
+    if dies is not None and not np.array_equal(dies, program.instances.die):
+        return build_prototypes(program, faults_of(program, rules).dropped, dies)
+    return program.once(("prototypes", rules), lambda: build_prototypes(program, faults_of(program, rules).dropped,
+                                                                        program.instances.die))
 
 
-def build_prototypes(program, dropped):
+def build_prototypes(program, dropped, dies):
     """The Prototypes of a program without the parameters that are `dropped`, bool (params,), as in Faults."""
-    f, dies, types = program.dies, program.instances.die, program.types.flattened()
+    f, types = program.dies, program.types.flattened()
     place = np.where(dropped, jk.DROPPED, jk.PLACED).astype(np.uint8)
     place[(f.param_flags & wt.PF_ELLIPSIS) != 0] = jk.ELLIPSIS
     n_params = f.param_start[dies + 1] - f.param_start[dies]

@@ -13,6 +13,22 @@ from harness.errors import UsageError
 from harness.functions import register_kernels as rk
 
 
+class Forms(NamedTuple):
+    """What a version of pahole makes of types and variables, whichever functions it keeps.
+
+    Attributes
+    ----------
+    nested_arrays : bool
+        Whether an array has an ARRAY for each of its dimensions, or one for all, of as many elements as they have
+        together.
+    variable_at_0 : bool
+        Whether the variable at the beginning of the per-CPU section has a VAR, where that is linked at address 0.
+    """
+
+    nested_arrays: bool
+    variable_at_0: bool
+
+
 class Rules(NamedTuple):
     """What a version of pahole looks at.
 
@@ -37,6 +53,12 @@ class Rules(NamedTuple):
         Whether a .constprop or .isra clone with optimized-out parameters is left out.
     once : bool
         Whether `current` keeps one instance of each name, the first, when a name has several.
+    first : bool
+        Whether `current` describes a function by the first DIE of its name, even if that has no code, such as the
+        abstract instance of an inline function.
+    kfunc_tags : bool
+        Whether it can write DECL_TAGs for kfuncs.
+    forms : Forms
     about : str
         What it keeps, in a clause.
     """
@@ -53,22 +75,37 @@ class Rules(NamedTuple):
     optimized: bool
     ambiguous: bool
     once: bool
+    first: bool
+    kfunc_tags: bool
+    forms: Forms
     about: str
 
 
 RULES = {rules.version: rules for rules in (
     Rules("1.24", None, consistent=False, callbacks=False, hasty=False, suffixes=False, pieces=False,
-          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True,
+          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True,
+          kfunc_tags=False, forms=Forms(nested_arrays=False, variable_at_0=False),
           about="the first DIE of each name that is exactly an ELF symbol's"),
     Rules("1.25", rk.BY_FIRST, consistent=True, callbacks=True, hasty=True, suffixes=True, pieces=True,
-          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True,
+          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True,
+          kfunc_tags=False, forms=Forms(nested_arrays=False, variable_at_0=False),
           about="prototypes and registers must agree; one FUNC for each name"),
+    Rules("1.30", rk.BY_SEEN, consistent=True, callbacks=False, hasty=False, suffixes=True, pieces=True,
+          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True,
+          kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
+          about="a register is looked for in all of a parameter's location list"),
     Rules("1.31", rk.BY_SEEN, consistent=True, callbacks=False, hasty=False, suffixes=True, pieces=False,
-          uncertain=True, reordered=False, optimized=False, ambiguous=True, once=False,
+          uncertain=True, reordered=False, optimized=False, ambiguous=True, once=False, first=True,
+          kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
           about="packed structs on the stack and names with several addresses are left out, too"),
     Rules("2026-07", rk.BY_REACHED, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
-          uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False,
+          uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False, first=False,
+          kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
           about="registers counted as the ABI does; reordered parameters and clones that lack some are left out"),
+    Rules("1.32", rk.BY_REACHED, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
+          uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False, first=False,
+          kfunc_tags=True, forms=Forms(nested_arrays=True, variable_at_0=True),
+          about="the same; of types, each dimension of an array has an ARRAY of its own"),
 )}
 """By version, oldest first; the last is the default."""
 
@@ -94,6 +131,20 @@ def rules_of(version):
     if version not in RULES:
         raise UsageError.choice("rules", RULES, version)
     return RULES[version]
+
+
+def like(name):
+    """The version of a pahole given by a name such as pahole-1.24.
+
+    Raises
+    ------
+    UsageError
+        No such version.
+    """
+    program, _, version = name.partition("-")
+    if program != "pahole" or version not in RULES:
+        raise UsageError.choice("like", [f"pahole-{known}" for known in RULES], name)
+    return version
 
 
 def check_quirks(quirks):

@@ -10,6 +10,7 @@ import numpy as np
 
 from harness.dwarf.walk import DeclTags, Functions
 from harness.functions.join import FunctionTable
+from harness.functions.rules import Forms
 from harness.model import StringTable, TypeTable
 
 T = TypeVar("T")
@@ -25,6 +26,8 @@ class Program:
         What the file is: label, build_id (without one, sha256), machine (as EM_X86_64), bits (32 or 64: the size of an
         address), byteorder ('little' or 'big'), relocatable (a module or an object, not linked), shipped_unusable
         (why its own .BTF section is set aside, or None), and provenance.
+    forms : Forms
+        What became of its types and variables.
     types : TypeTable
         The deduplicated types.
     common : TypeTable
@@ -53,6 +56,7 @@ class Program:
     """
 
     kernel: dict
+    forms: Forms
     types: TypeTable
     common: TypeTable
     strings: StringTable

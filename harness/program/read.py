@@ -15,7 +15,7 @@ from harness.dwarf.lines import source_files
 from harness.dwarf.walk import read_location_lists
 from harness.elf import ElfImage
 from harness.errors import BtfFormatError, DwarfError, ElfError
-from harness.functions import join
+from harness.functions import DEFAULT, join, rules_of
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.kfuncs import kfuncs, tags
 from harness.functions.listing import describe, inlined
@@ -39,7 +39,8 @@ class Silent:
 
 
 def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fallback: bool = True,
-                 progress: Silent | None = None, meanwhile: dict[str, Callable] | None = None) -> Program:
+                 progress: Silent | None = None, meanwhile: dict[str, Callable] | None = None,
+                 rules: str = DEFAULT) -> Program:
     """Read a file's DWARF and symbols, and deduplicate its types.
 
     Parameters
@@ -54,6 +55,8 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     meanwhile : dict of str to callable, optional
         (described, inlined, bits) -> anything, called while dedup runs, which needs no Python. What they return,
         `Program.once` has under their names.
+    rules : str
+        Version of pahole whose forms of types to follow, one of harness.functions.RULES.
 
     Returns
     -------
@@ -69,6 +72,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         Its types cannot be deduplicated.
     """
     progress = progress or Silent()
+    forms = rules_of(rules).forms
     path = os.fspath(kernel.path if isinstance(kernel, Kernel) else kernel)
     with ElfImage(path) as image:
         if image.machine == "EM_PPC64" and image.section(".opd") is not None:
@@ -76,7 +80,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
                            "not supported", image.path, ".opd", 0)
         if threads > 1:
             warm.start(progress.stage)
-        walked = walk(image, threads, progress.stage("walk over units"), lists=False)
+        walked = walk(image, threads, progress.stage("walk over units"), lists=False, nested_arrays=forms.nested_arrays)
         _check_complete(walked.counts, image.path)
         with workers(1) as executor:
             # dedup needs one core and no Python; meanwhile the functions are joined on the other
@@ -97,7 +101,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         progress.stage("functions")(0, 1)
         walked = with_final_ids(walked, id_map)
         del id_map
-        variables = per_cpu_variables(walked, image, symbols, types, len(walked.strings.blob))
+        variables = per_cpu_variables(walked, image, symbols, types, len(walked.strings.blob), forms.variable_at_0)
         on_types = type_tags(walked.decl_tags, variables.type_id)
         common = concatenate([types, *([variables.types] if len(variables.types.words) else []),
                               *([on_types] if on_types is not None else [])])
@@ -115,8 +119,9 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     progress.done()
     tail, tagged = kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
-    return Program(about, types, common, strings, walked.functions, table, walked.decl_tags, walked.unit_name_off,
-                   walked.unit_clang, tagged, described, without, shipped, variables.skipped, made)
+    return Program(about, forms, types, common, strings, walked.functions, table, walked.decl_tags,
+                   walked.unit_name_off, walked.unit_clang, tagged, described, without, shipped,
+                   variables.skipped, made)
 
 
 def _check_complete(counts, path):

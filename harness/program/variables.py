@@ -53,7 +53,8 @@ class Variables(NamedTuple):
     skipped: dict[str, int]
 
 
-def per_cpu_variables(walk: Walk, image: ElfImage, symbols: SymbolTable, types: TypeTable, n_blob: int) -> Variables:
+def per_cpu_variables(walk: Walk, image: ElfImage, symbols: SymbolTable, types: TypeTable, n_blob: int,
+                      variable_at_0: bool = True) -> Variables:
     """The Variables of a file.
 
     Parameters
@@ -66,6 +67,9 @@ def per_cpu_variables(walk: Walk, image: ElfImage, symbols: SymbolTable, types: 
         The deduplicated types that the rows will follow.
     n_blob : int
         Length of the string blob, where `strings` will go.
+    variable_at_0 : bool
+        Whether what is at address 0 gets a VAR, if it is the section's first byte. pahole did not tell it from
+        discarded variables before 1.28.
     """
     v = walk.variables
     nothing = Variables(TypeTable.of([], [0]), np.zeros(0, np.uint8), {}, {})
@@ -98,6 +102,8 @@ def per_cpu_variables(walk: Walk, image: ElfImage, symbols: SymbolTable, types: 
             reason = "void"
         elif not 0 < size < 1 << 32:
             reason = "without size"
+        elif not v.addr[i] and not variable_at_0:
+            reason = DISCARDED
         elif offset == 0:
             # discarded variables have address 0, too: the symbol table decides
             if first_symbols is None:

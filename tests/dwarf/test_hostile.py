@@ -27,11 +27,11 @@ HUGE = b"\xff" * 9 + b"\x01"
 GCC, CLANG = (OBJECTS / f"sample-x86_64-{name}-dwarf5.elf" for name in ("gcc", "clang"))
 
 
-def timed(dwarf, folder):
+def timed(dwarf, folder, **options):
     path = dwarf.write(folder / "vmlinux") if hasattr(dwarf, "write") else dwarf
     started = time.process_time()
     try:
-        return rows.walked(path)
+        return rows.walked(path, **options)
     finally:
         assert time.process_time() - started < LIMIT_SECONDS
 
@@ -521,11 +521,24 @@ def test_hostile__deep_nesting_where_each_level_must_look_behind_the_next(tmp_pa
 @pytest.mark.parametrize("bounds", [[2**64 - 1], [2**63, 2**63], [2**32 - 1, 1], [0] * 100])
 def test_walk__array_dimensions_wrap_to_32_bits(tmp_path, bounds):
     dims = [DIE("subrange_type", Attr("upper_bound", "udata", n)) for n in bounds]
-    found = timed(one(DIE("array_type", *dims)), tmp_path)
+    dwarf = one(DIE("array_type", *dims))
+    assert [row.nelems for row in rows.rows(timed(dwarf, tmp_path))[1:]] == [(n + 1) % 2**32 for n in reversed(bounds)]
     total = 1
     for n in bounds:
         total = total * (n + 1) % 2**32
-    assert rows.rows(found)[1].nelems == total
+    assert [row.nelems for row in rows.rows(timed(dwarf, tmp_path, nested_arrays=False))[1:]] == [total]
+
+
+def test_hostile__types_between_the_dimensions_of_an_array(tmp_path):
+    dwarf = one(DIE("array_type", DIE("subrange_type"), base(), DIE("subrange_type")))
+    refused(dwarf, tmp_path, "expected the dimensions of an array one after another, found types between them")
+    assert [row.kind for row in rows.rows(timed(dwarf, tmp_path, nested_arrays=False))][1:] == ["ARRAY", "INT"]
+
+
+def test_walk__a_subrange_outside_an_array_is_no_dimension(tmp_path):
+    dims = DIE("subrange_type"), DIE("subrange_type")
+    dwarf = one(*dims, DIE("structure_type", DIE("subrange_type"), DIE("subrange_type")))
+    assert [row.kind for row in rows.rows(timed(dwarf, tmp_path))] == ["STRUCT"]
 
 
 @pytest.mark.parametrize("to", [0, 1, "self", "end", 0xFFFFFFFF, "members"])

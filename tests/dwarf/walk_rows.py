@@ -38,10 +38,10 @@ class Func(NamedTuple):
     returns: int
 
 
-def walked(path, threads=1):
+def walked(path, threads=1, **options):
     """The walk of a file."""
     with ElfImage(path) as image:
-        return walk(image, threads)
+        return walk(image, threads, **options)
 
 
 def text(found, name):

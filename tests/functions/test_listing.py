@@ -7,6 +7,7 @@ from harness import results, run
 from harness.functions.forms import forms, selection_forms
 from harness.functions.rules import DEFAULT, QUIRKS, RULES
 from tests.fixtures.build import program
+from tests.fixtures.handmade import encode
 
 
 @pytest.fixture(scope="module")
@@ -71,6 +72,6 @@ def test_forms__are_every_version_with_and_without_quirks(prepared):
     assert {version for version, _ in forms()} == set(RULES)
     assert [(q,) for q in QUIRKS] == [q for v, q in forms() if v == DEFAULT and len(q) == 1]
     for version, quirks, policy, instances, names in found:
-        reason = run.encode(prepared, policy, ["plain"], version, quirks.split("+") if quirks else []).selection.reason
+        reason = encode(prepared, policy, rules=version, quirks=quirks.split("+") if quirks else []).selection.reason
         assert instances == int((reason == 0).sum()) >= names > 0
     assert run.forms(prepared) == found

@@ -12,6 +12,7 @@ from harness.functions import register_kernels as rk
 from harness.functions import rules_of
 from harness.model import Kind, sizes_kernels
 from tests.fixtures.build import KEPT, program
+from tests.fixtures.handmade import encode
 from tests.functions.recording import recorded
 from tests.reference import register_twin as twin
 from tests.rounds import rounds
@@ -147,7 +148,7 @@ def calls(request):
         prepared = run.prepare(path or program(name, compiler or "gcc").path, threads=1)
         for version in ("1.25", "1.31", "2026-07"):
             assert rules_of(version)
-            run.encode(prepared, "current", ["plain"], rules=version)
+            encode(prepared, rules=version)
     assert set(made) == set(KERNELS)
     return made | sizes
 

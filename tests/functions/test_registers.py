@@ -18,6 +18,7 @@ from tests.fixtures.handmade import (
     EM_SPARCV9,
     Function,
     Param,
+    encode,
     faults,
     prepare,
     reasons,
@@ -230,7 +231,7 @@ def test_origins__each_parameter_s_place_is_compared(tmp_path, order, reordered)
 
 def parameters_in_btf(prepared, policy="all", **options):
     """Names of the parameters of each FUNC of `plain`."""
-    btf = reader.parse(run.encode(prepared, policy, ["plain"], **options).files["plain"])
+    btf = reader.parse(encode(prepared, policy, **options).files["plain"])
     out = {}
     for type_id in range(1, btf.types.n_types + 1):
         row = btf.types.row(type_id)

@@ -5,16 +5,19 @@ from collections import Counter
 import pytest
 
 from harness import run
+from harness.btf import reader
 from harness.errors import UsageError
 from harness.functions import DEFAULT, POLICIES, QUIRKS, RULES, Match, check_quirks, rules_of
 from harness.functions.policies import REASON_TEXT, Reason
+from harness.model import Kind
+from harness.model import words as wd
 from harness.results.selection import counts_of
 from tests.fixtures.build import program
-from tests.fixtures.handmade import Function, Param, faults, prepare, reasons
+from tests.fixtures.handmade import Function, Param, encode, faults, prepare, reasons
 from tests.writers.dwarf import Expr, Locations
 from tests.writers.elf import EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64
 
-V24, V25, V31, V26_07 = "1.24", "1.25", "1.31", "2026-07"
+V24, V25, V30, V31, V26_07, V32 = "1.24", "1.25", "1.30", "1.31", "2026-07", "1.32"
 KEPT = ""
 SHARED, UNEXPECTED, CLASH, UNCERTAIN, REORDERED, OPTIMIZED, AMBIGUOUS, SUFFIXED = (REASON_TEXT[r] for r in (
     Reason.SHARED_NAME, Reason.UNEXPECTED_REGISTER, Reason.INCONSISTENT_PROTOTYPE, Reason.UNCERTAIN_LOCATION,
@@ -42,47 +45,47 @@ SIX = longs("abcdef", 5, 4, 1, 2, 8, 9)
 EXAMPLES = {
     "a wrong register": (
         [Function("f", longs("ab", 4, 5))],
-        {V24: [KEPT], V25: [UNEXPECTED], V31: [UNEXPECTED], V26_07: [UNEXPECTED]}),
+        {V24: [KEPT], V25: [UNEXPECTED], V30: [UNEXPECTED], V31: [UNEXPECTED], V26_07: [UNEXPECTED]}),
     "a register behind one that is two words wide": (
         [Function("f", [Param("a", "__int128", Expr(("reg", 5), ("piece", 8), ("reg", 4), ("piece", 8))),
                         Param("b", place=1)])],
-        {V24: [KEPT], V25: [UNEXPECTED], V31: [UNEXPECTED], V26_07: [KEPT]}),
+        {V24: [KEPT], V25: [UNEXPECTED], V30: [UNEXPECTED], V31: [UNEXPECTED], V26_07: [KEPT]}),
     "a wrong register that is right in an entry value": (
         [Function("f", [Param("a", place=Locations([(0, 4, Expr(("reg", 4))), (4, 8, on_entry(5))]))])],
-        {V24: [KEPT], V25: [UNEXPECTED], V31: [KEPT], V26_07: [UNEXPECTED]}),
+        {V24: [KEPT], V25: [UNEXPECTED], V30: [KEPT], V31: [KEPT], V26_07: [UNEXPECTED]}),
     "a wrong register in an entry value alone": (
         [Function("f", [Param("a", place=Locations([(0, 4, FRAME), (4, 8, on_entry(4))]))])],
-        {V24: [KEPT], V25: [KEPT], V31: [UNEXPECTED], V26_07: [UNEXPECTED]}),
+        {V24: [KEPT], V25: [KEPT], V30: [UNEXPECTED], V31: [UNEXPECTED], V26_07: [UNEXPECTED]}),
     "a clone without a parameter": (
         [Function("f", longs("ab", 5, None), longs("ab", None, None), symbols=["f.isra.0"])],
-        {V24: [SUFFIXED], V25: [KEPT], V31: [KEPT], V26_07: [OPTIMIZED]}),
+        {V24: [SUFFIXED], V25: [KEPT], V30: [KEPT], V31: [KEPT], V26_07: [OPTIMIZED]}),
     "a clone with all of them": (
         [Function("f", longs("ab", 5, 4), longs("ab", None, None), symbols=["f.constprop.0"])],
-        {V24: [SUFFIXED], V25: [KEPT], V31: [KEPT], V26_07: [KEPT]}),
+        {V24: [SUFFIXED], V25: [KEPT], V30: [KEPT], V31: [KEPT], V26_07: [KEPT]}),
     "parameters in another order": (
         [Function("f", longs("ba", 5, 4), longs("ab", None, None))],
-        {V24: [KEPT], V25: [KEPT], V31: [KEPT], V26_07: [REORDERED]}),
+        {V24: [KEPT], V25: [KEPT], V30: [KEPT], V31: [KEPT], V26_07: [REORDERED]}),
     "a packed struct on the stack": (
         [Function("f", [*SIX, Param("s", "struct packed", FRAME)])],
-        {V24: [KEPT], V25: [KEPT], V31: [UNCERTAIN], V26_07: [UNCERTAIN]}),
+        {V24: [KEPT], V25: [KEPT], V30: [KEPT], V31: [UNCERTAIN], V26_07: [UNCERTAIN]}),
     "one prototype at two addresses": (
         two_of("long", "long"),
-        {V24: [KEPT, SHARED], V25: [KEPT, SHARED], V31: [AMBIGUOUS] * 2, V26_07: [AMBIGUOUS] * 2}),
+        {V24: [KEPT, SHARED], V25: [KEPT, SHARED], V30: [KEPT, SHARED], V31: [AMBIGUOUS] * 2, V26_07: [AMBIGUOUS] * 2}),
     "two prototypes at two addresses": (
         two_of("long", "int"),
-        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [AMBIGUOUS] * 2, V26_07: [AMBIGUOUS] * 2}),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V30: [CLASH] * 2, V31: [AMBIGUOUS] * 2, V26_07: [AMBIGUOUS] * 2}),
     "two prototypes at one address": (
         two_of("long", "int", address=0x10000),
-        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V30: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
     "callbacks that take other types": (
         two_of("fn(int)->int*", "fn(long)->int*", address=0x10000),
-        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [KEPT] * 2, V26_07: [CLASH] * 2}),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V30: [KEPT, SHARED], V31: [KEPT] * 2, V26_07: [CLASH] * 2}),
     "callbacks that take more": (
         two_of("fn(int)->int*", "fn(int,int)->int*", address=0x10000),
-        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V30: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
     "callbacks that return other types": (
         two_of("fn(int)->int*", "fn(int)->long*", address=0x10000),
-        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
+        {V24: [KEPT, SHARED], V25: [CLASH] * 2, V30: [CLASH] * 2, V31: [CLASH] * 2, V26_07: [CLASH] * 2}),
 }
 """Functions, and what `current` makes of their instances under each version's rules."""
 
@@ -91,13 +94,15 @@ EXAMPLES = {
 def test_rules__what_current_says_in_each_version(tmp_path, example):
     functions, expected = EXAMPLES[example]
     prepared = prepare(tmp_path, *functions)
-    assert {rules: reasons(prepared, rules=rules)["f"] for rules in RULES} == expected
-    assert reasons(prepared)["f"] == expected[DEFAULT]
+    assert {rules: reasons(prepared, rules=rules)["f"] for rules in RULES} == {**expected, V32: expected[V26_07]}
+    assert reasons(prepared)["f"] == expected[V26_07]
     assert {why for rules in RULES for why in reasons(prepared, "all", rules=rules)["f"]} == {KEPT}
 
 
 def test_rules__each_version_differs_from_the_next_in_some_example():
-    versions = list(RULES)
+    versions = [V24, V25, V30, V31, V26_07]
+    assert [*versions, V32] == list(RULES) and RULES[V32]._replace(
+        version=V26_07, forms=RULES[V26_07].forms, about=RULES[V26_07].about) == RULES[V26_07]
     for older, newer in zip(versions, versions[1:], strict=False):
         assert any(expected[older] != expected[newer] for _, expected in EXAMPLES.values())
 
@@ -139,13 +144,45 @@ def test_rules__how_closely_locations_are_read(tmp_path):
             "later": Locations([(0, 4, FRAME), (4, 8, on_entry(5))]), "frame": FRAME, "nothing": Expr()}
     prepared = prepare(tmp_path, *(Function(name, [Param("a", place=place)]) for name, place in made.items()))
     optimized = {rules: {name for name, flags in faults(prepared, rules).items() if flags} for rules in RULES}
-    assert optimized == {V24: set(), V25: {"value", "later", "frame"}, V31: {"value", "frame", "nothing"},
-                         V26_07: {"frame", "nothing"}}  # fmt: skip
+    assert optimized == {V24: set(), V25: {"value", "later", "frame"}, V30: {"value", "frame", "nothing"},
+                         V31: {"value", "frame", "nothing"}, V26_07: {"frame", "nothing"},
+                         V32: {"frame", "nothing"}}  # fmt: skip
 
 
 def test_rules__1_24_knows_no_function_by_a_suffixed_symbol_elsewhere(tmp_path):
     made = [Function("f", [Param("a", place=5)], symbols=[]), Function("g", symbols=["g", "f.isra.0"])]
     assert KEPT not in reasons(prepare(tmp_path, *made), rules=V24)["f"]
+
+
+def parameters(prepared, **options):
+    """Names of the parameters of each FUNC under `current`."""
+    btf = reader.parse(encode(prepared, **options).files["plain"])
+    out = {}
+    for type_id in btf.types.ids_of(Kind.FUNC).tolist():
+        entries = wd.entries_of(Kind.FUNC_PROTO, btf.types.row(int(btf.types.row(type_id)[wd.SIZE_TYPE])))
+        names = [btf.strings.get(name).decode() for name in entries[:, wd.ENTRY_NAME].tolist()]
+        out.setdefault(btf.name(type_id).decode(), []).append(names)
+    return out
+
+
+def test_rules__older_ones_describe_a_function_by_the_first_die_of_its_name(tmp_path):
+    # which has no code, and calls its parameter otherwise: such as kernel/sys_ni.c does of system calls
+    prepared = prepare(tmp_path, Function("f", [Param("a", place=None)], code=None, symbols=[]),
+                       Function("f", [Param("b", place=5)], unit=1))
+    for rules in RULES:
+        expected = "b" if rules in (V26_07, V32) else "a"
+        assert parameters(prepared, rules=rules) == {"f": [[expected]]}, rules
+        assert parameters(prepared, policy="consistent", rules=rules) == {"f": [["b"]]}
+    ranges = prepare(tmp_path, Function("f", [Param("a", place=None)], code=None, symbols=[]),
+                     Function("f", [Param("b", place=5)], unit=1, code="ranges"))
+    assert parameters(ranges) == {"f": [["b"]]}
+    assert parameters(ranges, quirks=["no-ranges"]) == {"f": [["a"]]}
+
+
+def test_rules__a_program_of_other_forms_is_refused(tmp_path):
+    prepared = prepare(tmp_path, Function("f"))
+    with pytest.raises(UsageError, match="--rules: expected a program read for Forms"):
+        run.encode(prepared, "current", ["plain"], rules=V24)
 
 
 # Quirks
@@ -205,9 +242,9 @@ def test_quirks__unnumbered_clang_takes_every_register_for_a_wrong_one(tmp_path)
 
 def test_quirks__are_remembered_with_the_rules(tmp_path):
     prepared = prepare(tmp_path, Function("f"))
-    encoded = run.encode(prepared, "current", ["plain"], rules=V31, quirks=["part-flags", "no-ranges"])
+    encoded = encode(prepared, rules=V31, quirks=["part-flags", "no-ranges"])
     assert (encoded.rules, encoded.quirks) == (V31, ("no-ranges", "part-flags"))
-    assert run.encode(prepared, "current", ["plain"]).rules == DEFAULT == V26_07
+    assert run.encode(prepared, "current", ["plain"]).rules == DEFAULT == V32
 
 
 # Errors
@@ -216,7 +253,7 @@ def test_quirks__are_remembered_with_the_rules(tmp_path):
 def test_errors__unknown_rules_and_quirks(tmp_path):
     prepared = prepare(tmp_path, Function("f"))
     for wrong in ("1.26", "", "1.31 ", "2026"):
-        expected = f"--rules: expected one of 1.24, 1.25, 1.31, 2026-07, found {wrong!r}"
+        expected = f"--rules: expected one of {', '.join(RULES)}, found {wrong!r}"
         for call in (lambda wrong=wrong: rules_of(wrong), lambda wrong=wrong: run.encode(prepared, rules=wrong)):
             with pytest.raises(UsageError) as caught:
                 call()
@@ -260,7 +297,7 @@ SELECTIONS = [(policy, rules, quirks) for policy in POLICIES for rules in RULES
 def test_reasons__each_is_reached(every):
     found = set()
     for policy, rules, quirks in SELECTIONS:
-        found |= set(run.encode(every, policy, ["plain"], rules=rules, quirks=quirks).selection.reason.tolist())
+        found |= set(encode(every, policy, rules=rules, quirks=quirks).selection.reason.tolist())
     assert found == set(Reason) and set(REASON_TEXT) == set(Reason)
     assert len(set(REASON_TEXT.values())) == len(Reason)
 
@@ -282,7 +319,7 @@ def test_reasons__encoded_and_skipped_add_up(every, policy, rules, quirks):
     for prepared in (every, several):
         if prepared is None:
             continue
-        encoded = run.encode(prepared, policy, ["plain"], rules=rules, quirks=quirks)
+        encoded = encode(prepared, policy, rules=rules, quirks=quirks)
         counts = counts_of(encoded)
         assert counts["encoded"] + sum(counts["skipped"].values()) == counts["instances"] == len(prepared.instances.die)
         assert counts["skipped"] == {REASON_TEXT[Reason(r)]: n

@@ -56,7 +56,7 @@ class Type(NamedTuple):
     encoding : int
         Of INT: SIGNED, BOOL or 0.
     nelems : int
-        Of ARRAY: the product of its dimensions, modulo 2**32.
+        Of ARRAY: its dimension modulo 2**32; each has an ARRAY of its own.
     members : tuple of (name, type id, bit offset, bitfield size)
         Of STRUCT and UNION; the bitfield size is 0 for plain members. The offset word of BTF is the bit offset,
         or'ed with ``bitfield size << 24`` when kind_flag is set.
@@ -252,7 +252,7 @@ def _unit_types(file, unit):
         elif die.tag in COMPOSITES:
             made.append(_composite(file, die))
         elif die.tag == "DW_TAG_array_type":
-            made.append(Type(_id(die), "ARRAY", ref=_ref(file, die), nelems=_nelems(die)))
+            made += _array(file, die)
         elif die.tag == "DW_TAG_enumeration_type":
             made.append(_enumeration(file, die))
         elif die.tag == "DW_TAG_subroutine_type":
@@ -349,13 +349,14 @@ def _storage_nbytes(file, die):
             return _number(die, "byte_size")
 
 
-def _nelems(die):
-    total, dimensions = 1, 0
-    for child in die.iter_children():
-        if child.tag == "DW_TAG_subrange_type" and dimensions < MAX_DIMENSIONS:
-            dimensions += 1
-            total *= _dimension(child)
-    return total % 2**32
+def _array(file, die):
+    """An ARRAY for each dimension, the innermost first; the last is the DIE's."""
+    dims = [child for child in die.iter_children() if child.tag == "DW_TAG_subrange_type"][:MAX_DIMENSIONS]
+    made, ref = [], _ref(file, die)
+    for dim in reversed(dims[1:]):
+        made.append(Type(_id(dim), "ARRAY", ref=ref, nelems=_dimension(dim)))
+        ref = _id(dim)
+    return [*made, Type(_id(die), "ARRAY", ref=ref, nelems=_dimension(dims[0]) if dims else 1)]
 
 
 def _dimension(die):

@@ -11,6 +11,10 @@ MAX_DEPTH = 64
 MAX_CHAIN = 512
 """Pointers and qualifiers in a row, likewise."""
 
+MAX_PARAMETERS = 4096
+"""Parameters in one declaration, of all its prototypes: one that has another twice, which has a third twice, and so on,
+is a small file and an endless text."""
+
 SPECIFIERS = {Kind.STRUCT: "struct", Kind.UNION: "union", Kind.ENUM: "enum", Kind.ENUM64: "enum"}
 QUALIFIERS = {Kind.CONST: "const", Kind.VOLATILE: "volatile", Kind.RESTRICT: "restrict"}
 
@@ -31,14 +35,15 @@ def declaration(btf, type_id):
     Raises
     ------
     BtfFormatError
-        A type_id or name_off is out of range, the types form a cycle, or one is of a kind that no declaration has.
+        A type_id or name_off is out of range, the types form a cycle, one is of a kind that no declaration has, or
+        there are more than MAX_PARAMETERS.
     """
-    types = btf.types
+    types, room = btf.types, [MAX_PARAMETERS]
     if 0 < type_id < types.next_id:
         row = types.row(type_id)
         if kind_number(row[wd.INFO]) == Kind.FUNC:
-            return _declare(btf, int(row[wd.SIZE_TYPE]), name_at(btf, type_id, int(row[wd.NAME])), 0)
-    return _declare(btf, type_id, "", 0)
+            return _declare(btf, int(row[wd.SIZE_TYPE]), name_at(btf, type_id, int(row[wd.NAME])), 0, room)
+    return _declare(btf, type_id, "", 0, room)
 
 
 def _malformed(btf, type_id, message):
@@ -59,8 +64,9 @@ def name_at(btf, type_id, name_off):
     return btf.strings.get(name_off).decode("utf-8", "surrogateescape")
 
 
-def _declare(btf, type_id, inner, depth):
-    """The type around a declarator: from the name outwards, to the specifier at the left."""
+def _declare(btf, type_id, inner, depth, room):
+    """The type around a declarator: from the name outwards, to the specifier at the left. `room` is a list of how many
+    more parameters there may be."""
     base, pending, user = type_id, [], 0
     for _ in range(MAX_CHAIN):
         if base == 0:
@@ -91,11 +97,15 @@ def _declare(btf, type_id, inner, depth):
             if depth >= MAX_DEPTH:
                 raise _malformed(btf, base, f"expected prototypes at most {MAX_DEPTH} deep")
             params = [(p[wd.ENTRY_NAME], p[wd.PARAM_TYPE]) for p in wd.entries_of(Kind.FUNC_PROTO, row).tolist()]
+            room[0] -= len(params)
+            if room[0] < 0:
+                raise _malformed(btf, base, f"expected at most {MAX_PARAMETERS} parameters in one declaration")
             if not params or params == [(0, 0)]:
                 inner += "(void)"
             else:
                 texts = ["..." if p == (0, 0) and i == len(params) - 1
-                         else _declare(btf, p[1], name_at(btf, base, p[0]), depth + 1) for i, p in enumerate(params)]
+                         else _declare(btf, p[1], name_at(btf, base, p[0]), depth + 1, room)
+                         for i, p in enumerate(params)]
                 inner += f"({', '.join(texts)})"
             pending, base = [], target
         else:

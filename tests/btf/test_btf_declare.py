@@ -11,6 +11,7 @@ from harness.btf import declaration
 from harness.errors import BtfFormatError
 from harness.model import Kind, StringTable, concatenate, info_word
 from tests.measure.folders import Blob, base_types, rows
+from tests.reference import wire
 
 PROTOTYPES = """
 void nothing(void)
@@ -106,3 +107,9 @@ def test_declaration__what_only_btf_has():
 def test_declaration__of_malformed_types_is_an_error(made, message):
     with pytest.raises(BtfFormatError, match=message):
         declaration(handmade(made), 8)
+
+
+def test_declaration__of_prototypes_that_double_at_each_step_is_an_error():
+    types = [wire.int_("int"), *(wire.func_proto(n, ("a", n), ("b", n)) for n in range(1, 40))]
+    with pytest.raises(BtfFormatError, match="expected at most 4096 parameters in one declaration"):
+        btf.declaration(btf.parse(wire.pack(types)), len(types))

@@ -1,7 +1,8 @@
 """The command line: a verb for each stage; later verbs read only files that earlier ones wrote.
 
 Exit codes: 0 done; 2 the input or the request cannot be used, or the output cannot be written (one line on stderr says
-why and where); 1 an internal error, or an invariant of the report that does not hold; 128 + n ended by signal n.
+why and where); 1 an internal error, an invariant of the report that does not hold, or files that `same` does not find
+to be the same; 128 + n ended by signal n.
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ examples:
   btf-harness report ./vmlinux -o reports/mine          everything, under all three policies
   btf-harness dump out/btf_func.btf | grep cpumask_weight
   btf-harness check out/btf_func.btf
+  btf-harness same out/plain.btf out/shipped.btf        the same BTF? exit code 1 and what differs if not
 """
 
 
@@ -74,7 +76,7 @@ def parser():
         return p
 
     for add in (add_kernels, add_fetch, add_tools, add_encode, add_measure, add_report, add_index, add_mail,
-                add_functions, add_lookup, add_compare, add_claims, add_dump, add_check):
+                add_functions, add_lookup, add_compare, add_claims, add_dump, add_check, add_same):
         add(verb)
     return top
 
@@ -700,3 +702,42 @@ def run_check(args):
     from harness import btf, encodings
 
     btf.check(encodings.read(args.file), strict=args.strict)
+
+
+def add_same(verb):
+    """Options of `same`."""
+    p = verb("same", "tell whether two files are the same BTF but for the order of types and strings", run_same,
+             "Exit code 0 if a renumbering of type_ids and string offsets turns one file into the other; 1 if not: it\n"
+             "lists what differs, first the types that differ themselves.\n\n"
+             "examples:\n  btf-harness same out/plain.btf out/shipped.btf\n"
+             "  btf-harness same ./vmlinux pahole.btf --limit 5\n"
+             "  btf-harness same a/nf_nat.btf b/nf_nat.btf --base ./vmlinux")
+    p.add_argument("a", metavar="A", help="a .btf file, or an ELF file with a .BTF section")
+    p.add_argument("b", metavar="B", help="the other, likewise")
+    p.add_argument("--base", metavar="FILE", action=_Once,
+                   help="what both continue: for modules, the BTF of their kernel")
+    p.add_argument("--limit", type=_rows, metavar="N", action=_Once, help="rows of each list (default: 20)")
+    p.add_argument("--all", action="store_true",
+                   help="list all rows, and the types that differ only because of others, too")
+
+
+def _rows(text):
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"expected a number, found {text!r}")
+    return int(text)
+
+
+def run_same(args):
+    """`same`."""
+    from harness import btf, encodings
+    from harness.btf import same
+    from harness.text.same import SHOWN, to_text
+
+    if args.all and args.limit is not None:
+        raise UsageError("cannot be combined with --all", "limit")
+    base = encodings.parse(btf.data_in(args.base), args.base) if args.base is not None else None
+    data = [btf.data_in(path) for path in (args.a, args.b)]
+    files = [encodings.parse(d, path, base=base) for d, path in zip(data, (args.a, args.b), strict=True)]
+    found = same.compare(*files, same_bytes=data[0] == data[1])
+    sys.stdout.write(to_text(found, (args.a, args.b), SHOWN if args.limit is None else args.limit, args.all))
+    return EXIT_OK if found.is_same else EXIT_FAILED

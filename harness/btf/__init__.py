@@ -2,6 +2,7 @@
 
 ====================================  ==============================================================================
 ``read(path)``                        BtfFile of a raw .btf file
+``data_in(path)``                     bytes of such a file, or of the .BTF section of an ELF file
 ``parse(data, path, section)``        BtfFile of bytes from anywhere, say an ELF section
 ``encode(types, strings, byteorder)`` bytes of a file with these types and the strings they name
 ``lay_out(types, strings)``           Laid: the same, not yet bytes, for files that begin alike
@@ -10,6 +11,7 @@
 ``dump_raw(btf, out)``                text, byte for byte what ``bpftool btf dump file`` prints
 ``dump_json(btf, out)``               JSON with bpftool's keys
 ``declaration(btf, type_id)``         a type as a C declaration on one line, a FUNC as its prototype
+``same.compare(a, b)``                Same: whether two files are the same but for the order of types and strings
 ``stat(btf)``                         Account: types and bytes by kind; every byte has one label
 ====================================  ==============================================================================
 
@@ -29,7 +31,7 @@ from harness.btf.account import Account, stat
 from harness.btf.check import check, limits
 from harness.btf.declare import declaration
 from harness.btf.dump import dump_json, dump_raw
-from harness.btf.reader import BtfFile, parse, read
+from harness.btf.reader import BtfFile, data_in, parse, read
 from harness.btf.writer import Laid, encode, lay_out
 
 __all__ = [
@@ -37,6 +39,7 @@ __all__ = [
     "BtfFile",
     "Laid",
     "check",
+    "data_in",
     "declaration",
     "dump_json",
     "dump_raw",

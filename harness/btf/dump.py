@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+from collections.abc import Iterator, Sequence
 from typing import IO
 
 from harness.btf import wire
@@ -124,8 +125,8 @@ def _signed(value, bits):
     return value - (1 << bits) if value >> (bits - 1) else value
 
 
-def _enumerators(words, kind, vlen, kind_flag, at):
-    """Word index of the name and value of each enumerator of an ENUM or ENUM64."""
+def enumerators(words: Sequence[int], kind: Kind, vlen: int, kind_flag: int, at: int) -> Iterator[tuple[int, int]]:
+    """Word index of the name and value of each enumerator of the ENUM or ENUM64 whose row begins at `at`."""
     bits = 32 if kind == Kind.ENUM else 64
     for entry in wd.entries(kind, at, vlen):
         value = words[entry + wd.ENUM_VAL]  # or wd.ENUM64_LO, which is the same word
@@ -190,7 +191,7 @@ def _raw_lines(btf):
                     yield b"\n\t'%s' type_id=%d bits_offset=%d%s" % (name(entry), type_word, off, bitfield)
             case Kind.ENUM | Kind.ENUM64:
                 suffix = b"" if kind == Kind.ENUM else b"LL" if kind_flag else b"ULL"
-                for entry, value in _enumerators(words, kind, vlen, kind_flag, at):
+                for entry, value in enumerators(words, kind, vlen, kind_flag, at):
                     yield b"\n\t'%s' val=%d%s" % (name(entry), value, suffix)
             case Kind.FUNC_PROTO:
                 for entry in wd.entries(kind, at, vlen):
@@ -249,7 +250,7 @@ def _json_pieces(btf):
                 row["vlen"] = vlen
                 row["values"] = [
                     {"name": name(entry), "val": value}
-                    for entry, value in _enumerators(words, kind, vlen, kind_flag, at)
+                    for entry, value in enumerators(words, kind, vlen, kind_flag, at)
                 ]
             case Kind.FWD:
                 row["fwd_kind"] = "union" if kind_flag else "struct"

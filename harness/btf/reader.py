@@ -11,6 +11,8 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.btf import reader_kernels, wire
+from harness.elf import ElfImage
+from harness.elf.constants import ELFMAG
 from harness.errors import BtfFormatError
 from harness.model import STANDARD, Layout, StringTable, TypeTable, split_info
 from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS
@@ -93,6 +95,30 @@ def read(path: str | PathLike[str], *, layout: Layout | Sequence[Layout] = STAND
     except OSError as error:
         raise BtfFormatError(f"expected a readable file, found: {error.strerror}", path) from error
     return parse(data, path, layout=layout, base=base)
+
+
+def data_in(path: str | PathLike[str]) -> bytes:
+    """The BTF in a file, as bytes: of an ELF file its .BTF section, of any other the whole.
+
+    Raises
+    ------
+    BtfFormatError
+        The file cannot be read, or is ELF without such a section.
+    ElfError
+        It is malformed ELF.
+    """
+    try:
+        with open(path, "rb") as file:
+            if file.read(len(ELFMAG)) != ELFMAG:
+                file.seek(0)
+                return file.read()
+    except OSError as error:
+        raise BtfFormatError(f"expected a readable file, found: {error.strerror}", path) from error
+    with ElfImage(path) as image:
+        section = image.section(wire.SECTION)
+        if section is None:
+            raise BtfFormatError(f"expected a section {wire.SECTION}, found none", path)
+        return image.read(section).tobytes()
 
 
 def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None = None,

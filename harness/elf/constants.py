@@ -1,5 +1,7 @@
 """Numbers of the ELF format. Source: System V gABI 4.1, chapter 4, and its later drafts (of 2012 and 2022)."""
 
+ELFMAG = b"\x7fELF"
+
 SHT_NULL = 0
 SHT_PROGBITS = 1
 SHT_SYMTAB = 2

@@ -83,7 +83,7 @@ def read_header(read, path):
         headers of another size than its class.
     """
     data = read(0, 64)
-    if data[:4] != b"\x7fELF":
+    if data[:4] != c.ELFMAG:
         raise ElfError(f"expected an ELF file (7f 45 4c 46), found {data[:4].hex(' ') or 'an empty file'}", path,
                        offset=0)
     bits = {b"\1": 32, b"\2": 64}.get(data[4:5])

@@ -37,6 +37,8 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "ours": Column("int64", "types", "types in our baseline"),
     "shipped": Column("int64", "types", "types in the kernel's own .BTF section"),
     "difference": Column("int64", "types", "ours minus shipped"),
+    "only in ours": Column("int64", "types", "types that our baseline alone has, or has more often"),
+    "only in shipped": Column("int64", "types", "types that the shipped section alone has, or has more often"),
     "only in": Column("str", "", "the file that has it: ours or shipped"),
     "examples": Column("str", "", "some of these names"),
     "times": Column("int64", "types", "how many more that file has"),

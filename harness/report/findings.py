@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from harness.btf.same import Verdict
 from harness.measure import BASELINE, COMPRESSORS, SHIPPED
 from harness.measure.attach import SAME_POLICY
 from harness.report.tables import plain
@@ -340,6 +341,27 @@ def _file(encoding):
     return "the kernel's own .BTF" if encoding == SHIPPED else encoding
 
 
+def _same(frames, about, known):
+    whole, *kinds = frames["shipped_same"].to_dict("records")
+    which = f"Under policy {whole['policy']}, {BASELINE} and the kernel's own .BTF are"
+    alike = f"{_count(whole['ours'], 'type')}, each as often in both"
+    if whole["verdict"] == Verdict.SAME.value:
+        return f"{which} the same BTF: {alike}, and a renumbering that turns one file into the other."
+    if whole["verdict"] == Verdict.UNDECIDED.value:
+        return f"{which} not known to be the same BTF: {alike}, but no renumbering was found."
+    if not kinds:
+        return f"{which} not the same BTF: {alike}, but those that occur several times are referred to in another way."
+    ours, theirs = whole["only in ours"], whole["only in shipped"]
+    most = sorted(kinds, key=lambda row: -row["only in ours"] - row["only in shipped"])[:SAID_KINDS]
+    said = "; ".join(f"{row['kind']}: {row['only in ours']:,} and {row['only in shipped']:,}" for row in most)
+    return (f"{which} not the same BTF: {_count(ours, 'type')} {_verb(ours, 'is', 'are')} only in {BASELINE}, "
+            f"{_amount(theirs, 'none')} only in the kernel's own ({said}{'; ...' * (len(kinds) > len(most))}).")
+
+
+SAID_KINDS = 4
+"""Kinds that a sentence names of those that differ."""
+
+
 def _kinds(frames, about, known):
     if "shipped_kinds" not in frames:
         shipped = "kinds" in frames and SHIPPED in frames["kinds"]
@@ -381,6 +403,7 @@ SENTENCES = {
     "attachable": (["attachability"], _attachable),
     "estimates": (["claims"], _estimates),
     "consumers": (["consumers"], _consumers),
+    "same": (["shipped_same"], _same),
     "kinds": ([], _kinds),
     "declarations": (["declarations"], _declarations),
     "invariants": (["invariants"], _invariants),

@@ -18,6 +18,8 @@ from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
 from harness.report.tables import Table, escaped
 from harness.report.worker import worker
+from harness.witnesses import shipped
+from harness.witnesses.asking import Silence, ask_each
 
 SHOWN = 20
 """Rows of a long table in the report; its CSV has all of them."""
@@ -63,7 +65,8 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     results = [r for f in folders for r in ([f] if isinstance(f, measure.Result) else measure.results_under(f))]
     _same_kernel(results)
     results.sort(key=lambda r: (r.policy != HEADLINE, r.policy))
-    answers = pool.submit(_ask, results[0].folder, results[0].policy, witnesses)
+    today = next((r for r in results if r.policy == TODAY), results[0])
+    answers = pool.submit(_ask, results[0].folder, results[0].policy, witnesses, today.folder, today.policy)
     sizes = {r.policy: measure.measurements(r, threads=threads) for r in results}
     page = _Page(results[0], sizes[results[0].policy], pool)
     checks = together([measure.check_invariants(r, sizes[r.policy]) for r in results])
@@ -368,14 +371,22 @@ def _left_out(manifest):
             yield what, f"{funnel[key]:,}"
 
 
-def _ask(folder, policy, outside):
-    """The Answers of the witnesses about the results of a policy."""
-    return wit.ask(measure.load(folder, policy), outside)
+def _ask(folder, policy, outside, folder_of_today, today):
+    """The Answers of the witnesses about the results of a policy; whether our file is the kernel's, about that of the
+    policy that pahole follows today."""
+    answers = wit.ask(measure.load(folder, policy), outside)
+    frames = answers.frames.get(shipped.WITNESS.name)
+    if frames and today != policy:
+        (same,) = ask_each([(shipped.shipped_same, measure.load(folder_of_today, today))])
+        if not isinstance(same, Silence):
+            frames["shipped_same"] = same
+    return answers
 
 
 def _witnesses(page, answers, asked):
     """What the witnesses say; each Comparison with something to compare has a section."""
     page.heading(2, "Witnesses")
+    page.blocks.append(_Findings(("same",)))
     page.heading(3, "Consumers")
     if asked:
         page.table("consumers", answers.readers, caption="Which consumers load which files.")
@@ -406,8 +417,13 @@ def _shipped(page, comparison, frames):
         page.words(f"Set aside, since it cannot be read by itself: {escaped(why)}." if why else
                    "This kernel ships none.")
         return
-    kinds, names = frames["shipped_kinds"], frames["shipped_names"]
+    same, kinds, names = (frames[name] for name in ("shipped_same", "shipped_kinds", "shipped_names"))
     wrong = kinds[kinds.verdict == "UNEXPLAINED"]
+    if len(same) > 1:
+        page.words(f"Types that only one of the two has, `{BASELINE}` under `{same.policy.iloc[0]}` or the shipped "
+                   "section, or has more often. Two types are alike if they say the same and refer to types that are "
+                   "alike; `btf-harness same` lists those that are not.")
+    page.table("shipped_same", same, caption=f"{BASELINE} and the shipped .BTF, type by type.")
     page.words(f"Types by kind in `{BASELINE}` and in the shipped section. " + (
         f"**{len(wrong)} kinds differ but must not: {', '.join(wrong.kind)}.**" if len(wrong) else
         "All kinds that do not depend on the choice of functions and variables have equal counts."))

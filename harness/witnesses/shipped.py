@@ -1,4 +1,4 @@
-"""The .BTF section that the kernel ships, compared with our baseline: counts of types, and names with reasons."""
+"""The .BTF section that the kernel ships, compared with our baseline: as a whole, by counts of types, by names."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections import Counter
 
 import numpy as np
 
+from harness.btf import same
 from harness.measure.columns import frame
 from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
@@ -36,6 +37,26 @@ def shipped_kinds(result):
             verdict = "equal" if n == m else "differs" if kind in MAY_DIFFER else "UNEXPLAINED"
             rows.append((kind, n, m, n - m, verdict))
     return frame(rows, ("kind", "ours", "shipped", "difference", "verdict"))
+
+
+ALL = "all"
+"""In the column `kind`: all kinds together."""
+
+
+def shipped_same(result):
+    """Whether our baseline and the shipped section are the same BTF, or None when the kernel ships none.
+
+    DataFrame policy, verdict, kind, ours, shipped, only in ours, only in shipped: a row for ALL kinds, then one for
+    each kind with types that only one of the two has; verdict is the value of a same.Verdict.
+    """
+    if SHIPPED not in result.files:
+        return None
+    found = same.compare(result.btf(BASELINE), result.btf(SHIPPED))
+    kinds = found.kinds()
+    totals = [sum(counts) for counts in zip(*kinds.values(), strict=True)] or [0] * 4
+    rows = [(ALL, *totals), *((kind, *counts) for kind, counts in kinds.items() if any(counts[2:]))]
+    return frame([(result.policy, found.verdict.value, *row) for row in rows],
+                 ("policy", "verdict", "kind", "ours", "shipped", "only in ours", "only in shipped"))
 
 
 def shipped_names(result):
@@ -260,9 +281,10 @@ class _Named:
 
 
 def compare(how, result):
-    """The frames shipped_kinds and shipped_names, none if the kernel ships no .BTF."""
+    """The frames shipped_same, shipped_kinds and shipped_names, none if the kernel ships no .BTF."""
     kinds = shipped_kinds(result)
-    return {} if kinds is None else {"shipped_kinds": kinds, "shipped_names": shipped_names(result)}
+    return {} if kinds is None else {"shipped_same": shipped_same(result), "shipped_kinds": kinds,
+                                     "shipped_names": shipped_names(result)}
 
 
 WITNESS = Comparison(name="shipped", title="The kernel's own .BTF", compare=compare, rank=10, outside=False)

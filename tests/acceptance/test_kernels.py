@@ -19,6 +19,7 @@ import numpy as np
 import pytest
 
 from harness import btf, encodings, kernels, measure, report, results, run
+from harness.btf import same
 from harness.dwarf import walk
 from harness.elf import ElfImage
 from harness.functions import join
@@ -102,6 +103,21 @@ def test_kernel__types_have_the_counts_of_its_own_btf(prepared, everything):
         pytest.skip(f"{prepared.kernel['label']} ships no .BTF")
     ours, theirs = kinds(everything.files["plain"]), kinds(prepared.shipped)
     assert {k: n for k, n in ours.items() if k not in DIFFER} == {k: n for k, n in theirs.items() if k not in DIFFER}
+
+
+def test_kernel__differs_from_its_own_btf_in_as_many_types_as_an_independent_reader_says(prepared, tmp_path):
+    """Under the rules of Debian's pahole, 1.24."""
+    tool = SHARED / "tools" / "btfsame.py"
+    if prepared.shipped is None or not tool.is_file():
+        pytest.skip(f"no .BTF or no {tool}")
+    ours = run.encode(prepared, "current", ["plain"], "1.24").files["plain"]
+    (tmp_path / "a").write_bytes(ours)
+    (tmp_path / "b").write_bytes(prepared.shipped)
+    done = subprocess.run([sys.executable, tool, tmp_path / "a", tmp_path / "b"], capture_output=True, text=True)
+    theirs = tuple(int(n) for n in re.findall("[0-9]+", done.stdout.splitlines()[0])[2:])
+    found = same.compare(ours, prepared.shipped)
+    assert (len(found.only_a.type_id), len(found.only_b.type_id)) == theirs
+    assert found.is_same == (done.returncode == 0)
 
 
 def declarations(path):

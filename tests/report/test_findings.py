@@ -41,6 +41,8 @@ def test_findings__say_what_the_frames_say():
                       "about 1000 of them) and 1 does not (the addresses themselves take roughly 400k)."),
         ("consumers", "bpftool v7.1.0 (using libbpf v1.1) and Linux 6.18.44 (BPF_BTF_LOAD) load plain, decl_tag and "
                       "the kernel's own .BTF, and refuse btf_func."),
+        ("same", "Under policy current, plain and the kernel's own .BTF are not the same BTF: 4 types are only in "
+                 "plain, 2 only in the kernel's own (FUNC: 3 and 1; FUNC_PROTO: 1 and 1)."),
         ("kinds", "All 2 kinds of type that do not depend on the choice of functions and variables have the same "
                   "counts as in the kernel's own .BTF."),
         ("declarations", "bpftool writes the same C declarations for plain and for the kernel's own .BTF."),
@@ -209,3 +211,21 @@ def test_declarations__counts_those_in_one_file_only():
 def test_invariants__fail_loudly():
     assert said("invariants", **changed("invariants", holds=[True, False])) == (
         "FAILED: 1 of 2 checks of the invariants does not hold (3 formula), so no figure can be trusted.")
+
+
+def test_findings__say_of_the_kernel_s_own_btf_whether_it_is_the_same():
+    frame = reports.frames()["shipped_same"]
+    whole = frame.head(1).assign(ours=7, shipped=7, **{"only in ours": 0, "only in shipped": 0})
+    begin = "Under policy current, plain and the kernel's own .BTF are "
+    alike = "7 types, each as often in both"
+    for verdict, words in (
+            ("same", f"the same BTF: {alike}, and a renumbering that turns one file into the other."),
+            ("undecided", f"not known to be the same BTF: {alike}, but no renumbering was found."),
+            ("different", f"not the same BTF: {alike}, but those that occur several times are referred to in another "
+                          "way.")):
+        assert said("same", shipped_same=whole.assign(verdict=verdict)) == begin + words
+    one = frame.head(2).assign(**{"only in ours": [1, 1], "only in shipped": [0, 0]})
+    assert said("same", shipped_same=one) == (
+        f"{begin}not the same BTF: 1 type is only in plain, none only in the kernel's own (FUNC: 1 and 0).")
+    many = pd.concat([frame] + [frame.tail(1).assign(kind=kind) for kind in ("VAR", "PTR", "ENUM")])
+    assert said("same", shipped_same=many).endswith("; PTR: 1 and 1; ...).")

@@ -8,7 +8,7 @@ from harness import btf, measure, witnesses
 from harness.errors import MeasureError
 from harness.model import Kind, StringTable, concatenate, info_word
 from harness.witnesses import bpftool, declarations, kernel, program
-from harness.witnesses.shipped import shipped_kinds, shipped_names
+from harness.witnesses.shipped import shipped_kinds, shipped_names, shipped_same
 from tests.measure.folders import INT, NODE, TAKES_INT, Blob, base_types, make, rows
 
 needs_bpftool = pytest.mark.skipif(program.find_program("bpftool") is None, reason="bpftool is not installed")
@@ -26,6 +26,17 @@ def test_shipped_kinds__tell_allowed_differences_from_others(result):
     assert kinds.loc["VAR"].tolist() == [1, 0, 1, "differs"]
     result.accounts["shipped"].kinds["STRUCT"] = (2, 48)
     assert shipped_kinds(result).set_index("kind").verdict["STRUCT"] == "UNEXPLAINED"
+
+
+def test_shipped_same__counts_what_only_one_file_has(result):
+    same = shipped_same(result)
+    assert set(same.policy) == {"consistent"} and set(same.verdict) == {"different"}
+    counts = same.set_index("kind")[["ours", "shipped", "only in ours", "only in shipped"]]
+    assert counts.loc["FUNC"].tolist() == [5, 3, 3, 1] and counts.index[0] == "all" and "STRUCT" not in counts.index
+    assert counts.loc["all"].tolist()[2:] == counts.iloc[1:, 2:].sum().tolist()
+    assert (counts.ours - counts.shipped == counts["only in ours"] - counts["only in shipped"]).all()
+    result._parsed["shipped"] = result.btf("plain")
+    assert shipped_same(result).to_numpy().tolist() == [["consistent", "same", "all", 12, 12, 0, 0]]
 
 
 def test_shipped_names__give_the_reason_of_each(result):

@@ -215,7 +215,7 @@ def instances_frame(results, ambiguous):
     first = results[0].of.instances
     table = first[list(INSTANCE_COLUMNS)].copy()
     classes = dict(zip(ambiguous.name, ambiguous["class"], strict=True))
-    table["class"] = first.name.map(classes).fillna("")
+    table["class"] = first.name.map(classes).astype(object).fillna("")
     for result in results:
         theirs = result.functions
         if result.of is not results[0].of and not (theirs.die.equals(first.die)

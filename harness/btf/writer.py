@@ -9,7 +9,8 @@ import numpy as np
 from harness.btf import wire, writer_kernels
 from harness.errors import EncodeError
 from harness.model import STANDARD, Kind, Layout, StringTable, TypeTable, kind_number
-from harness.model.layout import HEAD_WORDS, N_KINDS
+from harness.model.layout import HEAD_WORDS, N_KINDS, NAME_WORD, NO_WORD
+from harness.model.strings import Strings
 
 
 def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD) -> bytes:
@@ -133,18 +134,62 @@ class Laid(NamedTuple):
             laid = laid.then(types, layout=layout)
         return laid
 
+    def words(self) -> np.ndarray:
+        """The words of all types as the file has them, in native byte order."""
+        return np.concatenate([part[2] for part in self.parts])
+
     def data(self) -> bytes:
         """The bytes of the file."""
+        return self._file(self.words())
+
+    def _file(self, words):
+        section = self.section()
+        type_len = len(words) * wire.WORD_NBYTES
+        header = wire.Header(wire.MAGIC, wire.VERSION, 0, wire.HDR_LEN, 0, type_len, type_len, len(section))
+        file_words = words.astype(wire.prefix(self.byteorder) + "u4", copy=False)
+        return b"".join([header.pack(self.byteorder), file_words.data, section.data])
+
+    def section(self) -> np.ndarray:
+        """The string section, uint8; a split file's begins where its base's ends."""
         interned = self.interned
         n, nbytes = interned.used.tolist()
         section = np.zeros(nbytes, np.uint8)
         writer_kernels.fill_section(self.strings.blob, interned.blob_off[:n], interned.nbytes[:n], interned.off[:n],
                                     section)
-        words = np.concatenate([part[2] for part in self.parts])
-        type_len = len(words) * wire.WORD_NBYTES
-        header = wire.Header(wire.MAGIC, wire.VERSION, 0, wire.HDR_LEN, 0, type_len, type_len, len(section))
-        file_words = words.astype(wire.prefix(self.byteorder) + "u4", copy=False)
-        return b"".join([header.pack(self.byteorder), file_words.data, section.data])
+        return section
+
+    def by_name(self) -> Sorted:
+        """The same types sorted by name, as resolve_btfids does since Linux 7.0: anonymous ones first, then in the
+        order of strcmp, types of one name in the order that they have. Strings stay where they are.
+
+        Source: sort_btf_by_name() in tools/bpf/resolve_btfids/main.c, v7.3; btf__permute() in libbpf 1.7.
+        """
+        words = self.words()
+        n_words = np.cumsum([0, *(len(part[2]) for part in self.parts)])
+        start = np.concatenate([part[0].row_starts() + n for part, n in zip(self.parts, n_words[:-1], strict=True)])
+        length = np.diff(np.append(start, len(words)))
+        order = np.argsort(self._name_ranks(words[start + NAME_WORD]), kind="stable")
+        first_id = self.parts[0][0].first_id
+        id_map = np.arange(first_id + len(start), dtype=np.uint32)
+        id_map[first_id + order] = np.arange(first_id, first_id + len(start), dtype=np.uint32)
+        for (types, layout, _), n in zip(self.parts, n_words[:-1], strict=True):
+            at = _references(types, layout) + n
+            known = words[at] < len(id_map)  # what leads past the table is for `check` to find
+            words[at[known]] = id_map[words[at[known]]]
+        new_start = np.empty(len(start), np.int64)
+        new_start[order] = np.cumsum(length[order]) - length[order]
+        out = np.empty_like(words)
+        out[np.arange(len(words)) + np.repeat(new_start - start, length)] = words
+        return Sorted(self, out, id_map, new_start[len(new_start) - self.parts[-1][0].n_types :])
+
+    def _name_ranks(self, name_off):
+        """Rank of names, offsets as in the file, by their bytes: int64, equal for equal names."""
+        own = self.section()
+        blob = own if self.strings.base is None else np.concatenate([self.strings.base.flattened().blob, own])
+        distinct, which = np.unique(name_off, return_inverse=True)
+        names = Strings(blob).list(distinct)
+        number = {name: k for k, name in enumerate(sorted(set(names)))}
+        return np.array([number[name] for name in names], np.int64)[which]
 
     def word_places(self, words: np.ndarray) -> np.ndarray:
         """Byte offsets in the file of words of the last table laid out, int64 (n,): indices in its `words`."""
@@ -156,6 +201,50 @@ class Laid(NamedTuple):
         n_words = sum(len(part[2]) for part in self.parts)
         base = wire.HDR_LEN + wire.WORD_NBYTES * n_words - self.strings.first_off
         return base + self.interned.new_off[offs].astype(np.int64)
+
+
+class Sorted(NamedTuple):
+    """A Laid whose types have another order in the file.
+
+    Attributes
+    ----------
+    laid : Laid
+    words : uint32
+        Of all types as the file has them, in native byte order.
+    id_map : uint32 (next_id,)
+        type_id in the file by that of the Laid; a base's keep theirs.
+    start : int64 (types of the last table,)
+        Index in `words` of each row of the last table that was laid out.
+    """
+
+    laid: Laid
+    words: np.ndarray
+    id_map: np.ndarray
+    start: np.ndarray
+
+    def data(self) -> bytes:
+        """The bytes of the file."""
+        return self.laid._file(self.words)
+
+    def word_places(self, words: np.ndarray) -> np.ndarray:
+        """As `Laid.word_places`."""
+        types, words = self.laid.parts[-1][0], np.asarray(words, np.int64)
+        row = np.searchsorted(types.row_starts(), words, side="right") - 1
+        return wire.HDR_LEN + wire.WORD_NBYTES * (self.start[row] + words - types.row_starts()[row])
+
+    def string_places(self, offs: np.ndarray) -> np.ndarray:
+        """As `Laid.string_places`."""
+        return self.laid.string_places(offs)
+
+
+def _references(types, layout):
+    """Index in a table's words of every type_id in its rows, int64."""
+    columns, kind = layout.columns, types.kind()
+    n = columns.reference_fixed[kind] + columns.reference_per_entry[kind] * types.vlen()
+    n[columns.reference_first[kind] == NO_WORD] = 0
+    first, step = types.row_starts() + columns.reference_first[kind], columns.reference_step[kind]
+    before = np.repeat(np.cumsum(n) - n, n)
+    return np.repeat(first, n) + np.repeat(step, n) * (np.arange(len(before)) - before)
 
 
 def _check_rows(words, start, n_words):

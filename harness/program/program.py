@@ -24,8 +24,9 @@ class Program:
     ----------
     kernel : dict
         What the file is: label, build_id (without one, sha256), machine (as EM_X86_64), bits (32 or 64: the size of an
-        address), byteorder ('little' or 'big'), relocatable (a module or an object, not linked), shipped_unusable
-        (why its own .BTF section is set aside, or None), and provenance.
+        address), byteorder ('little' or 'big'), relocatable (a module or an object, not linked), release (of Linux, as
+        uname says, or None), shipped_unusable (why its own .BTF section is set aside, or None), kfuncs_unusable (the
+        same of .BTF_ids), kfunc_flags_unsure (why the flags of kfuncs may be those of others, or None), and provenance.
     forms : Forms
         What became of its types and variables.
     types : TypeTable
@@ -46,6 +47,8 @@ class Program:
         Whether clang compiled it.
     kfunc_tags : dict of bytes to list of int
         By name of a function that BPF programs may call: the names of its DECL_TAGs, offsets in `strings`.
+    kfunc_flags : dict of bytes to int
+        By the same names: KF_* flags.
     described, inlined : dict of str to array
         What is known about each instance under any policy, and about names without one, as harness.functions.listing
         gives it.
@@ -66,6 +69,7 @@ class Program:
     unit_name_off: np.ndarray
     unit_clang: np.ndarray
     kfunc_tags: dict[bytes, list[int]]
+    kfunc_flags: dict[bytes, int]
     described: dict[str, np.ndarray]
     inlined: dict[str, np.ndarray]
     shipped: bytes | None

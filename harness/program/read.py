@@ -17,13 +17,15 @@ from harness.elf import ElfImage
 from harness.errors import BtfFormatError, DwarfError, ElfError
 from harness.functions import DEFAULT, join, rules_of
 from harness.functions.ftrace import ftrace_sites
-from harness.functions.kfuncs import kfuncs, tags
+from harness.functions.kfuncs import Kfunc, read_kfuncs, tags
 from harness.functions.listing import describe, inlined
 from harness.kernels import Kernel
-from harness.model import StringTable, concatenate
+from harness.model import Kind, StringTable, concatenate, kind_number
+from harness.model import words as wd
 from harness.process import workers
 from harness.program.program import Program
-from harness.program.tags import kfunc_tag_names, type_tags
+from harness.program.release import release
+from harness.program.tags import names_at, type_tags
 from harness.program.variables import per_cpu_variables
 
 
@@ -94,7 +96,9 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
                                    walked.functions.file[table.die])
             described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
             without = inlined(walked, table)
-            tagged = {k.name: tags(k) for k in kfuncs(image, symbols)}
+            file, shipped, unusable = shipped_btf(image)
+            kfuncs = read_kfuncs(image, symbols, None if file is None else names_of_funcs(file))
+            del file
             made = {name: make(described, without, image.bits) for name, make in (meanwhile or {}).items()}
             types, id_map = deduplicated.result()
             del deduplicated
@@ -105,7 +109,6 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         on_types = type_tags(walked.decl_tags, variables.type_id)
         common = concatenate([types, *([variables.types] if len(variables.types.words) else []),
                               *([on_types] if on_types is not None else [])])
-        shipped, unusable = shipped_btf(image)
         about = {
             "label": getattr(kernel, "label", None) or os.path.basename(path),
             **_identity(image, path),
@@ -113,14 +116,19 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             "bits": image.bits,
             "byteorder": image.byteorder,
             "relocatable": image.relocatable,
+            "release": release(image, symbols),
             "shipped_unusable": unusable,
+            "kfuncs_unusable": kfuncs.unusable,
+            "kfunc_flags_unsure": kfuncs.unsure,
             "provenance": _provenance(kernel),
         }
     progress.done()
-    tail, tagged = kfunc_tag_names(tagged, len(walked.strings.blob) + len(variables.strings))
+    tail, at = names_at((tag for kfunc in kfuncs.flags.items() for tag in tags(Kfunc(*kfunc))),
+                        len(walked.strings.blob) + len(variables.strings))
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
+    tagged = {name: [at[tag] for tag in tags(Kfunc(name, flags))] for name, flags in kfuncs.flags.items()}
     return Program(about, forms, types, common, strings, walked.functions, table, walked.decl_tags,
-                   walked.unit_name_off, walked.unit_clang, tagged, described, without, shipped,
+                   walked.unit_name_off, walked.unit_clang, tagged, kfuncs.flags, described, without, shipped,
                    variables.skipped, made)
 
 
@@ -138,21 +146,34 @@ def _check_complete(counts, path):
                          "-gline-tables-only?)", path, ".debug_info")
 
 
-def shipped_btf(image: ElfImage) -> tuple[bytes | None, str | None]:
-    """The file's own .BTF section: (bytes or None, why it is set aside or None); (None, None) where there is none.
+def shipped_btf(image: ElfImage) -> tuple[btf.BtfFile | None, bytes | None, str | None]:
+    """The file's own .BTF section: (BtfFile, its bytes, why it is set aside), each None where there is none.
 
-    It is a witness, not an input: what cannot be read by itself, such as a module's, which continues the kernel's, is
-    no reason to stop.
+    It is a witness, and what the ids of kfuncs mean; what cannot be read by itself, such as a module's, which continues
+    the kernel's, is no reason to stop.
     """
     section = image.section(btf.wire.SECTION)
     if section is None or not section.nbytes:
-        return None, None
+        return None, None, None
     try:
         data = image.read(section).tobytes()
-        btf.parse(data)
+        return btf.parse(data), data, None
     except (BtfFormatError, ElfError) as error:
-        return None, error.message
-    return data, None
+        return None, None, error.message
+
+
+def names_of_funcs(file: btf.BtfFile) -> Callable[[int], bytes | None]:
+    """A callable: the name of the FUNC with a type_id in a file, or None where the id is not a FUNC's."""
+    first, last, end = file.types.first_id, file.types.next_id, file.strings.next_off
+
+    def name_of(type_id):
+        if not first <= type_id < last:
+            return None
+        row = file.types.row(type_id)
+        off = int(row[wd.NAME])
+        return file.strings.get(off) if kind_number(row[wd.INFO]) == Kind.FUNC and off < end else None
+
+    return name_of
 
 
 def _identity(image, path):

@@ -1,6 +1,8 @@
-"""Policy-independent DECL_TAGs: annotations of types and variables, and the names of kfuncs' tags."""
+"""Policy-independent DECL_TAGs: annotations of types and variables; and names of kfuncs' tags."""
 
 from __future__ import annotations
+
+from collections.abc import Iterable
 
 import numpy as np
 
@@ -31,23 +33,22 @@ def type_tags(tags: DeclTags, var_ids: dict[int, int]) -> TypeTable | None:
     return decl_tags(name_off, target_id, component_idx)
 
 
-def kfunc_tag_names(tagged: dict[bytes, tuple[bytes, ...]],
-                    at: int) -> tuple[np.ndarray, dict[bytes, list[int]]]:
-    """Strings to append to a blob, and for each kfunc the offsets of its tags' names.
+def names_at(names: Iterable[bytes], at: int) -> tuple[np.ndarray, dict[bytes, int]]:
+    """Names to append to a blob of strings, and where each is.
 
     Parameters
     ----------
-    tagged : dict of bytes to tuple of bytes
-        Names of the tags of each kfunc.
+    names : iterable of bytes
     at : int
         Length of the blob.
 
     Returns
     -------
-    (uint8 (nbytes,), dict of bytes to list of int)
+    (uint8 (nbytes,), dict of bytes to int)
     """
-    where, tail = {}, b""
-    for name in dict.fromkeys(name for names in tagged.values() for name in names):
-        where[name] = at + len(tail)
-        tail += name + b"\0"
-    return np.frombuffer(tail, np.uint8), {func: [where[n] for n in names] for func, names in tagged.items()}
+    where, tail = {}, []
+    for name in dict.fromkeys(names):
+        where[name] = at
+        tail.append(name + b"\0")
+        at += len(name) + 1
+    return np.frombuffer(b"".join(tail), np.uint8), where

@@ -1,5 +1,6 @@
 """Kfuncs of hand-made files: sets with and without the flag, both byte orders, and files that lie."""
 
+import re
 import struct
 import time
 
@@ -8,7 +9,18 @@ import pytest
 
 from harness.elf import ElfImage
 from harness.errors import ElfError
-from harness.functions.kfuncs import BPF_FASTCALL, BPF_KFUNC, KF_FASTCALL, NAME_LIMIT, Kfunc, func_name, kfuncs, tags
+from harness.functions.kfuncs import (
+    BPF_FASTCALL,
+    BPF_KFUNC,
+    KF_FASTCALL,
+    NAME_LIMIT,
+    Kfunc,
+    Kfuncs,
+    func_name,
+    kfuncs,
+    read_kfuncs,
+    tags,
+)
 from tests.writers.elf import (
     ET_EXEC,
     ET_REL,
@@ -70,6 +82,24 @@ class BtfIds:
     def found(self, folder, **section):
         with ElfImage(self.elf(**section).write(folder / "vmlinux")) as image:
             return kfuncs(image, image.symbols())
+
+    def resolve(self, ids):
+        """Fill in ids by function's name, and sort the pairs of each set by them, as resolve_btfids does."""
+        order = "<" if self.byteorder == "little" else ">"
+        at = {s.value - self.base: func_name(s.name.encode()) for s in self.symbols if "__func__" in s.name}
+        for symbol in self.symbols:
+            if "__set8__" in symbol.name:
+                start = symbol.value - self.base
+                places = range(start + 8, start + symbol.size, 8)
+                pairs = sorted((ids[at[p]], *struct.unpack_from(f"{order}I", self.data, p + 4)) for p in places)
+                struct.pack_into(f"{order}I", self.data, start, len(pairs))
+                for place, pair in zip(places, pairs, strict=True):
+                    struct.pack_into(f"{order}2I", self.data, place, *pair)
+        return self
+
+    def read(self, folder, name_of=None, **section):
+        with ElfImage(self.elf(**section).write(folder / "vmlinux")) as image:
+            return read_kfuncs(image, image.symbols(), name_of)
 
     def refused(self, folder, match, offset, section=".BTF_ids"):
         with pytest.raises(ElfError, match=match) as caught:
@@ -250,3 +280,77 @@ def test_kfuncs__other_symbols_cost_next_to_nothing(tmp_path):
         found = kfuncs(image, symbols)
         assert time.process_time() - started < 0.5  # 3 ms on an idle machine
     assert len(found) == 500
+
+
+IDS = {b"f": 90, b"g": 20, b"h": 50, b"i": 10}
+NAME_OF = {type_id: name for name, type_id in IDS.items()}.get
+
+
+def sets(*where):
+    """Two marked sets and one that is not; their functions are in another order by id than in the section."""
+    ids = BtfIds(*where).func("x").set8("a", KFUNCS, ("f", 1), ("g", 2), ("h", KF_FASTCALL))
+    return ids.set8("b", 0, ("h", 64), ("i", 128)).set8("c", KFUNCS, ("f", 4), ("i", 8))
+
+
+FLAGS = {b"f": 5, b"g": 2, b"h": KF_FASTCALL, b"i": 8}
+
+
+@pytest.mark.parametrize(("bits", "byteorder"), CLASSES)
+def test_read_kfuncs__flags_belong_to_ids_once_they_are_resolved(tmp_path, bits, byteorder):
+    unresolved = sets(bits, byteorder)
+    assert unresolved.read(tmp_path, NAME_OF) == unresolved.read(tmp_path) == Kfuncs(FLAGS)
+    finished = sets(bits, byteorder).resolve(IDS)
+    assert finished.read(tmp_path, NAME_OF) == Kfuncs(FLAGS)
+    assert list(finished.read(tmp_path, NAME_OF).flags) == sorted(FLAGS)
+    # at the symbols are the flags of other functions of the set
+    assert dict(finished.found(tmp_path)) == {b"f": 2 | 8, b"g": KF_FASTCALL, b"h": 1, b"i": 4}
+
+
+def test_read_kfuncs__ids_without_a_btf_leave_flags_unsure(tmp_path):
+    finished = sets().resolve(IDS)
+    found = finished.read(tmp_path)
+    assert found.flags == dict(finished.found(tmp_path)) and found.unusable is None
+    assert found.unsure == "the pairs are sorted by the ids of a .BTF that cannot be read by itself"
+
+
+@pytest.mark.parametrize(("name_of", "words"), [
+    ({20: b"g", 50: b"h", 10: b"i"}.get, r"at 0x4, found \[90\], no FUNC in .BTF"),
+    ({20: b"g", 50: b"h", 10: b"i", 90: b"x"}.get, r"at 0x4, found \[90\], the FUNC x in .BTF"),
+    ({20: b"g", 50: b"g", 10: b"i", 90: b"f"}.get, r"at 0x4, found \[50\], the FUNC g in .BTF"),
+])
+def test_read_kfuncs__ids_of_other_functions_leave_flags_unsure(tmp_path, name_of, words):
+    found = sets().resolve(IDS).read(tmp_path, name_of)
+    assert set(found.flags) == set(FLAGS)
+    assert re.search(words, found.unsure)
+
+
+def test_read_kfuncs__a_pair_without_an_id_is_the_function_that_no_id_names(tmp_path):
+    ids = BtfIds().set8("a", KFUNCS, ("f", 1), ("g", 2), ("h", 4))
+    assert ids.resolve({**IDS, b"g": 0}).read(tmp_path, NAME_OF) == Kfuncs({b"f": 1, b"g": 2, b"h": 4})
+    ids = BtfIds().set8("a", KFUNCS, ("f", 1), ("g", 2 | 8), ("h", 4 | 8))
+    found = ids.resolve({**IDS, b"g": 0, b"h": 0}).read(tmp_path, NAME_OF)
+    assert found == Kfuncs({b"f": 1, b"g": 8, b"h": 8})  # which of the two has 2 is not known
+
+
+def test_read_kfuncs__too_many_pairs_without_an_id_leave_flags_unsure(tmp_path):
+    ids = BtfIds().set8("a", KFUNCS, ("f", 1), ("g", 2)).resolve({**IDS, b"f": 0})
+    del ids.symbols[0]
+    assert ids.read(tmp_path, NAME_OF).unsure == (
+        "expected 0 pairs of id 0 in the set at 0x0, one for each function that no id names, found 1")
+
+
+def test_read_kfuncs__a_section_that_cannot_be_read_is_set_aside(tmp_path):
+    assert "SHT_NOBITS" in sets().read(tmp_path, NAME_OF, type=SHT_NOBITS).unusable
+    found = BtfIds().set8("a", KFUNCS, ("f", 1), cnt=9).read(tmp_path)
+    assert found.flags == {} and found.unusable == "expected at most 1 pairs in __BTF_ID__set8__a, found a cnt of 9"
+
+
+def test_read_kfuncs__changed_bytes_give_names_of_the_sets_or_a_reason(tmp_path):
+    rng = np.random.default_rng(2)
+    for _ in range(150):
+        ids = sets().resolve(IDS)
+        for _ in range(int(rng.integers(1, 4))):
+            ids.data[int(rng.integers(len(ids.data)))] ^= int(rng.integers(1, 256))
+        found = ids.read(tmp_path, NAME_OF)
+        assert set(found.flags) <= {b"f", b"g", b"h", b"i", b"x"}
+        assert found.unusable is None or not found.flags

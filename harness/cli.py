@@ -59,6 +59,15 @@ class _Once(argparse.Action):
         setattr(namespace, self.dest, values)
 
 
+class _Either(argparse.BooleanOptionalAction):
+    """An option and its opposite, of which one may be given, once."""
+
+    def __call__(self, parser, namespace, values, option_string=None):
+        if getattr(namespace, self.dest) is not None:
+            raise argparse.ArgumentError(self, "given twice; one of the two is wanted, once")
+        super().__call__(parser, namespace, values, option_string)
+
+
 def parser():
     """The argument parser."""
     top = _Parser(
@@ -96,6 +105,14 @@ def _add_selection(p):
                         "be given several times")
     p.add_argument("--like", metavar="PAHOLE", action=_Once,
                    help="all that a pahole does, such as pahole-1.24: its rules, every bug, and policy current")
+    _add_kernel_step(p)
+
+
+def _add_kernel_step(p):
+    """The option that says whether to do what the kernel's build does after pahole."""
+    p.add_argument("--kernel-step", action=_Either, default=None,
+                   help="do what the kernel's build does to BTF after pahole (resolve_btfids): FUNCs NAME_impl, arena "
+                        "pointers, types sorted by name; default: for Linux 7.0 and later")
 
 
 def _threads(text):
@@ -306,7 +323,8 @@ def add_encode(verb):
     p.add_argument("--no-fallback", action="store_true",
                    help="do not give a function without a matched DIE the address of its only symbol")
     _add_selection(p)
-    p.add_argument("--no-kfunc-tags", action="store_true", help="leave out the bpf_kfunc DECL_TAGs")
+    p.add_argument("--no-kfunc-tags", action="store_true",
+                   help="leave out the DECL_TAGs bpf_kfunc and bpf_fastcall, pahole's as well as the kernel step's")
     _add_threads(p, "number of threads; the result does not depend on it")
 
 
@@ -325,7 +343,7 @@ def run_encode(args):
     prepared = _prepare(args, kernel, not args.no_fallback)
     policy = args.policy or "consistent"
     encoded = run.encode(prepared, policy, args.encoding, args.rules or DEFAULT, args.quirk,
-                         not args.no_kfunc_tags)
+                         not args.no_kfunc_tags, args.kernel_step)
     saved = results.save(args.output, prepared, encoded)
     if not args.quiet:
         entries = saved.manifest["policies"][policy]["encodings"]
@@ -366,6 +384,7 @@ def add_report(verb):
                    help="output directory, created if missing; a report there is replaced once the new one is complete")
     p.add_argument("--index", action="store_true", help="also write DIR/../index.html, a list of all reports there")
     p.add_argument("--command", metavar="TEXT", help="command line to show in the report; default: this one")
+    _add_kernel_step(p)
     _add_threads(p)
 
 
@@ -381,12 +400,15 @@ def run_report(args):
     process.check_folder(Path(os.path.realpath(args.output)).parent if args.output else "")
     check_place(args.output)
     if given != KERNEL:
+        if args.kernel_step is not None:
+            raise UsageError(f"expected a kernel, found {given}", "kernel-step", args.source)
         made = report.render(args.source, args.output, threads=threads, command=args.command, index=index)
     else:
         kernel = kernels.resolve(args.source, progress=not args.quiet)
-        command = args.command or report.command_line(args.source, args.output)
+        command = args.command or report.command_line(args.source, args.output, args.kernel_step)
         with nullcontext() if args.quiet else ui.Progress(f"{kernel.label}: {kernel.path}") as progress:
-            made = report.make(kernel, args.output, threads, progress, command=command, index=index)
+            made = report.make(kernel, args.output, threads, progress, command=command, index=index,
+                               kernel_step=args.kernel_step)
     listed = all_reports.write(os.path.relpath(os.path.join(args.output, os.pardir))) if args.index else None
     if args.quiet:
         print(Path(args.output) / MARKDOWN)
@@ -492,7 +514,7 @@ def _result(args, source, policy="all", encodings=None, strictly=False):
     kernel = kernels.resolve(source, progress=not args.quiet)
     prepared = _prepare(args, kernel)
     encoded = run.encode(prepared, policy, encodings, getattr(args, "rules", None) or DEFAULT,
-                         getattr(args, "quirk", ()))
+                         getattr(args, "quirk", ()), kernel_step=getattr(args, "kernel_step", None))
     with TemporaryDirectory(prefix="btf-harness-") as folder:
         try:
             yield results.save(folder, prepared, encoded)[policy]
@@ -538,16 +560,18 @@ def run_functions(args):
     if args.step is not None:
         check_step(args.step)
         for option, value in (("like", args.like), ("policy", args.policy), ("rules", args.rules),
-                              ("quirk", args.quirk), ("name", args.name), ("reason", args.reason),
-                              ("match", args.match), ("fault", args.fault), ("class", args.klass)):
+                              ("quirk", args.quirk), ("kernel-step", args.kernel_step is not None),
+                              ("name", args.name), ("reason", args.reason), ("match", args.match),
+                              ("fault", args.fault), ("class", args.klass)):
             if value:
                 raise UsageError("cannot be combined with --step", option)
         if given != KERNEL:
             raise UsageError(f"expected a kernel, found {given}", "step", args.source)
         _print_rows(args, *_step(args))
         return
-    for option in ("like", "rules", "quirk"):
-        if given != KERNEL and getattr(args, option):
+    for option, value in (("like", args.like), ("rules", args.rules), ("quirk", args.quirk),
+                          ("kernel-step", args.kernel_step is not None)):
+        if given != KERNEL and value:
             raise UsageError(f"expected a kernel, found {given}", option, args.source)
     with _result(args, args.source, args.policy or "consistent", [results.BASELINE], bool(args.policy)) as result:
         names = measure.names_of_class(result, args.klass) if args.klass else None

@@ -26,6 +26,7 @@ from harness.functions import (
 )
 from harness.functions.annotations import tag_texts, tags_of
 from harness.functions.forms import selection_forms as forms
+from harness.functions.kernel_step import step_of, stepped, unstepped
 from harness.functions.policies import Reason
 from harness.model.strings import Strings
 from harness.process import workers
@@ -55,6 +56,10 @@ class Encoded(NamedTuple):
     rules : str
         Version of pahole whose rules the policy followed.
     quirks : tuple of str
+    step : str or None
+        Version of the kernel's own step, as in harness.functions.kernel_step.
+    added : dict of str to array (added,)
+        ADDED_COLUMNS of harness.results.columns: the functions that the step adds.
     """
 
     policy: str
@@ -68,6 +73,8 @@ class Encoded(NamedTuple):
     tags: np.ndarray
     rules: str
     quirks: tuple[str, ...]
+    step: str | None
+    added: dict[str, np.ndarray]
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -76,7 +83,7 @@ class Encoded(NamedTuple):
 
 
 def encode(program: Program, policy: str = "consistent", encodings: Sequence[str] | None = None, rules: str = DEFAULT,
-           quirks: Iterable[str] = (), kfunc_tags: bool = True) -> Encoded:
+           quirks: Iterable[str] = (), kfunc_tags: bool = True, kernel_step: bool | None = None) -> Encoded:
     """Encode a program under one policy.
 
     Parameters
@@ -93,7 +100,11 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     quirks : iterable of str
         pahole bugs to reproduce, of harness.functions.QUIRKS.
     kfunc_tags : bool
-        Write a bpf_kfunc DECL_TAG for each kfunc (pahole's decl_tag_kfuncs), if the rules are of a version that can.
+        Write a bpf_kfunc DECL_TAG for each kfunc: pahole's decl_tag_kfuncs, if the rules are of a version that can, and
+        the kernel's step since Linux 7.3.
+    kernel_step : bool, optional
+        Do what the kernel's build does after pahole, see harness.functions.kernel_step. If None, where it does so: from
+        Linux 7.0 on.
 
     Returns
     -------
@@ -102,9 +113,11 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     Raises
     ------
     UsageError
-        No such policy, encoding, rules or quirk; or the program's types have other forms than the rules'.
+        No such policy, encoding, rules or quirk; the program's types have other forms than the rules'; or the kernel's
+        step is asked for, and the flags of kfuncs are not known.
     EncodeError
-        What an encoding writes is not valid BTF, as where a name is none in BTF or a type is none in C.
+        What an encoding writes is not valid BTF, as where a name is none in BTF or a type is none in C; or the step
+        does not fit the kernel's types or an encoding.
     """
     if policy not in POLICIES:
         raise UsageError.choice("policy", POLICIES, policy)
@@ -119,24 +132,38 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     prototypes = prototypes_of(program, followed, selection.die)
     begun = program.once("laid out", lambda: btf.lay_out(program.common, program.strings,
                                                          byteorder=program.kernel["byteorder"]))
-    new, proto_of_kept = prototypes.rows_of(kept, begun.next_id())
-    common = begun.then(new)
-    tags = tags_of(program, kept, selection.die[kept], strings, kfunc_tags and followed.kfunc_tags)
-    pairs, pair_of = enc.make_pairs(table.name_off[kept], proto_of_kept, table.address[kept], table.place.section[kept],
-                                    strings.array, tags)
-    with workers(2) as executor:
-        made = executor.map(lambda encoding: _checked(program, encoding, enc.artifact(encoding, pairs, common)), chosen)
-        artifacts = dict(zip([e.name for e in chosen], made, strict=True))
+    step = step_of(program.kernel, kernel_step)
+    known = followed.kfunc_tags or step is not None and step.merges  # before, the step knows kfuncs by pahole's tags
+    first_id = begun.next_id()
+    tags = tags_of(program, kept, selection.die[kept], strings, kfunc_tags and known)
+    made = (stepped(program, step, prototypes, kept, first_id, tags) if step is not None and known else
+            unstepped(program, prototypes, kept, first_id, tags))
+    common = begun.then(made.types)
+    row, name_off, proto_id = made.row, made.name_off, made.proto_id
+    pairs, pair_of = enc.make_pairs(name_off, proto_id, table.address[row], table.place.section[row], strings.array,
+                                    made.tags)
 
-    def of_all(values, dtype):
-        out = np.zeros(len(table.die), dtype)
-        out[kept] = values
+    def written(encoding):
+        return _checked(program, encoding, enc.artifact(encoding, pairs, common, by_name=step is not None))
+
+    with workers(2) as executor:
+        artifacts = dict(zip([e.name for e in chosen], executor.map(written, chosen), strict=True))
+    baseline = artifacts[chosen[0].name]
+    if baseline.id_map is not None:  # only named types differ between encodings, so a FUNC_PROTO has one id in all
+        proto_id = baseline.id_map[proto_id]
+        pairs = pairs._replace(proto_id=baseline.id_map[pairs.proto_id])
+    func_id, texts, n = baseline.func_id[pair_of], tag_texts(program, len(row), made.tags), len(kept)
+
+    def of_all(values):
+        out = np.full(len(table.die), "", object) if values.dtype == object else np.zeros(len(table.die), values.dtype)
+        out[kept] = values[:n]
         return out
 
+    added = {"name": strings.texts(name_off[n:]), "die": program.described["die"][row[n:]], "proto": proto_id[n:],
+             "func": func_id[n:], "tags": texts[n:]}
     return Encoded(policy, artifacts, selection, pairs, faults_of(program, followed, bugs),
-                   prototypes_of(program, followed).index + 1,
-                   of_all(proto_of_kept, np.uint32), of_all(artifacts[chosen[0].name].func_id[pair_of], np.uint32),
-                   tag_texts(program, kept, tags), followed.version, tuple(sorted(bugs)))
+                   prototypes_of(program, followed).index + 1, of_all(proto_id), of_all(func_id), of_all(texts),
+                   followed.version, tuple(sorted(bugs)), None if step is None else step.version, added)
 
 
 def _checked(program, encoding, artifact):

@@ -53,7 +53,7 @@ def test_cli__help_is_quick_and_imports_nothing_heavy():
 
 def test_cli__encode_writes_what_the_manifest_says(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["schema"] == 5 and set(manifest["policies"]) == {"consistent"}
+    assert manifest["schema"] == 6 and set(manifest["policies"]) == {"consistent"}
     encodings = manifest["policies"]["consistent"]["encodings"]
     assert set(encodings) == {"plain", "decl_tag", "btf_func"}
     for entry in encodings.values():

@@ -60,6 +60,7 @@ def test_cli__threads_are_a_number_of_at_least_one(tmp_path, value):
     (["encode", "x"], "required: -o/--output"),
     (["dump", "x", "--format", "xml"], "--format: invalid choice: 'xml'"),
     (["encode", "x", "-o", "y", "--policy", "all", "--policy", "current"], "--policy: given twice; it takes one value"),
+    (["encode", "x", "-o", "y", "--kernel-step", "--no-kernel-step"], "--kernel-step/--no-kernel-step: given twice"),
     (["mail", "x", "--attach", "bytes"], "--attach: needs --patch"),
     (["mail", "x", "--no-attach"], "--no-attach: needs --patch"),
     (["mail", "x", "-o", "y"], "--output: needs --patch"),

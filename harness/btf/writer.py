@@ -184,12 +184,19 @@ class Laid(NamedTuple):
 
     def _name_ranks(self, name_off):
         """Rank of names, offsets as in the file, by their bytes: int64, equal for equal names."""
-        own = self.section()
-        blob = own if self.strings.base is None else np.concatenate([self.strings.base.flattened().blob, own])
         distinct, which = np.unique(name_off, return_inverse=True)
-        names = Strings(blob).list(distinct)
-        number = {name: k for k, name in enumerate(sorted(set(names)))}
-        return np.array([number[name] for name in names], np.int64)[which]
+        section = self.section()
+        if self.strings.base is None:
+            starts = np.flatnonzero(section == 0) + 1  # of all strings but the first, each there once
+            every = section.tobytes().split(b"\0")
+            names = [every[i] for i in np.searchsorted(starts, distinct, side="right").tolist()]
+        else:
+            names = Strings(np.concatenate([self.strings.base.flattened().blob, section])).list(distinct)
+        order = sorted(range(len(names)), key=names.__getitem__)
+        new = [k > 0 and names[i] != names[order[k - 1]] for k, i in enumerate(order)]
+        rank = np.empty(len(names), np.int64)
+        rank[order] = np.cumsum(new)
+        return rank[which]
 
     def word_places(self, words: np.ndarray) -> np.ndarray:
         """Byte offsets in the file of words of the last table laid out, int64 (n,): indices in its `words`."""

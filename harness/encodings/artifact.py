@@ -8,8 +8,10 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.btf import Laid
+from harness.btf.wire import HDR_LEN, WORD_NBYTES, prefix
 from harness.encodings.encoding import Encoding, Fixup
 from harness.encodings.pairs import Pairs
+from harness.errors import EncodeError
 
 SECTION = ".BTF"
 """The section that every artifact has."""
@@ -26,18 +28,21 @@ class Artifact(NamedTuple):
         Where addresses are: `within` is a section, `at` are byte offsets in it.
     func_id : uint32 (pairs,)
         type_id of each pair's FUNC.
+    id_map : uint32 (next_id,) or None
+        type_id in the file by the one before types were sorted by name; None where they were not.
     """
 
     sections: dict[str, bytes]
     fixups: tuple[Fixup, ...]
     func_id: np.ndarray
+    id_map: np.ndarray | None = None
 
 
 FORM = re.compile(r"u32|u64|lohi|hex[1-9][0-9]*")
 """Forms of a Fixup."""
 
 
-def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
+def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = False) -> Artifact:
     """The Artifact of an encoding.
 
     Parameters
@@ -46,11 +51,14 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
     pairs : Pairs
     common : harness.btf.Laid
         What all encodings of a program share at their beginning, laid out once.
+    by_name : bool
+        Sort the types by name, as the kernel's build does since Linux 7.0.
 
     Raises
     ------
     EncodeError
-        What the encoding writes is not valid BTF.
+        What the encoding writes is not valid BTF; or types are to be sorted, and it does not say where its own sections
+        have type_ids.
     ValueError
         A section of its own has an invalid name, or a fixup is within something or of a form unknown.
     """
@@ -59,6 +67,13 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
         if not re.fullmatch(r"\.[\w.-]+", name) or name in (SECTION, ".btf"):
             raise ValueError(f"{encoding.name}: expected a section's name, such as {SECTION}.more, found {name!r}")
     laid = common.then(made.types, made.strings, layout=encoding.layout)
+    func_id, id_map = made.func_id, None
+    if by_name:
+        if made.sections and made.ids is None:
+            raise EncodeError(f"{encoding.name} does not say where {', '.join(made.sections)} has type_ids, which the "
+                              "kernel's step renumbers: encode it with --no-kernel-step")
+        made, laid = _renumbered(encoding, made, laid)
+        func_id, id_map = laid.id_map[func_id], laid.id_map
     fixups = []
     for fixup in made.fixups:
         if not FORM.fullmatch(fixup.form):
@@ -76,4 +91,28 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid) -> Artifact:
         else:
             raise ValueError(f"{encoding.name}: expected a fixup within types, strings or {', '.join(made.sections)}, "
                              f"found {fixup.within!r}")
-    return Artifact({SECTION: laid.data(), **made.sections}, tuple(fixups), made.func_id)
+    return Artifact({SECTION: laid.data(), **made.sections}, tuple(fixups), func_id, id_map)
+
+
+def _renumbered(encoding, made, laid):
+    """What an encoding has written and how it is laid out, with the types sorted by name: (Written, Sorted).
+
+    Type_ids that the layout of types does not tell are renumbered, where the encoding says that they are.
+    """
+    ordered = laid.by_name()
+    sections, words = dict(made.sections), ordered.words
+    for ids in made.ids or ():
+        if ids.form != "u32" or ids.within != "types" and ids.within not in sections:
+            raise ValueError(f"{encoding.name}: expected type_ids as u32 within types or {', '.join(sections)}, found "
+                             f"{ids.form} within {ids.within!r}")
+        if ids.within == "types":
+            at = (ordered.word_places(ids.at) - HDR_LEN) // WORD_NBYTES
+            words[at] = ordered.id_map[words[at]]
+        else:
+            data = np.frombuffer(sections[ids.within], np.uint8).copy()
+            at = np.asarray(ids.at, np.int64)[:, None] + np.arange(WORD_NBYTES)
+            order = prefix(laid.byteorder) + "u4"
+            new = ordered.id_map[data[at].view(order).ravel()]
+            data[at] = new.astype(order).view(np.uint8).reshape(-1, WORD_NBYTES)
+            sections[ids.within] = data.tobytes()
+    return made._replace(sections=sections), ordered

@@ -54,6 +54,10 @@ class Written(NamedTuple):
     sections : dict of str to bytes
         Further sections, each of which becomes a file of its own beside the .btf file.
     fixups : tuple of Fixup
+    ids : tuple of Fixup, or None
+        Where type_ids stand that the layout of types does not tell: in the encoding's own sections, or as values in its
+        types; form 'u32', `pair` is not used. The kernel's step, which sorts types by name, renumbers them; an encoding
+        with sections of its own that does not say (None) cannot be written with that step.
     """
 
     types: TypeTable
@@ -61,6 +65,7 @@ class Written(NamedTuple):
     strings: np.ndarray = NO_STRINGS
     sections: dict[str, bytes] = {}
     fixups: tuple[Fixup, ...] = ()
+    ids: tuple[Fixup, ...] | None = None
 
 
 class Addresses(NamedTuple):

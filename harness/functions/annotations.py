@@ -39,20 +39,22 @@ def tags_of(program, kept, dies, strings, kfunc_tags):
     return tags
 
 
-def tag_texts(program, kept, tags):
-    """Annotations as one text for each instance, object (instances,): name, or name@component, each once, sorted.
+def tag_texts(program, n, tags):
+    """Annotations of n functions as one text for each, object (n,): name, or name@component, each once, sorted.
 
     Parameters
     ----------
-    program, kept
-        As in `tags_of`, which gives `tags`.
+    program : harness.program.Program
+    n : int
+    tags : list of (int, int, int)
+        Function, name_off, component_idx, as from `tags_of`.
     """
     of = {}
     for i, name_off, component_idx in tags:
         text = program.strings.get(name_off).decode("utf-8", "surrogateescape")
         text = text.replace("%", "%25").replace(TAG_SEPARATOR, "%7C")
-        of.setdefault(int(kept[i]), set()).add(text if component_idx < 0 else f"{text}@{component_idx}")
-    out = np.full(len(program.instances.die), "", object)
+        of.setdefault(i, set()).add(text if component_idx < 0 else f"{text}@{component_idx}")
+    out = np.full(n, "", object)
     for row, texts in of.items():
         out[row] = TAG_SEPARATOR.join(sorted(texts))
     return out

@@ -297,9 +297,9 @@ def reached(result, encoding, rules=RULES):
 
     # without an address of its own a FUNC stands for the name, for what the policy let it describe
     name = func_names(result, encoding)
-    nameless = (n_given[ids] == 0) & (name >= 0)
-    name, func = name[nameless], ids[nameless]
     n_names = len(coded(result).names)
+    nameless = (n_given[ids] == 0) & (name >= 0) & (name < n_names)
+    name, func = name[nameless], ids[nameless]
     rivals, func_of = np.bincount(name, minlength=n_names), np.zeros(n_names, np.int64)
     func_of[name] = func
     rows = np.flatnonzero((listed.kept | (encoding == SHIPPED)) & (rivals[listed.name] > 0))
@@ -325,6 +325,9 @@ def _standing(result, encoding, listed):
     if not len(func_id):
         return func_id, func_id
     name = func_names(result, encoding)[np.searchsorted(result.btf(encoding).types.ids_of(Kind.FUNC), func_id)]
+    # what the kernel's step adds is code of a function that is there under its own name
+    own = name < len(coded(result).names)
+    func_id, theirs, name = func_id[own], theirs[own], name[own]
     # (name, address) as one sortable number: addresses by rank
     addresses, rank = np.unique(listed.address, return_inverse=True)
     name_of, at = np.divmod(np.unique(listed.name * len(rank) + listed.at), max(len(rank), 1))

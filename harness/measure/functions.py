@@ -83,6 +83,8 @@ def _coded(folder):
 def func_names(result, encoding):
     """Index in Coded.names of the name of each FUNC of a file, int64 (FUNCs,), -1 if it is not there. Made once.
 
+    The names of functions that the kernel's step adds, in the order of `added_names`, have the numbers after those.
+
     Raises
     ------
     BtfFormatError
@@ -93,8 +95,23 @@ def func_names(result, encoding):
 
 def _func_names(result, encoding):
     number, types = result.of.once(_numbers), result.btf(encoding).types
+    if len(result.added):
+        number = {**{name: len(number) + i for i, name in enumerate(added_names(result))}, **number}
     names = result.texts(encoding).of(types.by_id(TypeTable.name_off)[types.ids_of(Kind.FUNC)])
     return np.array([number.get(name, -1) for name in names], np.int64)
+
+
+def added_names(result):
+    """The distinct names of the functions that the kernel's step adds, list of str, sorted."""
+    return sorted(set(result.added.name.tolist()))
+
+
+def added_functions(result):
+    """The functions that the kernel's step adds: (DataFrame ADDED_COLUMNS, int64 (added,)), the second is the row of
+    functions.csv whose code each is."""
+    added, die = result.added, result.of.instances.die.to_numpy()
+    order = np.argsort(die, kind="stable")
+    return added, order[np.searchsorted(die[order], added.die.to_numpy())]
 
 
 def _numbers(folder):
@@ -138,6 +155,7 @@ def funnel(result):
         ("instances seen: with code and added", functions["instances"]),
         ("skipped", sum(functions["skipped"].values())),
         ("encoded", functions["encoded"]),
+        *([("added by the kernel's step: _impl", functions["added"])] if functions.get("added") else []),
         ("distinct names encoded", functions.get("names", 0)),
         ("FUNCs in the baseline", functions["funcs"]),
         (PAIRS, functions.get("pairs", 0)),

@@ -13,7 +13,7 @@ import numpy as np
 from harness import encodings as enc
 from harness.functions.join import Match, SymbolClass
 from harness.measure.columns import frame
-from harness.measure.functions import coded, func_names
+from harness.measure.functions import added_functions, added_names, coded, func_names
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.sizes import COMPRESSORS
 from harness.model import NOWHERE, Kind, TypeTable, changes
@@ -105,11 +105,21 @@ def formula(result, table):
 
 
 def encoded_functions(result):
-    """What the formulas count from: DataFrame with a row per encoded instance, as harness.encodings.Encoding says."""
+    """What the formulas count from: DataFrame with a row per encoded instance, as harness.encodings.Encoding says, and
+    then one per function that the kernel's step adds; `code` numbers the names as func_names does."""
+    import pandas as pd
+
     table, code = result.functions, coded(result)
-    rows = (table.reason == "").to_numpy()
-    columns = table.loc[rows, ["name", "proto", "address", "tags"]].rename(columns={"proto": "proto_id"})
-    return columns.assign(place=code.place[rows])
+    rows = np.flatnonzero((table.reason == "").to_numpy())
+    kept = table.loc[rows, ["name", "proto", "address", "tags"]]
+    functions = kept.assign(place=code.place[rows], code=code.name[rows])
+    added, row = added_functions(result)
+    if len(added):
+        number = {name: len(code.names) + i for i, name in enumerate(added_names(result))}
+        functions = pd.concat([functions, added[["name", "proto", "tags"]].assign(
+            address=code.address[row], place=code.place[row], code=[number[name] for name in added.name])],
+            ignore_index=True)
+    return functions.rename(columns={"proto": "proto_id"})
 
 
 def neutrality(result, table):
@@ -133,7 +143,7 @@ def neutrality(result, table):
 def round_trip(result):
     """6: each file, read back, has the (name, FUNC_PROTO) and the addresses that went in."""
     functions = encoded_functions(result)
-    code = coded(result).name[functions.index]
+    code = functions.code.to_numpy()
     somewhere = (functions.place != NOWHERE).to_numpy()
     proto_id, address = functions.proto_id.to_numpy(), functions.address.to_numpy()
     protos = distinct(code, proto_id)

@@ -18,6 +18,7 @@ from harness.btf.declare import declaration, name_at
 from harness.btf.dump import LINKAGE
 from harness.errors import MeasureError
 from harness.measure.columns import frame
+from harness.measure.functions import added_functions
 from harness.measure.result import BASELINE, SHIPPED
 from harness.model import NOWHERE, Kind, TypeTable
 from harness.model import words as wd
@@ -56,6 +57,8 @@ class Lookup(NamedTuple):
         `given`; addresses: how many the id stands for (0: unknown, as in the shipped file).
     symbols : DataFrame
         SYMBOL_COLUMNS: symbols of all instances whose name or symbol is among those found, and where they are.
+    added : dict of str to str
+        By name of a function that the kernel's step adds: that of the function whose code it is.
     """
 
     query: str
@@ -69,6 +72,7 @@ class Lookup(NamedTuple):
     instances: object
     rows: object
     symbols: object
+    added: dict
 
 
 class Func(NamedTuple):
@@ -129,7 +133,7 @@ def lookup(result, query):
     instances = shown[list(INSTANCE_COLUMNS)].reset_index(drop=True)
     symbols = of_names.loc[of_names.symbol != "", list(SYMBOL_COLUMNS)].reset_index(drop=True)
     return Lookup(query, found, distance, result.kernel, result.policy, str(result.manifest.get("rules", "")),
-                  result.bits, tuple(result.files), instances, frame(rows, ROW_COLUMNS), symbols)
+                  result.bits, tuple(result.files), instances, frame(rows, ROW_COLUMNS), symbols, _owners(result))
 
 
 # Which instances
@@ -238,6 +242,25 @@ def _encoded(of_names, names):
                     strict=True))
 
 
+def _added(result, names):
+    """The functions of these names that the kernel's step adds, as `_encoded` has its rows."""
+    if not len(result.added):
+        return []
+    added, row = added_functions(result)
+    instances = result.of.instances
+    return [(name, proto, func, address if shndx != NOWHERE else None) for name, proto, func, address, shndx in
+            zip(added.name, added.proto.tolist(), added.func.tolist(), instances.address.to_numpy()[row].tolist(),
+                instances.shndx.to_numpy()[row].tolist(), strict=True) if name in names]
+
+
+def _owners(result):
+    """By name of a function that the kernel's step adds, the name of the one whose code it is: dict."""
+    if not len(result.added):
+        return {}
+    added, row = added_functions(result)
+    return dict(zip(added.name, result.of.instances.name.to_numpy(object)[row].tolist(), strict=True))
+
+
 def _check(result, encoding, of_names, names, funcs, carries):
     """Check that functions.csv and a file of ours agree about these names.
 
@@ -245,7 +268,7 @@ def _check(result, encoding, of_names, names, funcs, carries):
     ------
     MeasureError
     """
-    listed = _encoded(of_names, names)
+    listed = _encoded(of_names, names) + _added(result, names)
 
     def same(what, ours, theirs):
         if ours != theirs:
@@ -271,6 +294,9 @@ def _rows(result, encoding, shown, of_names, funcs, found):
                                              of_names.shndx.tolist(), strict=True):
         if proto and section != NOWHERE:
             entries.setdefault((name, proto), set()).add((section, address))
+    for name, proto, _, address in _added(result, {func.name for func in funcs}):
+        if address is not None:
+            entries.setdefault((name, proto), set()).add((None, address))
     wanted = {}
     for name, proto, address in zip(shown.name, shown.proto.tolist(), shown.address.tolist(), strict=True):
         wanted.setdefault((name, proto), set()).add(address)

@@ -49,6 +49,8 @@ class Program:
         By name of a function that BPF programs may call: the names of its DECL_TAGs, offsets in `strings`.
     kfunc_flags : dict of bytes to int
         By the same names: KF_* flags.
+    step_names : dict of bytes to int
+        Offsets in `strings` of what harness.functions.kernel_step names.
     described, inlined : dict of str to array
         What is known about each instance under any policy, and about names without one, as harness.functions.listing
         gives it.
@@ -70,6 +72,7 @@ class Program:
     unit_clang: np.ndarray
     kfunc_tags: dict[bytes, list[int]]
     kfunc_flags: dict[bytes, int]
+    step_names: dict[bytes, int]
     described: dict[str, np.ndarray]
     inlined: dict[str, np.ndarray]
     shipped: bytes | None

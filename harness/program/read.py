@@ -17,6 +17,7 @@ from harness.elf import ElfImage
 from harness.errors import BtfFormatError, DwarfError, ElfError
 from harness.functions import DEFAULT, join, rules_of
 from harness.functions.ftrace import ftrace_sites
+from harness.functions.kernel_step import step_names
 from harness.functions.kfuncs import Kfunc, read_kfuncs, tags
 from harness.functions.listing import describe, inlined
 from harness.kernels import Kernel
@@ -123,12 +124,11 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             "provenance": _provenance(kernel),
         }
     progress.done()
-    tail, at = names_at((tag for kfunc in kfuncs.flags.items() for tag in tags(Kfunc(*kfunc))),
-                        len(walked.strings.blob) + len(variables.strings))
+    tail, at = names_at(step_names(kfuncs.flags), len(walked.strings.blob) + len(variables.strings))
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
     tagged = {name: [at[tag] for tag in tags(Kfunc(name, flags))] for name, flags in kfuncs.flags.items()}
     return Program(about, forms, types, common, strings, walked.functions, table, walked.decl_tags,
-                   walked.unit_name_off, walked.unit_clang, tagged, kfuncs.flags, described, without, shipped,
+                   walked.unit_name_off, walked.unit_clang, tagged, kfuncs.flags, at, described, without, shipped,
                    variables.skipped, made)
 
 

@@ -25,13 +25,15 @@ TABLES = "tables"
 """Folder in a report for its tables as plain text and LaTeX."""
 
 
-def command_line(source: object, out: object) -> str:
+def command_line(source: object, out: object, kernel_step: bool | None = None) -> str:
     """The command that makes a report, as a user types it, str."""
-    return shlex.join(["btf-harness", "report", str(source), "-o", str(out)])
+    step = [] if kernel_step is None else ["--kernel-step" if kernel_step else "--no-kernel-step"]
+    return shlex.join(["btf-harness", "report", str(source), "-o", str(out), *step])
 
 
 def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress: Silent | None = None,
-         witnesses: bool = True, command: str | None = None, index: str | None = None) -> Report:
+         witnesses: bool = True, command: str | None = None, index: str | None = None,
+         kernel_step: bool | None = None) -> Report:
     """Encode a kernel under every policy and write the report.
 
     Parameters
@@ -49,6 +51,8 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
         What makes the report again, for its reader; by default the command line.
     index : str, optional
         Link from the page to the list of all reports, see harness.report.index.
+    kernel_step : bool, optional
+        As in harness.run.encode.
 
     Returns
     -------
@@ -67,12 +71,13 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
         prepared = run.prepare(kernel, threads, progress=progress,
                                meanwhile={results.TABLES: results.kernel_tables})
         progress.stage("encode under each policy")
-        found = results.save_all(fresh / IN_REPORT, prepared, (run.encode(prepared, policy) for policy in POLICIES),
-                                 run.forms(prepared))
+        every = (run.encode(prepared, policy, kernel_step=kernel_step) for policy in POLICIES)
+        found = results.save_all(fresh / IN_REPORT, prepared, every, run.forms(prepared))
         del prepared
         give_memory_back()
         progress.stage("measure, ask the witnesses, draw")
-        report = build(found.results(), witnesses, threads, command or command_line(kernel.path, out), pool)
+        command = command or command_line(kernel.path, out, kernel_step)
+        report = build(found.results(), witnesses, threads, command, pool)
         progress.stage("write")
         found.keep_measurements(report.measurements)
         write_files(report, fresh, index)

@@ -242,7 +242,7 @@ def _forms(page, results):
     page.words(f"The policies follow the rules of pahole {escaped(manifest.get('rules', '?'))}"
              + (f" with its bugs {escaped(', '.join(manifest['quirks']))}" if manifest.get("quirks") else "")
              + f". On {escaped(manifest['kernel'].get('machine', '?'))} "
-               f"{registers.get(manifest.get('registers'), '?')}.")
+               f"{registers.get(manifest.get('registers'), '?')}.{_step(results)}")
     forms = next((r.of.forms for r in results if r.of.forms is not None), None)
     if forms is None:
         page.words("Only these rules were computed; a report made from a kernel compares all versions.")
@@ -250,6 +250,22 @@ def _forms(page, results):
     page.words("What each version of pahole would keep, and what its bugs (called quirks here) change:")
     page.words("\n".join(f"- `{name}`: {escaped(meaning)}." for name, meaning in QUIRKS.items()))
     page.table("forms", forms, caption="Functions kept by the rules of each version.")
+
+
+def _step(results):
+    """What was done after pahole's part, and what is not known of kfuncs: sentences, each with a blank before it."""
+    manifest, said = results[0].manifest, ""
+    if manifest.get("kernel_step"):
+        added = max(r.manifest["functions"].get("added", 0) for r in results)
+        said += (f" Then comes what the kernel's build does since Linux {escaped(manifest['kernel_step'])} "
+                 f"(resolve_btfids): {added:,} FUNCs `_impl` with the code of a kfunc, arena pointers, types sorted by "
+                 "name.")
+    kernel = manifest["kernel"]
+    if kernel.get("kfuncs_unusable"):
+        said += f" No kfuncs are known, since .BTF_ids is set aside: {escaped(kernel['kfuncs_unusable'])}."
+    if kernel.get("kfunc_flags_unsure"):
+        said += f" The flags of kfuncs may be those of others: {escaped(kernel['kfunc_flags_unsure'])}."
+    return said
 
 
 def _ambiguity(page, result):

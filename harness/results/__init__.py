@@ -19,6 +19,7 @@ functions.csv          instances        one row per function instance, policy-in
 inlined.csv            instances        names that have DIEs but no instance; once per kernel
 shipped.btf            folder           the kernel's own .BTF section, if it has one; once per kernel
 [POLICY/]selection.csv selection        what a policy decides about each instance, row by row
+[POLICY/]added.csv     added            the functions that the kernel's step adds, if there are any
 [POLICY/]ENCODING.btf  folder           the artifact of an encoding
 forms.csv              forms            how many functions each form of the rules keeps; only if requested
 measurements.csv       measurements     every byte with one label; once measured
@@ -31,6 +32,7 @@ told apart by `key`: the build id, or the hash of a file that has none.
 """
 
 from harness.results.columns import (
+    ADDED_COLUMNS,
     COLUMNS,
     FORM_COLUMNS,
     FUNCTION_COLUMNS,
@@ -62,6 +64,7 @@ from harness.results.result import Result
 from harness.results.tables import as_text, csv_bytes
 
 __all__ = [
+    "ADDED_COLUMNS",
     "BASELINE",
     "COLUMNS",
     "FORM_COLUMNS",

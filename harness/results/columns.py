@@ -99,6 +99,9 @@ PLACE = ("shndx", "address")
 SELECTION_COLUMNS = ("die", "signature", "faults", "proto", "func", "tags", "reason")
 """Columns of selection.csv: what one policy decides about each instance, in the order of functions.csv."""
 
+ADDED_COLUMNS = ("name", "die", "proto", "func", "tags")
+"""Columns of added.csv: the functions that the kernel's step adds, and the instance whose code each is."""
+
 FUNCTION_COLUMNS = (*INSTANCE_COLUMNS, *SELECTION_COLUMNS[1:])
 """Both side by side: all that is known about an instance under a policy."""
 

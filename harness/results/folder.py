@@ -9,16 +9,20 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from harness import __version__
 from harness import encodings as enc
 from harness.errors import MeasureError
 from harness.files import make_folder, remove, write
 from harness.functions.join import Match
+from harness.results import added as ad
 from harness.results import forms as fm
 from harness.results import instances as ins
 from harness.results import manifest as mf
 from harness.results import measurements as ms
 from harness.results import selection as sel
+from harness.results.columns import ADDED_COLUMNS
 from harness.results.manifest import SHIPPED
 from harness.results.result import Once, Result, read_bytes
 from harness.results.tables import frame_of
@@ -129,7 +133,8 @@ class ResultFolder(Once):
         if self.manifest["shipped"] is not None:
             files[SHIPPED] = self.path / self.manifest["shipped"]
             digests[SHIPPED] = hashlib.sha256(read_bytes(files[SHIPPED])).hexdigest()
-        for name in (ins.INSTANCES, self.manifest["policies"][policy]["selection"]):
+        entry = self.manifest["policies"][policy]
+        for name in (ins.INSTANCES, entry["selection"], *([entry["added"]["file"]] if entry["added"] else [])):
             if not (self.path / name).is_file():
                 raise MeasureError("expected a file, found none", self.path / name)
         return Result(self, policy, files, digests)
@@ -171,6 +176,20 @@ class ResultFolder(Once):
                                        self.manifest["policies"][policy].get("sha256"))
             self._selections[policy] = table
         return self._selections[policy]
+
+    def added(self, policy: str) -> pd.DataFrame:
+        """added.csv of a policy as a DataFrame, ADDED_COLUMNS; without rows where there is none.
+
+        Raises
+        ------
+        MeasureError
+            It is malformed, or of other instances.
+        """
+        entry = self.manifest["policies"][policy]["added"]
+        if entry is None:
+            return frame_of({name: np.zeros(0, object) for name in ADDED_COLUMNS})
+        path = self.path / entry["file"]
+        return self._unedited(ad.read_added(path, self.instances), path, entry["sha256"])
 
     @staticmethod
     def _unedited(table, path, digest):
@@ -361,13 +380,18 @@ def _save(path, program, every, place, forms=None):
         made[name] = sel.selection_of(program, encoded)
         data = sel.write_selection(made[name])
         write(path / name, data)
+        more = None
+        if len(encoded.added["name"]):
+            rows = ad.write_added(encoded.added)
+            more = {"file": f"{folder}{ad.NAME}", "sha256": _digest(rows)}
+            write(path / more["file"], rows)
         encodings = {encoding: _artifact(encoding, artifact.sections, folder)
                      for encoding, artifact in encoded.artifacts.items()}
         for encoding, artifact in encoded.artifacts.items():
             for about in mf.files_of(encodings[encoding]):
                 write(path / about["file"], artifact.sections[about["section"]])
             made[f"{encoded.policy}/{encoding}"] = True
-        policies[encoded.policy] = _policy(encoded, name, data, encodings)
+        policies[encoded.policy] = _policy(encoded, name, data, more, encodings)
     manifest = {
         "schema": mf.SCHEMA,
         "harness": __version__,
@@ -393,7 +417,7 @@ def _forget(path):
     else:
         policies = list(manifest["policies"].values())
     for policy in policies:
-        names.append(policy["selection"])
+        names += [policy["selection"], *([policy["added"]["file"]] if policy["added"] else [])]
         names += [part["file"] for entry in policy["encodings"].values() for part in mf.files_of(entry)]
     for name in (mf.NAME, *names):
         remove(path / name)
@@ -411,7 +435,7 @@ def _artifact(encoding, sections, folder):
     return {**first, "sections": others}
 
 
-def _policy(encoded, selection, data, encodings):
+def _policy(encoded, selection, data, added, encodings):
     """The manifest's entry for a policy, dict."""
     convention = encoded.faults.convention
     return {
@@ -419,6 +443,8 @@ def _policy(encoded, selection, data, encodings):
         "sha256": _digest(data),
         "rules": encoded.rules,
         "quirks": list(encoded.quirks),
+        "kernel_step": encoded.step,
+        "added": added,
         "registers": "numbered" if convention.numbered else "counted" if convention.registers else "unsupported",
         "functions": sel.counts_of(encoded),
         "encodings": encodings,
@@ -463,6 +489,9 @@ def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder
         make_folder(place / result.policy)
         moved = {**entry, "selection": f"{result.policy}/{sel.NAME}", "encodings": {}}
         write(place / moved["selection"], read_bytes(result.folder / entry["selection"]))
+        if entry["added"]:
+            moved["added"] = {**entry["added"], "file": f"{result.policy}/{ad.NAME}"}
+            write(place / moved["added"]["file"], read_bytes(result.folder / entry["added"]["file"]))
         for name, about in entry["encodings"].items():
             sections = {}
             for part in mf.files_of(about):

@@ -1,10 +1,12 @@
 """manifest.json: what a result folder holds, and what it was made from.
 
 ==================  ================================================================================================
-schema              5
+schema              6
 harness             version of btf-harness that wrote it
 kernel              label, build_id (or null, and then sha256 of the ELF file), machine, bits, byteorder, relocatable,
-                    shipped_unusable (why its own .BTF is set aside, or null), provenance
+                    release (of Linux, or null), shipped_unusable (why its own .BTF is set aside, or null),
+                    kfuncs_unusable (the same of .BTF_ids), kfunc_flags_unsure (why the flags of kfuncs may be those of
+                    others, or null), provenance
 tables              by name of the kernel's tables, functions.csv and inlined.csv: sha256
 shipped             name of the file with the kernel's own .BTF section, or null
 fallback            whether an unmatched function gets the address of its name's only symbol
@@ -14,8 +16,10 @@ policies            by name, sorted:
 - selection         name of its selection.csv
 - sha256            of that file
 - rules, quirks     version of pahole whose rules it follows, and the pahole bugs that it reproduces
+- kernel_step       version of the kernel's own step that was done after pahole's, or null
+- added             file and sha256 of its added.csv, or null
 - registers         numbered, counted or unsupported: what the rules know about the machine's registers
-- functions         instances, encoded, skipped (by reason), names, funcs, pairs, addresses
+- functions         instances, encoded, skipped (by reason), added (by the step), names, funcs, pairs, addresses
 - encodings         by name: section, file, bytes, sha256 of .BTF, and as `sections` those of the encoding's own
 sha256              of all the above, so that no field can be edited unnoticed
 ==================  ================================================================================================
@@ -35,13 +39,13 @@ from harness.errors import MeasureError
 
 NAME = "manifest.json"
 
-SCHEMA = 5
+SCHEMA = 6
 """Version of the manifest and of the files that it names.
 
 History: 1, first; 2, rules and quirks, columns of functions.csv; 3, one instances table for all policies, each with a
 selection of its own, in one manifest; annotations (tags) in the selection, sections of encodings; formulas count from
 the tables, so that predicted_growth is gone; 4, the manifest has a sha256 of itself; 5, functions.csv has the index of
-the section that an instance is in (shndx).
+the section that an instance is in (shndx); 6, kernel_step, and what it adds beside the instances (added.csv).
 """
 
 SHIPPED = "shipped"
@@ -124,6 +128,13 @@ def _policy(path, name, entry):
     _counts(path, f"{where}functions.skipped", entry["functions"]["skipped"])
     if not all(isinstance(quirk, str) for quirk in entry["quirks"]):
         raise MeasureError(f"expected {where}quirks to be names, found {entry['quirks']!r}", path)
+    if not isinstance(entry.setdefault("kernel_step", None), str | None):
+        raise MeasureError(f"expected {where}kernel_step to be a version or null, found {entry['kernel_step']!r}", path)
+    if entry.setdefault("added", None) is not None:
+        if not isinstance(entry["added"], dict):
+            raise MeasureError(f"expected {where}added to be an object or null", path)
+        _shape(path, entry["added"], {"file": str, "sha256": str}, f"{where}added.")
+        _inside(path, entry["added"]["file"])
     _inside(path, entry["selection"])
     encodings = entry["encodings"]
     if BASELINE not in encodings:

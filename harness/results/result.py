@@ -181,6 +181,11 @@ class Result(Once):
         selection = self.of.selection(self.policy)
         return pd.concat([self.of.instances, selection[list(SELECTION_COLUMNS[1:])]], axis=1)
 
+    @cached_property
+    def added(self) -> pd.DataFrame:
+        """The functions that the kernel's step adds, see ResultFolder.added."""
+        return self.of.added(self.policy)
+
     @property
     def inlined(self) -> pd.DataFrame:
         """Names without an instance, see ResultFolder.inlined."""

@@ -44,11 +44,12 @@ def counts_of(encoded):
         "instances": len(reason),
         "encoded": int((reason == Reason.ENCODED).sum()),
         "skipped": skipped,
+        "added": len(encoded.added["func"]),
         "pairs": int(pairs.known.sum()),
         "addresses": len(set(zip(pairs.section[pairs.known].tolist(), pairs.address[pairs.known].tolist(),
                              strict=True))),
         "names": len(np.unique(pairs.name_off)),
-        "funcs": len(np.unique(encoded.func_id[encoded.func_id != 0])),
+        "funcs": len(np.union1d(encoded.func_id[encoded.func_id != 0], encoded.added["func"])),
     }
 
 

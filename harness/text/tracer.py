@@ -70,6 +70,10 @@ def _which(n, total):
 
 def _kernel_verdicts(lookup, name, shown, symbols):
     """(way, verdict): what does not depend on the encoding."""
+    if name in lookup.added and not shown:
+        code = lookup.added[name]
+        yield "instances", f"the kernel's build adds this FUNC for the code of {code}, under whose name the symbol is"
+        return
     if not shown:
         yield "instances", "DWARF has no code under this name; only the FUNC is known"
         return

@@ -23,6 +23,8 @@ from harness.btf import same
 from harness.dwarf import walk
 from harness.elf import ElfImage
 from harness.functions import join
+from harness.functions.kernel_step import IMPL_SUFFIX, step_of
+from harness.functions.kfuncs import KF_IMPLICIT_ARGS
 from harness.functions.steps import CLASSES, MATCHES, STEPS, rows_of_step
 from harness.model import Kind
 from harness.report import mail, plots
@@ -377,3 +379,68 @@ def test_kernel__its_report_fits_mail_and_page(written):
     assert all(len(line) <= 72 for line in mail.body(read).splitlines()) and mail.body(read).isascii()
     assert all(len(read.file(f"plot_{name}.png")) <= 60_000 for name in plots.PLOTS)
     assert len(read.file("index.html")) < 4_000_000
+
+
+@pytest.fixture(scope="module")
+def built(prepared):
+    """Our baseline under `current`, and the kernel's own .BTF, which went through the kernel's step."""
+    step = step_of(prepared.kernel)
+    if step is None or prepared.shipped is None:
+        pytest.skip(f"{prepared.kernel['label']} ships no .BTF that the kernel's build has changed")
+    encoded = run.encode(prepared, "current", ["plain"], quirks=PAHOLE_S_WAY)
+    assert encoded.step == step.version
+    return btf.parse(encoded.files["plain"]), btf.parse(prepared.shipped)
+
+
+def funcs_of(file):
+    """type_id of the one FUNC of each name, dict."""
+    ids = file.types.ids_of(Kind.FUNC).tolist()
+    found = {file.name(i): i for i in ids}
+    assert len(found) == len(ids)
+    return found
+
+
+def test_kernel_step__kfuncs_and_their_impls_are_those_of_its_own_btf(prepared, built):
+    ours, theirs = map(funcs_of, built)
+    names = [name for name in prepared.kfunc_flags if name in theirs]
+    assert len(names) > 100
+    implicit = [name for name in names if prepared.kfunc_flags[name] & KF_IMPLICIT_ARGS]
+    assert implicit
+    names += [name + IMPL_SUFFIX for name in implicit]
+    said = [{name: btf.declaration(file, ids[name]) for name in names}
+            for file, ids in zip(built, (ours, theirs), strict=True)]
+    assert said[0] == said[1]
+
+
+def test_kernel_step__tags_and_pointers_into_arenas_are_those_of_its_own_btf(built):
+    tags, arenas = [], []
+    for file in built:
+        types = file.types
+        rows = [types.row(i).tolist() for i in types.ids_of(Kind.DECL_TAG).tolist()]
+        tags.append(sorted((file.strings.get(r[0]), r[1], file.name(r[2]), r[3]) for r in rows))
+        of = types.ids_of(Kind.TYPE_TAG).tolist()
+        arenas.append(sorted((file.name(i), int(types.row(i)[1]), btf.declaration(file, i)) for i in of))
+    assert tags[0] == tags[1] and arenas[0] == arenas[1] and arenas[0]
+
+
+def test_kernel_step__as_many_prototypes_stand_twice_as_in_its_own_btf(built):
+    counts = []
+    for file in built:
+        types = file.types
+        rows = [types.row(i).tobytes() for i in types.ids_of(Kind.FUNC_PROTO).tolist()]
+        counts.append(len(rows) - len(set(rows)))
+    assert counts[0] == counts[1]
+
+
+def test_kernel_step__types_are_in_the_order_of_its_own_btf(built):
+    """All of them where both files have the same FUNCs, but for ARRAYs, which pahole nests since 1.32."""
+    ours, theirs = map(funcs_of, built)
+    left_out = {Kind.ARRAY, Kind.CONST} | (set() if ours.keys() == theirs.keys() else
+                                           {Kind.FUNC, Kind.FUNC_PROTO, Kind.DECL_TAG})
+    listed = []
+    for file in built:
+        names = [file.name(i) for i in file.types.ids()]
+        assert names == sorted(names)
+        rows = zip(names, file.types.kind().tolist(), file.types.info().tolist(), strict=True)
+        listed.append([row for row in rows if row[1] not in left_out])
+    assert listed[0] == listed[1]

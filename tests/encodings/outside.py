@@ -19,13 +19,14 @@ def write(pairs, first_id, first_off):
     types = concatenate([table, TypeTable(words, np.array([0, 0, len(words)], np.int64))])
     at = len(table.words) + 3 + 3 * np.arange(len(pair)) + 1
     return Written(types, func, np.frombuffer(TABLE + b"\0", np.uint8), {SECTION: func[pair].astype("<u4").tobytes()},
-                   (Fixup("types", at, np.asarray(pair), "lohi"),))
+                   (Fixup("types", at, np.asarray(pair), "lohi"),),
+                   (Fixup(SECTION, 4 * np.arange(len(pair)), np.asarray(pair), "u32"),))
 
 
 def read(file, sections):
-    kinds, start = file.types.kind(), file.types.row_starts()
+    kinds = file.types.kind()
     table = next(i for i in np.flatnonzero(kinds == Kind.ENUM64) if file.name(int(i) + 1) == TABLE)
-    entries = file.types.words[start[table] + 3 :].reshape(-1, 3).astype(np.uint64)
+    entries = file.types.row(int(table) + 1)[3:].reshape(-1, 3).astype(np.uint64)
     func = np.frombuffer(sections[SECTION], "<u4").astype(np.int64)
     address = entries[:, 2] << np.uint64(32) | entries[:, 1]
     order = np.lexsort((address, func))

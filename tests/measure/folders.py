@@ -150,7 +150,7 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
             skipped[i[4]] = skipped.get(i[4], 0) + 1
     fallback = sum(i[2] == "fallback" for i in instances)
     manifest = {
-        "schema": 5,
+        "schema": 6,
         "harness": "0.1.0",
         "kernel": {"label": label, "build_id": build_id, "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
                    "provenance": {"package": "tiny|dbg", "version": "1.0"}},

@@ -16,6 +16,7 @@ from harness.elf.constants import (
     SHT_REL,
     SHT_RELA,
     SHT_RELR,
+    SHT_SYMTAB,
     STT_FUNC,
     STT_OBJECT,
 )
@@ -200,7 +201,7 @@ class ElfImage:
             raise ElfError(f"expected {section.nbytes} bytes, found {max(self.file_nbytes - section.offset, 0)}: "
                            "is the file truncated?", self.path, section.name, 0)
 
-    def read(self, section, relocated=None):
+    def read(self, section, relocated=None, skipped=()):
         """All bytes of a section, decompressed and, in relocatable files, relocated: uint8 (nbytes,).
 
         Parameters
@@ -209,6 +210,8 @@ class ElfImage:
         relocated : bool, optional
             Whether to apply its relocations; by default only those of debug sections are applied. Not for code: only
             relocation types of data are known.
+        skipped : tuple of int
+            Types of relocations that are not applied.
 
         Raises
         ------
@@ -222,7 +225,7 @@ class ElfImage:
             data = inflate(self, section, data)
         tables = self._relocations.get(section.index)
         if tables and (section.name.startswith(DEBUG) if relocated is None else relocated):
-            data = relocate(self, section, tables, data)
+            data = relocate(self, section, tables, data, skipped)
         return data
 
     def symbol_rows(self, section):
@@ -234,7 +237,7 @@ class ElfImage:
         return self._rows[section.index]
 
     def symbols(self):
-        """The defined symbols of .symtab as a SymbolTable; empty arrays if there is no such table.
+        """The defined symbols of .symtab, else of .dynsym, as a SymbolTable; empty arrays if there is no such table.
 
         Raises
         ------
@@ -242,6 +245,11 @@ class ElfImage:
             As `harness.elf.symbols.read_symbols`.
         """
         return read_symbols(self)
+
+    @property
+    def has_symtab(self):
+        """Whether there is a .symtab, which names every function; .dynsym names those that other files may call."""
+        return any(s.type == SHT_SYMTAB for s in self.sections)
 
     def build_id(self):
         """The GNU build ID in hex (note NT_GNU_BUILD_ID of a SHT_NOTE section), or None.

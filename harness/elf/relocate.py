@@ -24,7 +24,7 @@ CHUNK = 1 << 15
 take half the time that they take all at once."""
 
 
-def relocate(image, section, tables, data):
+def relocate(image, section, tables, data, skipped=()):
     """The contents of a section of a relocatable file, uint8 (nbytes,), relocated.
 
     Parameters
@@ -35,6 +35,8 @@ def relocate(image, section, tables, data):
         Its relocations; those of other types than SHT_RELA and SHT_REL are refused.
     data : uint8 (nbytes,)
         Its contents, not compressed; changed in place if writable.
+    skipped : tuple of int
+        Types of relocations that are left out.
 
     Raises
     ------
@@ -51,14 +53,14 @@ def relocate(image, section, tables, data):
     if not data.flags.writeable:
         data = data.copy()
     for table in tables:
-        _Table(image, section, table).apply(data)
+        _Table(image, section, table, skipped).apply(data)
     return data
 
 
 class _Table:
     """One section of relocations."""
 
-    def __init__(self, image, section, table):
+    def __init__(self, image, section, table, skipped=()):
         self._image, self._section = image, section
         if table.type not in (c.SHT_RELA, c.SHT_REL):
             raise ElfError(f"expected relocations SHT_RELA or SHT_REL of {section.name}, found section type "
@@ -78,6 +80,9 @@ class _Table:
         self._value = np.where(nowhere, np.uint64(0), symbols.value)
         self._in_section = symbols.rows["value"]
         self._rows = self._sorted_rows(table)
+        if skipped and not self._is_mips64:
+            mask = np.uint64(0xFFFFFFFF if image.bits == 64 else 0xFF)
+            self._rows = self._rows[~np.isin(self._rows["info"].astype(np.uint64) & mask, np.array(skipped, np.uint64))]
 
     def _wrong(self, message, offset):
         return ElfError(message, self._image.path, self._section.name, int(offset))

@@ -13,13 +13,14 @@ from __future__ import annotations
 import numpy as np
 
 from harness.elf.image import STT_FUNC
+from harness.elf.relative import words_of
 from harness.errors import ElfError
 
 SHF_ALLOC = 2
-SHT_RELA, SHT_NOBITS = 4, 8
+SHT_NOBITS = 8
 
-RELATIVE = {"EM_AARCH64": 1027, "EM_S390": 12, "EM_RISCV": 3, "EM_PPC64": 22, "EM_X86_64": 8}
-"""Types of relocations that are load base + addend, by machine (each psABI)."""
+MAX_LEAD = np.uint64(64)
+"""Most bytes from a site to the function that it stands before; kernels have 8."""
 
 MODULE_TABLES = ("__mcount_loc", "__patchable_function_entries")
 """Sections that may be the table of a module: FTRACE_CALLSITE_SECTION (include/linux/ftrace.h, v6.12). On x86 there may
@@ -44,14 +45,31 @@ def ftrace_sites(image, symbols):
     if sites is None:
         return None
     sites = np.unique(sites[sites != 0])
-    if image.machine == "EM_AARCH64":
-        # with CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS two words stand before the entry, and the table has their address
-        # (ftrace_call_adjust, arch/arm64/kernel/ftrace.c)
-        entries = np.unique(symbols.value[symbols.type == STT_FUNC])
-        before = np.uint64(8)
-        if np.isin(sites + before, entries).sum() > np.isin(sites, entries).sum():
-            sites += before
-    return sites
+    return sites + _lead(sites, symbols)
+
+
+def _lead(sites, symbols):
+    """Bytes from each site to the function that it belongs to, uint64: 0 where sites are in functions.
+
+    With CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS, the address of a structure stands before each function, and the table has
+    its address (ftrace_call_adjust, arch/arm64/kernel/ftrace.c and arch/riscv/kernel/ftrace.c). How far that is depends
+    on the configuration, but it is the same for all: it is what most sites have, if most are in no function.
+    """
+    functions = symbols.type == STT_FUNC
+    value, size = symbols.value[functions], symbols.size[functions]
+    entries = np.unique(value)
+    if not len(entries) or not len(sites):
+        return np.uint64(0)
+    ahead = entries[np.minimum(np.searchsorted(entries, sites), len(entries) - 1)] - sites
+    order = np.argsort(value, kind="stable")
+    nbytes = np.minimum(np.maximum(size[order], np.uint64(1)), ~value[order])  # none ends past the last address
+    stop = np.maximum.accumulate(value[order] + nbytes)
+    last = np.searchsorted(value[order], sites, side="right") - 1
+    inside = (last >= 0) & (sites < stop[np.maximum(last, 0)])
+    leads, counts = np.unique(ahead[~inside & (ahead != 0) & (ahead <= MAX_LEAD)], return_counts=True)
+    if not len(leads) or counts.max() <= inside.sum():
+        return np.uint64(0)
+    return leads[np.argmax(counts)]
 
 
 def _sites_of_module(image):
@@ -86,19 +104,10 @@ def _sites_of_kernel(image, symbols):
     if not start <= stop <= section.addr + section.nbytes or (stop - start) % nbytes:
         raise ElfError(f"expected __stop_mcount_loc after __start_mcount_loc ({start:#x}) in its section, found "
                        f"{stop:#x}", image.path, section.name, start - section.addr)
-    order = "<" if image.little_endian else ">"
-    data = image.read(section)[start - section.addr : stop - section.addr]
-    if len(data) != stop - start:
-        raise ElfError(f"expected the {stop - start} bytes of ftrace's table, found {len(data)}", image.path,
+    sites = words_of(image, section, start - section.addr, stop - section.addr)
+    if len(sites) != (stop - start) // nbytes:
+        raise ElfError(f"expected the {stop - start} bytes of ftrace's table, found {nbytes * len(sites)}", image.path,
                        section.name, start - section.addr)
-    sites = data.view(f"{order}u{nbytes}").astype(np.uint64)
-    for rela in image.sections:
-        if rela.type == SHT_RELA and rela.flags & SHF_ALLOC and image.machine in RELATIVE and image.bits == 64:
-            entries = image.read(rela)
-            entries = entries[: len(entries) // 24 * 24].view(f"{order}u8").reshape(-1, 3).astype(np.uint64)
-            where, info, addend = entries.T
-            mine = (where >= start) & (where < stop) & ((info & np.uint64(0xFFFFFFFF)) == RELATIVE[image.machine])
-            sites[((where[mine] - np.uint64(start)) // np.uint64(nbytes)).astype(np.int64)] = addend[mine]
     return sites
 
 

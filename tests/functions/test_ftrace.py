@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from harness.elf import ElfImage
+from harness.elf.relative import RELATIVE
 from harness.errors import ElfError
-from harness.functions.ftrace import RELATIVE, ftrace_sites, has_site
+from harness.functions.ftrace import ftrace_sites, has_site
 from tests.fixtures.build import program
 from tests.writers.elf import (
     EM_386,
@@ -135,15 +136,26 @@ def test_relocations__their_places_count_from_the_table(tmp_path):
     assert sites(tmp_path, [*sections, rela([(2**64 - 8, 8, 1), (0, 8, 2)])], symbols) == [0x1000, 0x1100]
 
 
-def test_arm64__sites_before_the_entries_are_moved_to_them(tmp_path):
-    functions = (0x1008, 0x1108, 0x1208)
-    before = [each - 8 for each in functions]
-    assert sites(tmp_path, *table(before), functions, e_machine=EM_AARCH64) == list(functions)
-    # as they are where most are entries already, and on other machines
-    assert sites(tmp_path, *table(functions), functions, e_machine=EM_AARCH64) == list(functions)
-    assert sites(tmp_path, *table([*functions[:2], before[2]]), functions, e_machine=EM_AARCH64) == sorted(
-        [*functions[:2], before[2]])
-    assert sites(tmp_path, *table(before), functions, e_machine=EM_X86_64) == before
+@pytest.mark.parametrize("machine", [EM_AARCH64, EM_RISCV, EM_X86_64, 258])
+@pytest.mark.parametrize("lead", [4, 8, 16, 64])
+def test_leads__sites_before_the_functions_are_moved_to_them(tmp_path, machine, lead):
+    functions = (0x1080, 0x1180, 0x1280)
+    before = [each - lead for each in functions]
+    assert sites(tmp_path, *table(before), functions, e_machine=machine) == list(functions)
+    # one in a gap, where an overridden function was, says nothing
+    assert sites(tmp_path, *table([*before, 0x1100]), functions, e_machine=machine) == sorted(
+        [*functions, 0x1100 + lead])
+    # as they are where most are in functions: at the entry, or behind a landing pad or a prologue
+    inside = [each + 4 for each in functions]
+    assert sites(tmp_path, *table(inside), functions, e_machine=machine) == inside
+    assert sites(tmp_path, *table([*inside[:2], before[2]]), functions, e_machine=machine) == sorted(
+        [*inside[:2], before[2]])
+
+
+def test_leads__farther_than_any_kernel_has_them_they_are_none(tmp_path):
+    assert sites(tmp_path, *table([0x1100 - 65]), (0x1100,)) == [0x1100 - 65]
+    assert sites(tmp_path, *table([0x1200]), (0x1100,)) == [0x1200]
+    assert sites(tmp_path, *table([0x1200]), ()) == [0x1200]
 
 
 def test_arm64__data_at_the_address_is_no_entry(tmp_path):

@@ -85,8 +85,8 @@ def _rest():
     u1, u4, i8 = np.uint8, np.uint32, np.int64
     names, slots = np.array([1], u4), np.zeros(256, u4)
     jk.enter_names(strings.blob, names, slots)
-    jk.match_symbols(strings.blob, names, slots, strings.blob, names, np.empty(1, i8), np.empty(1, u1),
-                     np.empty(1, np.uint64))
+    jk.match_symbols(strings.blob, names, slots, strings.blob, names, np.empty(1, i8), np.empty(1, i8),
+                     np.empty(1, u1), np.empty(1, np.uint64))
     types_of, param, none = np.zeros(1, u4), np.zeros(2, i8), np.zeros(0, u4)
     jk.signature_hashes(types_of, param, none, np.empty(1, np.uint64))
     rows, out, start = np.zeros(1, i8), np.empty(8, u4), np.empty(2, i8)

@@ -16,7 +16,7 @@ from harness.dwarf.die_kernels import class_at, die_at, has_children, next_child
 from harness.dwarf.line_kernels import NO_FILE
 from harness.dwarf.location_kernels import NOTHING, read_expression
 from harness.dwarf.reference_kernels import type_reference
-from harness.dwarf.value_kernels import block_of, flag_of, name_of, range_entry
+from harness.dwarf.value_kernels import block_of, flag_of, name_of, range_entry, ranges_at
 
 UNKNOWN = np.int64(-1)
 
@@ -34,13 +34,16 @@ def line_number(die, mask):
 
 @inline
 def entry_of(s, mask):
-    """(address of the function in s.die, its FN_LOW_PC or FN_RANGES, status)."""
+    """(address of the function in s.die, its FN_LOW_PC or FN_RANGES, where its ranges are, status)."""
     if mask & sc.HAS_LOW_PC:
-        return s.die[sc.AT_LOW_PC], wt.FN_LOW_PC, sc.OK
+        return s.die[sc.AT_LOW_PC], wt.FN_LOW_PC, UNKNOWN, sc.OK
     if mask & sc.HAS_RANGES:
-        entry, status = range_entry(s, s.die[sc.AT_RANGES], s.die[sc.FORM + sc.AT_RANGES])
-        return entry, wt.FN_RANGES, status
-    return np.uint64(0), 0, sc.OK
+        at, status = ranges_at(s, s.die[sc.AT_RANGES], s.die[sc.FORM + sc.AT_RANGES])
+        if status != sc.OK:
+            return np.uint64(0), wt.FN_RANGES, at, status
+        entry, status = range_entry(s, at)
+        return entry, wt.FN_RANGES, at, status
+    return np.uint64(0), 0, UNKNOWN, sc.OK
 
 
 @inline
@@ -278,7 +281,7 @@ def fill_function(s, functions, params, f, off, n_params):
     if status != sc.OK:
         return status
     functions.die_off[f] = off
-    functions.entry[f], flags, status = entry_of(s, mask)
+    functions.entry[f], flags, functions.ranges_off[f], status = entry_of(s, mask)
     if status != sc.OK:
         return status
     functions.flags[f] = flags | own_flags(s.die, mask)

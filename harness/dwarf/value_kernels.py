@@ -101,23 +101,30 @@ def member_bits(s, mask):
 
 
 @inline
-def range_entry(s, value, form):
-    """(first address of a function's ranges, status): its entry when it has no DW_AT_low_pc (DWARF 5 2.17.3)."""
+def ranges_at(s, value, form):
+    """(section offset of the list that a DW_AT_ranges names, status); the offset is checked where the list is read."""
     if value >= sc.MAX_OFF:
-        return np.uint64(0), sc.BAD_RANGES
-    if s.unit[sc.U_VERSION] < 5:
-        return first_range(s, np.int64(value))
+        return np.int64(-1), sc.BAD_RANGES
     at = np.int64(value)
     unit = s.unit
-    if form == dw.DW_FORM_rnglistx:
+    if unit[sc.U_VERSION] >= 5 and form == dw.DW_FORM_rnglistx:
         offset_size = unit[sc.U_OFFSET_SIZE]
         pos = unit[sc.U_RNG_BASE] + at * offset_size
         if at > (1 << 40) or pos < 0 or pos + offset_size > unit[sc.SEC_RNGLISTS_NBYTES]:
-            return np.uint64(0), sc.BAD_RANGES
+            return np.int64(-1), sc.BAD_RANGES
         relative = read_sized(s.sections, unit[sc.SEC_RNGLISTS] + pos, offset_size, unit[sc.SEC_BIG_ENDIAN])
         if relative >= sc.MAX_OFF:
-            return np.uint64(0), sc.BAD_RANGES
+            return np.int64(-1), sc.BAD_RANGES
         at = unit[sc.U_RNG_BASE] + np.int64(relative)
+    return at, sc.OK
+
+
+@inline
+def range_entry(s, at):
+    """(first address of the ranges in the list at a section offset, status): a function's entry when it has no
+    DW_AT_low_pc (DWARF 5 section 2.17.3)."""
+    if s.unit[sc.U_VERSION] < 5:
+        return first_range(s, at)
     return first_range_5(s, at)
 
 

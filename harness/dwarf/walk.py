@@ -14,6 +14,7 @@ from harness.dwarf import location_kernels as lk
 from harness.dwarf import names_kernels as nk
 from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
+from harness.dwarf.ranges import bases_of
 from harness.dwarf.sections import InfoBytes, OtherSections, padded_contents
 from harness.dwarf.units import unit_headers
 from harness.dwarf.walk_tables import DeclTags, Functions, Variables
@@ -45,6 +46,8 @@ class Walk(NamedTuple):
         Offset of each unit's line number program in .debug_line, -1 if it has none.
     unit_clang : bool (units,)
         Whether DW_AT_producer names clang.
+    unit_bases : int64 (units, RANGE_COLUMNS of harness.dwarf.ranges)
+        What reading a unit's ranges takes.
     location_lists : (int64 (lists,), int64 (lists, L_COLUMNS))
         Parameters that have a location list, and where each is; of use to `read_location_lists`.
     counts : dict of str to int
@@ -60,6 +63,7 @@ class Walk(NamedTuple):
     unit_language: np.ndarray
     unit_line_off: np.ndarray
     unit_clang: np.ndarray
+    unit_bases: np.ndarray
     location_lists: tuple
     counts: dict
 
@@ -125,7 +129,8 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True, nested
     lines_only = {p for p, text in said.items() if has_lines_only(text)}
     walked = Walk(TypeTable(fill.types.words, fill.types.start), strings, fill.functions, fill.variables, decl_tags,
                   names, units[:, sc.U_LANGUAGE].copy(), units[:, sc.U_LINE_OFF].copy(),
-                  np.array([clang[p] for p in producers.tolist()], bool), _location_lists(units, fill),
+                  np.array([clang[p] for p in producers.tolist()], bool), bases_of(units),
+                  _location_lists(units, fill),
                   _counts(units, fill, int(np.isin(producers, list(lines_only)).sum())))
     if lists:
         read_location_lists(image, walked)

@@ -124,6 +124,8 @@ class Functions(NamedTuple):
         Offset in the string blob; 0 is nameless.
     entry : uint64 (funcs,)
         DW_AT_low_pc, else the first address of DW_AT_ranges; meaningful where `flags` has LOW_PC or RANGES.
+    ranges_off : int64 (funcs,)
+        Offset of its DW_AT_ranges in .debug_ranges or .debug_rnglists, bytes; -1 where `flags` has no RANGES.
     flags : uint16 (funcs,)
         FN_*.
     type_id : uint32 (funcs,)
@@ -146,6 +148,7 @@ class Functions(NamedTuple):
     unit: Annotated[np.ndarray, np.int32, "funcs"]
     name_off: Annotated[np.ndarray, np.uint32, "funcs"]
     entry: Annotated[np.ndarray, np.uint64, "funcs"]
+    ranges_off: Annotated[np.ndarray, np.int64, "funcs"]
     flags: Annotated[np.ndarray, np.uint16, "funcs"]
     type_id: Annotated[np.ndarray, np.uint32, "funcs"]
     file: Annotated[np.ndarray, np.uint32, "funcs"]

@@ -7,11 +7,12 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.elf import constants as c
+from harness.elf.descriptors import with_code
 from harness.errors import ElfError
 
 
 class SymbolTable(NamedTuple):
-    """Defined symbols of .symtab in file order.
+    """Defined symbols of .symtab in file order, or of .dynsym in a file that has no other table.
 
     Attributes
     ----------
@@ -124,18 +125,21 @@ def _section_numbers(image, section, shndx):
 
 
 def read_symbols(image):
-    """The SymbolTable of a file: the defined symbols of its .symtab, none when there is no such table.
+    """The SymbolTable of a file: the defined symbols of its .symtab, else of its .dynsym, else none.
+
+    The symbols of functions are at their code, also where the file has them at function descriptors.
 
     Raises
     ------
     ElfError
-        As `read_rows`; there are several (System V gABI 4.1, chapter 4: one at most); sh_link names no string table, or
-        one that cannot be read or in which a name does not lie.
+        As `read_rows` and `with_code`; there are several (System V gABI 4.1, chapter 4: one at most); sh_link names no
+        string table, or one that cannot be read or in which a name does not lie.
     """
     tables = [s for s in image.sections if s.type == c.SHT_SYMTAB]
     if len(tables) > 1:
         raise ElfError(f"expected one section SHT_SYMTAB, found {len(tables)}: {', '.join(s.name for s in tables)}",
                        image.path)
+    tables = tables or [s for s in image.sections if s.type == c.SHT_DYNSYM]
     if not tables:
         u1, u4, u8 = (np.zeros(0, t) for t in (np.uint8, np.uint32, np.uint64))
         return SymbolTable(u4, u8, u8, u1, u1, u4, np.zeros(1, np.uint8))
@@ -153,5 +157,6 @@ def read_symbols(image):
         strtab = np.append(strtab, np.uint8(0))
     if len(name) and int(name.max()) >= len(strtab):
         raise ElfError(f"expected st_name below {len(strtab)}, found {int(name.max())}", image.path, section.name)
-    return SymbolTable(name.astype(np.uint32), whole.value[defined], size.astype(np.uint64), info & np.uint8(15),
-                       info >> np.uint8(4), whole.shndx[defined], strtab)
+    return with_code(image, SymbolTable(
+        name.astype(np.uint32), whole.value[defined], size.astype(np.uint64), info & np.uint8(15),
+        info >> np.uint8(4), whole.shndx[defined], strtab))

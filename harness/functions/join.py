@@ -1,9 +1,9 @@
 """Joins DWARF function instances with ELF symbols.
 
-A symbol's base name is the part before its first '.'. A DIE is matched if a function symbol at exactly its entry
-address (or LEAD bytes before it) has the DIE's name as its base name. The name alone is not enough: overridden weak
+A symbol's base name is the part before its first '.'. A DIE is matched if a function symbol has the DIE's name, as it
+is or as its base name, and they fit together: see harness.functions.fit. The name alone is not enough: overridden weak
 functions keep a plausible address in a gap. `.part` and `.cold` symbols are pieces of functions, which are encoded only
-under the rules of pahole 1.25.
+under the rules of pahole 1.25. A DIE whose code the linker left out is no instance.
 """
 
 from __future__ import annotations
@@ -15,10 +15,12 @@ import numpy as np
 
 from harness.dwarf import constants as dw
 from harness.dwarf import walk_tables as wt
-from harness.elf.image import STT_FUNC
+from harness.dwarf.ranges import code_ranges
+from harness.elf.constants import SHF_EXECINSTR, STT_FUNC
 from harness.functions import join_kernels as jk
+from harness.functions.fit import NONE, Names, fit
 from harness.model import ABSOLUTE, NOWHERE, Place, changes
-from harness.model.strings import begins
+from harness.model.strings import Strings, begins
 
 
 class Match(IntEnum):
@@ -61,6 +63,8 @@ class SymbolClass(IntEnum):
     """Code that DWARF does not describe: assembler without debug information, asm in C."""
     ELSEWHERE = 8
     """A DIE has this name, but its code is elsewhere, nowhere, or one of several of that name."""
+    MANGLED = 9
+    """Code that DWARF describes in units of Rust or C++, which are not read."""
 
 
 NO_SYMBOL = -1
@@ -68,10 +72,15 @@ NO_SYMBOL = -1
 
 ASSEMBLER = (dw.DW_LANG_Mips_Assembler, dw.DW_LANG_Assembly)
 
-LEAD = {"EM_AARCH64": 8}
-"""Bytes that may lie between a function's symbol and DW_AT_low_pc, by machine: gcc puts the instructions of
--fpatchable-function-entry (arch/arm64/Makefile, CONFIG_DYNAMIC_FTRACE_WITH_CALL_OPS) after the symbol and before the
-code that DWARF describes. kallsyms and ftrace know the symbol's address."""
+MAX_LEADS = 4
+"""How many distances from symbols to entries are tried for symbols of other names: kernels have one."""
+
+MANGLERS = (b"_R", b"_ZN", b"__rust_")
+"""How the symbols of Rust and C++ begin: Rust's v0 names, those of the Itanium ABI (Rust's old ones, too), and Rust's
+own run-time functions."""
+
+MAX_NAMES_AT = 16
+"""How many symbols of one address are looked at for a name with a prefix."""
 
 PREFIXES = ((b"__pfx_", SymbolClass.PADDING), (b"__SCT__", SymbolClass.STATIC_CALL), (b"__cfi_", SymbolClass.CFI))
 
@@ -101,7 +110,7 @@ class FunctionTable(NamedTuple):
     suffixed : bool (instances,)
         The matched symbol's name has a suffix.
     moved : bool (instances,)
-        DWARF's entry address is LEAD bytes after the symbol's; `address` is the symbol's.
+        DWARF's entry address is another than the symbol's; `address` is the symbol's.
     clone : bool (instances,)
         A .constprop or .isra symbol of its name is at its address.
     unnamed : bool (instances,)
@@ -112,6 +121,10 @@ class FunctionTable(NamedTuple):
         The DIEs of each name, with code or without (ragged): the states that must agree on the prototype.
     elf_symbol, elf_class : int64, uint8 (function symbols,)
         Rows of the symbol table that are functions at an address, and the SymbolClass of each.
+    discarded : int64 (discarded,)
+        Rows in the walk's Functions of DIEs that have an address but no code: the linker left it out.
+    symtab : bool
+        Whether the file has a .symtab; its .dynsym does not name every function.
     counts : dict of str to int
         The funnel's figures on both sides.
     """
@@ -133,6 +146,8 @@ class FunctionTable(NamedTuple):
     name_dies: np.ndarray
     elf_symbol: np.ndarray
     elf_class: np.ndarray
+    discarded: np.ndarray
+    symtab: bool
     counts: dict
 
 
@@ -144,13 +159,18 @@ def join(walk, symbols, image, *, fallback=True):
     walk : harness.dwarf.Walk
     symbols : harness.elf.SymbolTable
     image : harness.elf.ElfImage
-        For the sections of addresses, and for the machine, on which LEAD depends.
+        For the sections of addresses, and for functions of several ranges.
     fallback : bool
         Give a function none of whose DIEs has a matched address the address of its only symbol.
 
     Returns
     -------
     FunctionTable
+
+    Raises
+    ------
+    DwarfError
+        A list of ranges is malformed, as harness.dwarf.ranges says.
 
     Notes
     -----
@@ -162,10 +182,15 @@ def join(walk, symbols, image, *, fallback=True):
     unnamed = (f.flags & wt.FN_UNNAMED_PARAM) != 0
     functions = _function_symbols(symbols, walk.strings.blob, names)
     known = functions.take(functions.name >= 0)
-    n_addresses = _addresses_of_names(known, len(names))
+    n_addresses = _addresses_of_names(functions, len(names))
 
-    dies = np.flatnonzero(_has_code(f) & (f.name_off != 0))
-    found = _match(name_of_die[dies], f.entry[dies], np.uint64(LEAD.get(image.machine, 0)), functions, known)
+    dies = np.flatnonzero(has_code(f) & (f.name_off != 0))
+    found = _match(name_of_die[dies], f.entry[dies], lambda rows: _ranges(walk, image, dies[rows]), functions)
+    dropped = _dropped(image, found)
+    discarded, dies = dies[dropped], dies[~dropped]
+    found = found._replace(**{column: getattr(found, column)[~dropped]
+                              for column in ("match", "symbol", "clone", "entry")})
+    moved = found.entry != f.entry[dies]
     good = ((found.match == Match.EXACT) | (found.match == Match.SUFFIX)) & ~unnamed[dies]
     lone = (n_addresses == 1) & (names != 0)
     lone[name_of_die[dies[good]]] = False
@@ -187,10 +212,11 @@ def join(walk, symbols, image, *, fallback=True):
     return FunctionTable(
         die, f.name_off[die], address, place,
         np.concatenate([found.match, np.full(len(more), Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
-        same_name[symbol], np.isin(symbol, functions.row[functions.suffixed]), np.concatenate([found.moved, no]),
+        same_name[symbol], np.isin(symbol, functions.row[functions.suffixed]), np.concatenate([moved, no]),
         np.concatenate([found.clone, no]), unnamed[die], name_index,
         np.searchsorted(name_of_die[by_name], np.arange(len(names) + 1)), by_name, functions.row, elf_class,
-        _counts(walk, dies, found.match, len(more), elf_class))
+        discarded, image.has_symtab,
+        _counts(walk, symbols, functions, dies, discarded, found, len(more), elf_class))
 
 
 class _Symbols(NamedTuple):
@@ -200,9 +226,11 @@ class _Symbols(NamedTuple):
     ----------
     row : int64 (n,)
         Row of the symbol table.
-    address : uint64 (n,)
+    address, size : uint64 (n,)
     name : int64 (n,)
-        Index of the base name among the names of DIEs, -1 if no DIE has it.
+        Index of the name among the names of DIEs, that of the base name if no DIE has the whole, -1 if none has either.
+    base : int64 (n,)
+        Index of the base name, -1 if no DIE has it.
     flags : uint8 (n,)
         SUFFIXED, NON_FUNCTION and CLONE of join_kernels.
     n_addresses : int32 (n,)
@@ -211,7 +239,9 @@ class _Symbols(NamedTuple):
 
     row: np.ndarray
     address: np.ndarray
+    size: np.ndarray
     name: np.ndarray
+    base: np.ndarray
     flags: np.ndarray
     n_addresses: np.ndarray
 
@@ -235,19 +265,26 @@ def _function_symbols(symbols, blob, names):
     slots = np.zeros(1 << max(8, (2 * len(names)).bit_length()), np.uint32)
     jk.enter_names(blob, names, slots)
     row = np.flatnonzero(symbols.type == STT_FUNC)
-    name, flags, whole_name = np.empty(len(row), np.int64), np.empty(len(row), np.uint8), np.empty(len(row), np.uint64)
-    jk.match_symbols(blob, names, slots, symbols.strtab, symbols.name_off[row], name, flags, whole_name)
+    name, base = np.empty(len(row), np.int64), np.empty(len(row), np.int64)
+    flags, whole_name = np.empty(len(row), np.uint8), np.empty(len(row), np.uint64)
+    jk.match_symbols(blob, names, slots, symbols.strtab, symbols.name_off[row], name, base, flags, whole_name)
     address = symbols.value[row]
-    return _Symbols(row, address, name, flags, _distinct_addresses(whole_name, address))
+    return _Symbols(row, address, symbols.size[row], name, base, flags, _distinct_addresses(whole_name, address))
 
 
-def _addresses_of_names(known, n_names):
-    """How many distinct addresses the symbols of each name have, .part and .cold left aside, int32 (n_names,)."""
-    whole = known.take(~known.piece)
-    new = np.zeros(len(whole.row), bool)
-    order = np.lexsort((whole.address, whole.name))
-    new[order] = changes(whole.name[order], whole.address[order])
-    return np.bincount(whole.name[new], minlength=n_names).astype(np.int32)
+def _addresses_of_names(functions, n_names):
+    """How many distinct addresses the symbols of each name have, .part and .cold left aside, int32 (n_names,).
+
+    A symbol counts for its base name, and for its whole one where a DIE has that.
+    """
+    whole = functions.take(~functions.piece)
+    own = whole.name != whole.base
+    name = np.concatenate([whole.base, whole.name[own]])
+    address = np.concatenate([whole.address, whole.address[own]])
+    name, address = name[name >= 0], address[name >= 0]
+    order = np.lexsort((address, name))
+    new = changes(name[order], address[order])
+    return np.bincount(name[order][new], minlength=n_names).astype(np.int32)
 
 
 class _Matched(NamedTuple):
@@ -257,7 +294,7 @@ class _Matched(NamedTuple):
     ----------
     match : uint8 (dies,)
     symbol : int64 (dies,)
-    moved, clone : bool (dies,)
+    clone : bool (dies,)
         As in FunctionTable.
     entry : uint64 (dies,)
         Entry address as the file's symbols give it.
@@ -267,13 +304,12 @@ class _Matched(NamedTuple):
 
     match: np.ndarray
     symbol: np.ndarray
-    moved: np.ndarray
     clone: np.ndarray
     entry: np.ndarray
     body: np.ndarray
 
 
-def _match(name, entry, lead, functions, known):
+def _match(name, entry, ranges, functions):
     """The _Matched of DIEs.
 
     Parameters
@@ -282,45 +318,41 @@ def _match(name, entry, lead, functions, known):
         Index of the name of each.
     entry : uint64 (dies,)
         Entry address as DWARF gives it.
-    lead : uint64
-        Bytes that a symbol may be before its DIE's entry.
-    functions, known : _Symbols
-        All, and those whose name a DIE has.
+    ranges : callable
+        As harness.functions.fit.fit takes it.
+    functions : _Symbols
     """
-    before = entry - np.minimum(lead, entry)
-    ranks = np.unique(np.concatenate([known.address, entry, before]))
-
-    def key(name, address):
-        """(name, address) as one sortable number: addresses by rank."""
-        return name.astype(np.int64) << 32 | np.searchsorted(ranks, address)
-
-    of_symbol, of_die, ahead = key(known.name, known.address), key(name, entry), key(name, before)
-    moved = ~np.isin(of_die, of_symbol) & np.isin(ahead, of_symbol)
-    of_die, entry = np.where(moved, ahead, of_die), np.where(moved, before, entry)
-
-    best = _best(known, of_symbol, of_die)
-    found = best >= 0
     match, symbol = np.full(len(name), Match.NONE, np.uint8), np.full(len(name), NO_SYMBOL, np.int64)
-    chosen = known.take(best[found])
-    match[found] = np.where(chosen.piece, Match.PART, np.where(chosen.suffixed, Match.SUFFIX, Match.EXACT))
-    symbol[found] = chosen.row
-    match[~found & np.isin(name, known.name[~known.piece])] = Match.OVERRIDDEN
-    match[~found & np.isin(entry, functions.address)] = Match.ALIAS
-    clone = np.isin(of_die, of_symbol[~known.piece & ((known.flags & jk.CLONE) != 0)])
-    body = functions.name >= 0
-    body[body] = np.isin(of_symbol, of_die)
-    return _Matched(match, symbol, moved, clone, entry, body)
+    clone, body, begin = np.zeros(len(name), bool), np.zeros(len(functions.row), bool), entry.copy()
+    rest = np.arange(len(name))
+    for piece in (False, True):  # a DIE that has a whole symbol in one of its ranges is no piece
+        mine = np.flatnonzero((functions.name >= 0) & (functions.piece == piece))
+        some = functions.take(mine)
+        names = Names(some.name, some.address, some.size, some.flags)
+        # the piece of an overridden function is not overridden, so that its range alone says nothing
+        group = fit(names, name[rest], entry[rest], None if piece else ranges)
+        fits = names.of(group, entry[rest])
+        found = fits.symbol != NONE
+        chosen, row = some.take(fits.symbol[found]), rest[found]
+        match[row] = Match.PART if piece else np.where(chosen.suffixed, Match.SUFFIX, Match.EXACT)
+        symbol[row], clone[row], begin[row] = chosen.row, fits.clone[found] & ~piece, fits.address[found]
+        body[mine] = np.isin(names.group, group[found])
+        rest = rest[~found]
+    named = np.unique(functions.name[~functions.piece])
+    match[rest[np.isin(name[rest], named)]] = Match.OVERRIDDEN
+    for lead in _leads(entry, begin):
+        before = entry[rest] - np.minimum(lead, entry[rest])
+        here = np.isin(before, functions.address[(lead == 0) | (functions.size > lead)])
+        match[rest[here]], begin[rest[here]] = Match.ALIAS, before[here]
+        rest = rest[~here]
+    return _Matched(match, symbol, clone, begin, body)
 
 
-def _best(known, of_symbol, of_die):
-    """Which of the symbols with the key of each DIE is best, int64 (dies,), -1 if there is none: an exact name before
-    one with a suffix before .part, and of these the first in the file."""
-    if not len(of_symbol):
-        return np.full(len(of_die), -1)
-    order = np.lexsort((known.piece.astype(np.int8) * 2 + known.suffixed, of_symbol))
-    keys, first = np.unique(of_symbol[order], return_index=True)
-    at = np.minimum(np.searchsorted(keys, of_die), len(keys) - 1)
-    return np.where(keys[at] == of_die, order[first[at]], -1)
+def _leads(entry, begin):
+    """Bytes from a symbol to its DIE's entry that are common in a file: list of uint64, 0 first."""
+    ahead = (entry - begin)[begin < entry]
+    leads, counts = np.unique(ahead, return_counts=True)
+    return [np.uint64(0), *leads[np.argsort(-counts, kind="stable")][:MAX_LEADS]]
 
 
 def _fallbacks(name_of_die, usable, known):
@@ -349,15 +381,67 @@ def _classes(functions, symbols, found, fallback_symbols):
     out[found.body] = SymbolClass.BODY
     out[functions.piece] = SymbolClass.PIECE
     out[np.isin(functions.row, fallback_symbols)] = SymbolClass.FALLBACK
+    for prefix in MANGLERS:
+        mangled = begins(symbols.strtab, symbols.name_off[functions.row], prefix)
+        out[mangled & (out == SymbolClass.NO_DIE)] = SymbolClass.MANGLED
     for prefix, what in PREFIXES:
         out[begins(symbols.strtab, symbols.name_off[functions.row], prefix)] = what
     return out
 
 
-def _counts(walk, dies, match, n_fallback, elf_class):
-    """The funnel's figures on both sides, dict of str to int; `match` is that of `dies`, those with a name and code."""
-    f = walk.functions
-    without_code = (f.name_off != 0) & ~_has_code(f)
+def _ranges(walk, image, dies):
+    """The ranges of those of some DIEs that have several, as code_ranges."""
+    several = np.flatnonzero(walk.functions.ranges_off[dies] >= 0)
+    owner, low, high = code_ranges(image, walk, dies[several])
+    return several[owner], low, high
+
+
+def _dropped(image, found):
+    """Which DIEs have an entry that is no address of code, and no symbol there: the linker left their code out.
+
+    Linkers write 0 or a small number where the code would be, which may be the address of data.
+    """
+    code = np.array([bool(s.flags & SHF_EXECINSTR) for s in image.sections] + [False])  # the last one is NOWHERE's
+    lost = np.flatnonzero((found.match == Match.NONE) | (found.match == Match.OVERRIDDEN))
+    dropped = np.zeros(len(found.match), bool)
+    dropped[lost] = ~code[image.place(found.entry[lost])[0]]
+    return dropped
+
+
+def promoted(symbols, rows):
+    """Which rows of a symbol table are static functions that ThinLTO made global, by their names: bool (n,)."""
+    return np.array([b".llvm." in name for name in Strings(symbols.strtab).list(symbols.name_off[rows])], bool)
+
+
+def prefixed(names, entry, symbols, rows):
+    """Which DIEs have a symbol at their entry whose name is theirs with a prefix: bool (dies,).
+
+    The kernel has such copies of files that are compiled once more for another place, __pi_ (before the kernel has
+    moved itself) and __kvm_nvhe_ (the hypervisor, on arm64): objcopy --prefix-symbols renames symbols, not DIEs.
+
+    Parameters
+    ----------
+    names : list of bytes
+    entry : uint64 (dies,)
+    symbols : harness.elf.SymbolTable
+    rows : int64
+        Of its functions.
+    """
+    rows = rows[np.argsort(symbols.value[rows], kind="stable")]
+    address = symbols.value[rows]
+    first, stop = np.searchsorted(address, entry), np.searchsorted(address, entry, side="right")
+    strings = Strings(symbols.strtab)
+    return np.array([any(s.endswith(name) and len(s) > len(name)
+                         for s in strings.list(symbols.name_off[rows[a : min(b, a + MAX_NAMES_AT)]]))
+                     for name, a, b in zip(names, first.tolist(), stop.tolist(), strict=True)], bool)
+
+
+def _counts(walk, symbols, functions, dies, discarded, found, n_fallback, elf_class):
+    """The funnel's figures on both sides, dict of str to int; `found` is that of `dies`, those with a name and code."""
+    f, match = walk.functions, found.match
+    alias = match == Match.ALIAS
+    names = Strings(walk.strings.blob).list(f.name_off[dies[alias]])
+    without_code = (f.name_off != 0) & ~has_code(f)
     abstract = without_code & ((f.flags & wt.FN_INLINE) != 0)
     return {
         **walk.counts,
@@ -365,8 +449,11 @@ def _counts(walk, dies, match, n_fallback, elf_class):
         "dies_without_name": int((f.name_off == 0).sum()),
         "dies_abstract": int(abstract.sum()),
         "dies_without_code": int((without_code & ~abstract).sum()),
+        "dies_discarded": len(discarded),
         "dies_with_code": len(dies),
         **{f"dies_{m.name.lower()}": int((match == m).sum()) for m in Match if m != Match.FALLBACK},
+        "dies_promoted": int(promoted(symbols, found.symbol[match == Match.SUFFIX]).sum()),
+        "dies_prefixed": int(prefixed(names, found.entry[alias], symbols, functions.row).sum()),
         "dies_assembler": int(np.isin(walk.unit_language[f.unit[dies]], ASSEMBLER).sum()),
         "fallback": n_fallback,
         "elf_function_symbols": len(elf_class),
@@ -374,7 +461,7 @@ def _counts(walk, dies, match, n_fallback, elf_class):
     }
 
 
-def _has_code(functions):
+def has_code(functions):
     """Which DIEs have an entry address, bool (funcs,)."""
     return (functions.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0
 

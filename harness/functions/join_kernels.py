@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.accelerate import njit
+from harness.accelerate import inline, njit
 from harness.model import kind_numbers as kn
 from harness.model import words as wd
 from harness.model.hash_kernels import bytes_hash, bytes_hash64, product64, same_run, string_end, words_hash
@@ -32,14 +32,29 @@ def enter_names(blob, names, slots):
         slots[at] = np.uint32(k + 1)
 
 
-@njit
-def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
-    """For each symbol the index of its base name (the part before the first '.') in `names`, or -1.
-
-    whole, uint64 (symbols,), gets a hash of the whole name; flags gets SUFFIXED, NON_FUNCTION and CLONE as the rest of
-    the symbol's name says.
-    """
+@inline
+def find_name(blob, names, slots, strtab, start, n):
+    """Index in `names` of the name of `n` bytes that begins at strtab[start], or -1."""
     mask = np.uint32(len(slots) - 1)
+    at = bytes_hash(strtab, start, start + n) & mask
+    while slots[at] != 0:
+        k = np.int64(slots[at]) - 1
+        off = np.int64(names[k])
+        # the NUL last: where names differ, the blob may end before
+        if same_run(blob, off, strtab, start, n) and blob[off + n] == 0:
+            return k
+        at = (at + np.uint32(1)) & mask
+    return np.int64(-1)
+
+
+@njit
+def match_symbols(blob, names, slots, strtab, symbols, out, bases, flags, whole):
+    """For each symbol the index in `names` of its whole name, else of its base name (the part before the first '.').
+
+    out, int64 (symbols,), gets -1 where there is neither; bases, int64 (symbols,), the index of the base name alone;
+    whole, uint64 (symbols,), a hash of the whole name; flags gets SUFFIXED, NON_FUNCTION and CLONE as the rest of the
+    symbol's name says, none where the whole name was found.
+    """
     for s in range(len(symbols)):
         start = np.int64(symbols[s])
         n = string_end(strtab, start) - start
@@ -59,17 +74,14 @@ def match_symbols(blob, names, slots, strtab, symbols, out, flags, whole):
                     elif (a == 99 and b == 111 and c == 110 and d == 115) or (
                             a == 105 and b == 115 and c == 114 and d == 97):
                         f |= CLONE
+        bases[s] = find_name(blob, names, slots, strtab, start, base)
+        out[s] = bases[s]
+        if base < n:
+            exact = find_name(blob, names, slots, strtab, start, n)
+            if exact >= 0:
+                out[s] = exact
+                f = 0
         flags[s] = f
-        out[s] = -1
-        at = bytes_hash(strtab, start, start + base) & mask
-        while slots[at] != 0:
-            k = np.int64(slots[at]) - 1
-            off = np.int64(names[k])
-            # the NUL last: where names differ, the blob may end before
-            if same_run(blob, off, strtab, start, base) and blob[off + base] == 0:
-                out[s] = k
-                break
-            at = (at + np.uint32(1)) & mask
 
 
 @njit

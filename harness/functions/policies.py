@@ -42,6 +42,7 @@ class Reason(IntEnum):
     ALIAS_ONLY = 11
     OVERRIDDEN = 12
     NO_SYMBOL = 13
+    NO_SYMTAB = 14
 
 
 REASON_TEXT = {
@@ -59,6 +60,7 @@ REASON_TEXT = {
     Reason.ALIAS_ONLY: "symbol of another name at its address",
     Reason.OVERRIDDEN: "overridden: its name's symbol is elsewhere",
     Reason.NO_SYMBOL: "no symbol of its name",
+    Reason.NO_SYMTAB: "no symbol of its name: the file has no .symtab",
 }
 
 
@@ -123,7 +125,8 @@ def select(program, policy, rules, quirks=frozenset()):
         pieces = table.match == Match.PART
     reason[pieces] = Reason.PARTIAL_BODY
     for match, why in ((Match.ALIAS, Reason.ALIAS_ONLY),
-                       (Match.OVERRIDDEN, Reason.OVERRIDDEN), (Match.NONE, Reason.NO_SYMBOL)):
+                       (Match.OVERRIDDEN, Reason.OVERRIDDEN),
+                       (Match.NONE, Reason.NO_SYMBOL if table.symtab else Reason.NO_SYMTAB)):
         reason[table.match == match] = why
     if policy == "current" and rules.once:
         kept = np.flatnonzero(reason == Reason.ENCODED)

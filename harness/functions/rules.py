@@ -114,7 +114,7 @@ DEFAULT = list(RULES)[-1]
 QUIRKS = {
     "part-flags": "count the faults of a .part body, whose DIE has its parent's name, against the parent",
     "no-ranges": "give no address to a DIE that has DW_AT_ranges but no DW_AT_low_pc",
-    "patchable-entry": "find no address for a function whose symbol precedes the entry in DWARF (arm64)",
+    "patchable-entry": "find no address for a function whose symbol is not at the entry in DWARF (arm64, riscv64)",
     "unnumbered-clang": "treat every register in clang's code as wrong where register numbers are unknown",
 }
 """pahole bugs, reproduced only on request."""

@@ -10,7 +10,7 @@ import numpy as np
 
 from harness.dwarf import walk_tables as wt
 from harness.errors import UsageError
-from harness.functions.join import ASSEMBLER, Match, SymbolClass
+from harness.functions.join import ASSEMBLER, Match, SymbolClass, has_code, prefixed, promoted
 from harness.functions.listing import BINDINGS
 from harness.model.strings import Strings
 
@@ -19,8 +19,8 @@ SYMBOL_COLUMNS = ("symbol", "address", "size", "binding", "section")
 
 MATCHES = {f"dies_{m.name.lower()}": m for m in Match if m != Match.FALLBACK}
 CLASSES = {f"elf_{c.name.lower()}": c for c in SymbolClass}
-STEPS = ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_code", "dies_with_code",
-         "dies_assembler", *MATCHES, "fallback", *CLASSES)
+STEPS = ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_code", "dies_discarded",
+         "dies_with_code", "dies_assembler", "dies_promoted", "dies_prefixed", *MATCHES, "fallback", *CLASSES)
 
 
 def check_step(step):
@@ -62,21 +62,36 @@ def rows_of_step(step, walk, table, symbols, image):
                 names, value.tolist(), symbols.size[rows].tolist(), symbols.bind[rows].tolist(),
                 symbols.shndx[rows].tolist(), strict=True)]
     f = walk.functions
-    code = (f.flags & (wt.FN_LOW_PC | wt.FN_RANGES)) != 0
+    code = has_code(f)
     named, abstract = f.name_off != 0, (f.flags & wt.FN_INLINE) != 0
     declared = (f.flags & wt.FN_DECLARATION) != 0
     if step in MATCHES:
         dies = table.die[table.match == MATCHES[step]]
     elif step == "fallback":
         dies = table.die[table.match == Match.FALLBACK]
+    elif step == "dies_promoted":
+        mine = np.flatnonzero(table.match == Match.SUFFIX)
+        dies = table.die[mine[promoted(symbols, table.symbol[mine])]]
+    elif step == "dies_prefixed":
+        mine = np.flatnonzero(table.match == Match.ALIAS)
+        names = Strings(walk.strings.blob).list(f.name_off[table.die[mine]])
+        section, offset = table.place.section[mine], table.place.offset[mine]
+        base = np.array([s.addr for s in image.sections], np.uint64)
+        entry = offset + np.where(section >= 0, base[np.maximum(section, 0)], np.uint64(0))
+        dies = table.die[mine[prefixed(names, entry, symbols, table.elf_symbol)]]
+    elif step == "dies_discarded":
+        dies = table.discarded
     else:
+        kept = np.ones(len(f.name_off), bool)
+        if table is not None:
+            kept[table.discarded] = False
         dies = np.flatnonzero({
             "dies_declared": declared,
             "dies_without_name": ~named & ~declared,
             "dies_abstract": named & ~code & abstract & ~declared,
             "dies_without_code": named & ~code & ~abstract & ~declared,
-            "dies_with_code": named & code & ~declared,
-            "dies_assembler": named & code & ~declared & np.isin(walk.unit_language[f.unit], ASSEMBLER),
+            "dies_with_code": named & code & ~declared & kept,
+            "dies_assembler": named & code & ~declared & kept & np.isin(walk.unit_language[f.unit], ASSEMBLER),
         }[step])
     strings = Strings(walk.strings.blob)
     units = [u.decode("utf-8", "surrogateescape") for u in strings.list(walk.unit_name_off)]

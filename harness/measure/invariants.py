@@ -13,7 +13,7 @@ import numpy as np
 from harness import encodings as enc
 from harness.functions.join import Match, SymbolClass
 from harness.measure.columns import frame
-from harness.measure.functions import added_functions, added_names, coded, func_names
+from harness.measure.functions import ADDRESSABLE, added_functions, added_names, coded, first_rows, func_names
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.sizes import COMPRESSORS
 from harness.model import NOWHERE, Kind, TypeTable, changes
@@ -22,7 +22,8 @@ from harness.results import INSTANCES, files_of
 INVARIANT_COLUMNS = ("policy", "invariant", "statement", "holds", "detail")
 
 SUMS = {
-    "subprogram_dies": ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_code", "dies_with_code"),
+    "subprogram_dies": ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_code", "dies_discarded",
+                        "dies_with_code"),
     "dies_with_code": tuple(f"dies_{m.name.lower()}" for m in Match if m != Match.FALLBACK),
     "elf_function_symbols": tuple(f"elf_{c.name.lower()}" for c in SymbolClass),
 }
@@ -45,8 +46,8 @@ def check_invariants(result, table, again=None):
     MeasureError, BtfFormatError
         A table or a .btf file of the result cannot be read.
     """
-    rows = [*functions(result), *byte_sums(result, table), *formula(result, table), *neutrality(result, table),
-            *determinism(result, again), *round_trip(result)]
+    rows = [*functions(result), *addresses(result), *byte_sums(result, table), *formula(result, table),
+            *neutrality(result, table), *determinism(result, again), *round_trip(result)]
     return frame([(result.policy, *row) for row in rows], INVARIANT_COLUMNS)
 
 
@@ -79,6 +80,40 @@ def functions(result):
     n_funcs = result.accounts[BASELINE].kinds["FUNC"][0]
     yield ("1 functions", "FUNCs in the baseline file == FUNCs in the manifest", n_funcs == f["funcs"],
            f"{n_funcs:,} in the file, {f['funcs']:,} in the manifest")
+
+
+PLAUSIBLE = 20
+"""How many functions may be at odds with the symbols in any file, and of how many one may be."""
+
+
+def addresses(result):
+    """1: most instances are where the symbols are, of which ELF alone knows how many addresses each name has.
+
+    Linkers leave some functions out and symbols without DIEs; kernels have some 100 of the first, 0 to 3 of the second.
+    Many mean that the join does not understand where the file's functions begin.
+    """
+    funnel = result.manifest["funnel"]
+    if {"dies_with_code", "dies_overridden"} <= funnel.keys():
+        lost, seen = funnel["dies_overridden"], funnel["dies_with_code"]
+        yield ("1 functions", f"at most {PLAUSIBLE}, or 1 of {PLAUSIBLE}, of the instances with code are overridden",
+               lost <= max(PLAUSIBLE, seen // PLAUSIBLE), f"{lost:,} of {seen:,}")
+    table, code = result.functions, coded(result)
+    rows = np.flatnonzero(table.match.isin(ADDRESSABLE).to_numpy() & (code.place != NOWHERE))
+    rows = first_rows(rows, code.name[rows], code.place[rows])
+    found = np.bincount(code.name[rows], minlength=len(code.names))
+    of_elf = np.zeros(len(code.names), np.int64)
+    np.maximum.at(of_elf, code.name, table.elf_addresses.to_numpy())
+    matched = found > 0
+    more = int((found > of_elf).sum())
+    yield ("1 functions", "no name has more addresses than symbols", not more,
+           f"{more:,} of {int(matched.sum()):,} names, {int(found.sum()):,} addresses")
+    several = of_elf > 1
+    fewer = int((found < of_elf)[several].sum())
+    n_several = int(several.sum())
+    yield ("1 functions", f"at most {PLAUSIBLE}, or 1 of {PLAUSIBLE}, of names with several symbols lack an instance",
+           fewer <= max(PLAUSIBLE, n_several // PLAUSIBLE),
+           f"{fewer:,} of {n_several:,} names, instances at {int(found[several].sum()):,} of "
+           f"{int(of_elf[several].sum()):,} addresses")
 
 
 def byte_sums(result, table):

@@ -68,7 +68,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     Raises
     ------
     ElfError
-        The file cannot be read, is not ELF, or lacks what is needed; or its symbols are those of function descriptors.
+        The file cannot be read, is not ELF, or lacks what is needed.
     DwarfError
         Its DWARF is missing or malformed.
     EncodeError
@@ -78,9 +78,6 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     forms = rules_of(rules).forms
     path = os.fspath(kernel.path if isinstance(kernel, Kernel) else kernel)
     with ElfImage(path) as image:
-        if image.machine == "EM_PPC64" and image.section(".opd") is not None:
-            raise ElfError("expected symbols of code, found those of function descriptors (PowerPC's ELFv1), which are "
-                           "not supported", image.path, ".opd", 0)
         if threads > 1:
             warm.start(progress.stage)
         walked = walk(image, threads, progress.stage("walk over units"), lists=False, nested_arrays=forms.nested_arrays)

@@ -21,9 +21,10 @@ FUNC = Kind.FUNC.name
 FUNNEL = (
     ("subprogram_dies", "subprogram DIEs", "total"),
     ("dies_declared", "declarations", "removed"),
-    ("dies_without_name", "without a name", "removed"),
+    ("dies_without_name", "named in another unit, or not at all", "removed"),
     ("dies_abstract", "abstract (inlined)", "removed"),
     ("dies_without_code", "other definitions without code", "removed"),
+    ("dies_discarded", "discarded by the linker", "removed"),
     ("dies_with_code", "instances with code", "total"),
     ("fallback", "found by their symbol alone", "added"),
 )

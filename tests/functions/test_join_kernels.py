@@ -51,11 +51,11 @@ def laid_out(strings):
     return np.frombuffer(b"\0" + b"".join(s + b"\0" for s in strings), np.uint8), offsets[:-1].astype(np.uint32)
 
 
-def agree_on_symbols(names, slots, symbols, out, flags, whole):
+def agree_on_symbols(names, slots, symbols, out, bases, flags, whole):
     """What match_symbols found, held against the twin; equal hashes mean equal names."""
     known = {name: k for k, name in enumerate(names)}
     assert sorted(slots[slots != 0].tolist()) == list(range(1, len(names) + 1))
-    assert [(k, f) for k, f in zip(out.tolist(), flags.tolist(), strict=True)] == [
+    assert list(zip(out.tolist(), bases.tolist(), flags.tolist(), strict=True)) == [
         twin.match_symbol(Names(known), symbol) for symbol in symbols]
     assert len(set(whole.tolist())) == len(set(symbols)) == len(set(zip(whole.tolist(), symbols, strict=True)))
 
@@ -75,9 +75,10 @@ def test_match_symbols__agrees_with_its_twin(names, symbols, spare):
     slots = np.zeros(1 << (len(names).bit_length() + spare), np.uint32)
     jk.enter_names(blob, offsets, slots)
     n = len(symbols)
-    out, flags, whole = np.empty(n, np.int64), np.empty(n, np.uint8), np.empty(n, np.uint64)
-    jk.match_symbols(blob, offsets, slots, strtab, of_symbols, out, flags, whole)
-    agree_on_symbols(names, slots, symbols, out, flags, whole)
+    out, bases, flags = np.empty(n, np.int64), np.empty(n, np.int64), np.empty(n, np.uint8)
+    whole = np.empty(n, np.uint64)
+    jk.match_symbols(blob, offsets, slots, strtab, of_symbols, out, bases, flags, whole)
+    agree_on_symbols(names, slots, symbols, out, bases, flags, whole)
 
 
 # Functions and their prototypes
@@ -200,7 +201,8 @@ def test_kernels__agree_with_their_twins_on_the_symbols_of_compiled_programs(cal
         names = [text(call["blob"], off) for off in call["names"]]
         symbols = [text(call["strtab"], off) for off in call["symbols"]]
         assert names and symbols
-        agree_on_symbols(names, call["slots"], symbols, call["out"], call["flags"], call["whole"])
+        agree_on_symbols(names, call["slots"], symbols, call["out"], call["bases"], call["flags"],
+                         call["whole"])
 
 
 def test_kernels__agree_with_their_twins_on_the_functions_of_compiled_programs(calls):

@@ -8,13 +8,16 @@ import pytest
 from elftools.elf.elffile import ELFFile
 
 from harness import btf, encodings, measure, results, run
+from harness.elf import ElfImage
 from harness.errors import ElfError
 from harness.functions import Match
+from harness.functions.policies import REASON_TEXT, Reason
 from harness.measure.attach import Status, reached
 from harness.model import NOWHERE, Kind
 from harness.text.lookup import to_text
 from tests.fixtures.build import find, program
-from tests.fixtures.handmade import Function, Param, prepare
+from tests.fixtures.handmade import EM_PPC64, Function, Param, prepare
+from tests.writers.elf import SHF_ALLOC, Elf, Section, Symbol
 
 
 @pytest.fixture(scope="module")
@@ -134,8 +137,8 @@ def test_places__sections_of_one_name_are_two(twins, tmp_path):
 
 
 def test_places__without_fallback_a_function_is_nowhere_and_not_at_0(tmp_path):
-    function = Function("f", [Param("a", place=5)], lead=8, address=0x10000)
-    assert prepare(tmp_path, function).instances.address.tolist() == [0x10008, 0x10000]
+    function = Function("f", [Param("a", place=5)], lead=16, address=0x10000)
+    assert prepare(tmp_path, function).instances.address.tolist() == [0x10010, 0x10000]
     prepared = prepare(tmp_path, function, fallback=False)
     assert [Match(m).name for m in prepared.instances.match] == ["OVERRIDDEN", "FALLBACK"]
     assert (prepared.instances.place.section == NOWHERE).tolist() == [False, True]
@@ -153,9 +156,62 @@ def test_places__a_lookup_says_that_an_offset_is_of_several_sections(module, tmp
     assert "2 ids with an offset that several sections have: a reader cannot tell which is meant" in text
 
 
-def test_places__function_descriptors_are_refused(tmp_path):
-    path = tmp_path / "descriptors.o"
-    subprocess.run([find("powerpc64-linux-gnu-gcc"), "-g", "-mabi=elfv1", "-c", "-x", "c", "-", "-o", path], check=True,
-                   input=b"int f(int a) { return a; }\n")
-    with pytest.raises(ElfError, match="function descriptors"):
-        run.prepare(path, threads=1)
+DESCRIBED = b"""int n;
+__attribute__((noinline)) int f(int a) { return a + n; }
+__attribute__((noinline)) static int g(int *a) { return *a; }
+void _start(void) { n = f(g(&n)); }
+"""
+
+
+@pytest.mark.parametrize("how", [["-c"], ["-nostdlib", "-static"], ["-nostdlib", "-static-pie", "-fPIE"]],
+                         ids=["object", "linked", "pie"])  # fmt: skip
+def test_places__function_descriptors_stand_for_their_code(tmp_path, how):
+    """The witness: ELFv1's DWARF knows the code, its symbols the descriptors in .opd."""
+    path = tmp_path / "descriptors"
+    subprocess.run([find("powerpc64-linux-gnu-gcc"), "-g", "-O1", "-mabi=elfv1", *how, "-x", "c", "-", "-o", path],
+                   check=True, input=DESCRIBED)
+    prepared = run.prepare(path, threads=1)
+    with open(path, "rb") as file:
+        elf = ELFFile(file)
+        named = {s.name: elf.get_section(s["st_shndx"]).name for s in elf.get_section_by_name(".symtab").iter_symbols()
+                 if s["st_info"]["type"] == "STT_FUNC"}
+        code = next(s["sh_addr"] for s in elf.iter_sections() if s.name == ".text")
+        low = {die.attributes["DW_AT_name"].value: die.attributes["DW_AT_low_pc"].value
+               for unit in elf.get_dwarf_info().iter_CUs() for die in unit.iter_DIEs()
+               if die.tag == "DW_TAG_subprogram" and "DW_AT_low_pc" in die.attributes}
+    table = prepared.instances
+    assert set(named.values()) == {".opd"} and {b"f", b"_start"} <= set(low)
+    assert {Match(m) for m in table.match} == {Match.EXACT}
+    found = {prepared.strings.get(int(n)): a for n, a in zip(table.name_off, table.address.tolist(), strict=True)}
+    assert found == {name: address for name, address in low.items() if name in found} and len(found) == len(named)
+    assert set(prepared.described["section"]) == {".text"} and min(found.values()) >= code
+
+
+def test_places__a_descriptor_that_is_not_there_is_an_error(tmp_path):
+    for value in (0x20004, 0x20018):
+        sections = [Section.text(address=0x10000, size=64),
+                    Section(".opd", bytes(24), flags=SHF_ALLOC, address=0x20000)]
+        symbols = [Symbol("f", value, 8, section=".opd")]
+        elf = Elf(sections, symbols, e_machine=EM_PPC64, byteorder="big").write(tmp_path / "vmlinux")
+        with ElfImage(elf) as image, pytest.raises(ElfError, match="expected descriptors of functions") as caught:
+            image.symbols()
+        assert (caught.value.section, caught.value.offset) == (".opd", value - 0x20000)
+
+
+def test_places__without_symtab_the_symbols_of_dynsym_are_used(tmp_path):
+    source = b"""int f(int a) { return a; }
+__attribute__((noinline)) static int hidden(int *a) { return *a; }
+int g(int *a) { return hidden(a) + f(2); }
+"""
+    whole, path = tmp_path / "whole.so", tmp_path / "stripped.so"
+    subprocess.run([find("gcc"), "-g", "-O1", "-fno-ipa-icf", "-shared", "-fPIC", "-x", "c", "-", "-o", whole],
+                   check=True, input=source)
+    kept = [f"--keep-section=.debug_{s}" for s in ("info", "abbrev", "str", "line", "line_str", "rnglists", "loclists")]
+    subprocess.run([find("objcopy"), "--strip-all", *kept, whole, path], check=True)
+    prepared = run.prepare(path, threads=1)
+    names = [prepared.strings.get(int(n)) for n in prepared.instances.name_off]
+    assert dict(zip(names, (Match(m).name for m in prepared.instances.match), strict=True)) == {
+        b"f": "EXACT", b"g": "EXACT", b"hidden": "NONE"}
+    why = run.encode(prepared, "all", ["plain"]).selection.reason
+    assert REASON_TEXT[Reason(why[names.index(b"hidden")])] == "no symbol of its name: the file has no .symtab"
+    assert prepared.instances.address.tolist() == run.prepare(whole, threads=1).instances.address.tolist()

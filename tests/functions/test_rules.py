@@ -1,5 +1,6 @@
 """The rules of pahole's versions, its quirks, and the reasons they give, each with a smallest example."""
 
+import dataclasses
 from collections import Counter
 
 import pytest
@@ -13,9 +14,9 @@ from harness.model import Kind
 from harness.model import words as wd
 from harness.results.selection import counts_of
 from tests.fixtures.build import program
-from tests.fixtures.handmade import Function, Param, encode, faults, prepare, reasons
+from tests.fixtures.handmade import EM_PPC64, Function, Param, encode, faults, prepare, reasons
 from tests.writers.dwarf import Expr, Locations
-from tests.writers.elf import EM_AARCH64, EM_ARM, EM_RISCV, EM_X86_64
+from tests.writers.elf import EM_AARCH64, EM_ARM, EM_LOONGARCH, EM_RISCV, EM_X86_64
 
 V24, V25, V30, V31, V26_07, V32 = "1.24", "1.25", "1.30", "1.31", "2026-07", "1.32"
 KEPT = ""
@@ -214,15 +215,28 @@ def test_quirks__patchable_entry_does_not_see_a_symbol_before_the_code(tmp_path)
     prepared = prepare(tmp_path, Function("f", *CLONE, symbols=["f.isra.0"], lead=8, address=0x10000),
                        Function("g", [Param("a", place=0)], symbols=["g"], lead=8, address=0x10020),
                        Function("g", [Param("a", place=0)], symbols=["g"], lead=8, address=0x10040, unit=1),
-                       Function("far", [Param("a", place=0)], lead=12, address=0x10060), machine=EM_AARCH64)
+                       Function("behind", [Param("a", place=0)], lead=16, address=0x10060), machine=EM_AARCH64)
     table = prepared.instances
-    assert table.address.tolist() == [0x10000, 0x10020, 0x10040, 0x1006C, 0x10060]
+    assert table.address.tolist() == [0x10000, 0x10020, 0x10040, 0x10070, 0x10060]
     assert [Match(m).name for m in table.match] == ["SUFFIX", "EXACT", "EXACT", "OVERRIDDEN", "FALLBACK"]
     assert table.moved.tolist() == [True, True, True, False, False]
     assert reasons(prepared, "consistent")["f"] == [OPTIMIZED]
     assert reasons(prepared, "consistent", quirks=["patchable-entry"])["f"] == [KEPT]
-    elsewhere = prepare(tmp_path, Function("g", [Param("a", place=5)], lead=8), machine=EM_X86_64)
-    assert [Match(m).name for m in elsewhere.instances.match] == ["OVERRIDDEN", "FALLBACK"]
+
+
+def longs_of_clone(machine):
+    return longs("ab", 5 if machine == EM_X86_64 else 0, None), longs("ab", None, None)
+
+
+@pytest.mark.parametrize("machine", [EM_RISCV, EM_LOONGARCH, EM_PPC64, EM_X86_64])
+@pytest.mark.parametrize("lead", [4, 8, 12, 15])
+def test_quirks__patchable_entry_is_of_every_machine_and_number_of_nops(tmp_path, machine, lead):
+    clone = Function("f", *longs_of_clone(machine), symbols=["f.isra.0"], lead=lead, address=0x10000)
+    prepared = prepare(tmp_path, clone, machine=machine)
+    assert prepared.instances.address.tolist() == [0x10000] and prepared.instances.moved.tolist() == [True]
+    if machine != EM_LOONGARCH:  # no rules are known for its registers
+        assert reasons(prepared, "consistent")["f"] == [OPTIMIZED]
+    assert reasons(prepared, "consistent", quirks=["patchable-entry"])["f"] == [KEPT]
 
 
 def test_join__a_thumb_function_s_symbol_is_at_its_address(tmp_path):
@@ -298,7 +312,10 @@ def test_reasons__each_is_reached(every):
     found = set()
     for policy, rules, quirks in SELECTIONS:
         found |= set(encode(every, policy, rules=rules, quirks=quirks).selection.reason.tolist())
-    assert found == set(Reason) and set(REASON_TEXT) == set(Reason)
+    assert found == set(Reason) - {Reason.NO_SYMTAB} and set(REASON_TEXT) == set(Reason)
+    # the same functions in a file without a symbol table
+    stripped = dataclasses.replace(every, instances=every.instances._replace(symtab=False))
+    assert Reason.NO_SYMTAB in run.encode(stripped, "all", ["plain"]).selection.reason
     assert len(set(REASON_TEXT.values())) == len(Reason)
 
 

@@ -20,7 +20,8 @@ ENTRY = "[[kernel]]\n" + "".join(f'{field} = "x"\n' for field in names.FIELDS)
 def test_catalogue__has_the_default_and_every_promised_architecture():
     entries = names.catalogue()
     assert names.default_name() == "debian-6.12-cloud-amd64"
-    assert {entry.architecture for entry in entries} == {"amd64", "arm64", "s390x", "armhf", "ppc64el", "i386"}
+    assert {entry.architecture for entry in entries} == {"amd64", "arm64", "s390x", "armhf", "ppc64el", "i386",
+                                                         "riscv64", "loong64"}
     assert names.find("debian-6.12-cloud-amd64").series == "6.12"
     assert names.find("debian-0.1-cloud-amd64") is None
 
@@ -34,6 +35,8 @@ def test_catalogue__has_the_default_and_every_promised_architecture():
         ("linux-image-7.3.4+deb13-cloud-arm64-dbg", "debian-7.3-cloud-arm64"),
         ("linux-image-7.2.13+deb14-cloud-amd64-dbg", "debian-7.2-cloud-amd64"),
         ("linux-image-7.2.13+deb14-powerpc64le-dbg", "debian-7.2-generic-ppc64el"),
+        ("linux-image-7.2.13+deb14-riscv64-dbg", "debian-7.2-generic-riscv64"),
+        ("linux-image-7.2.13+deb14-loong64-dbg", "debian-7.2-generic-loong64"),
         ("linux-image-6.12.117+deb13-cloud-amd64-dbg", "debian-trixie-6.12-cloud-amd64"),
         ("linux-image-6.12.117+deb12-amd64-dbg", "debian-6.12-generic-amd64"),
         ("linux-image-6.1.0-56-cloud-amd64-dbg", "debian-6.1-cloud-amd64"),

@@ -5,7 +5,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from harness import encodings, measure
+from harness import encodings, measure, results, run
+from tests.fixtures.handmade import Function, prepare
 from tests.measure.folders import edit, make, of_policy
 
 
@@ -100,3 +101,26 @@ def test_determinism__another_run_with_other_bytes_breaks(folder, tmp_path):
     result = measure.load(folder)
     other = measure.load(make(tmp_path / "other", instances=[("alone", 16, "exact", 4, "")]))
     assert broken(result, measure.measurements(result, False), other) == {"5 determinism"}
+
+
+def saved(folder, *functions):
+    """The statements about addresses that do not hold of a file with these functions, by their details."""
+    prepared = prepare(folder, *functions)
+    result = results.save(folder / "out", prepared, run.encode(prepared, "all"))["all"]
+    checks = measure.check_invariants(result, measure.measurements(result, False))
+    return checks.detail[~checks.holds].tolist()
+
+
+@pytest.mark.parametrize(("n", "details"), [(20, []), (21, ["21 of 21"])])
+def test_addresses__an_implausible_number_of_overridden_instances_breaks(tmp_path, n, details):
+    """As if symbols stood before the code, and the join did not know it."""
+    assert saved(tmp_path, *(Function(f"f{i}", lead=16) for i in range(n))) == details
+
+
+@pytest.mark.parametrize(("n", "details"), [
+    (20, []), (21, ["21 of 21 names, instances at 21 of 42 addresses"])])
+def test_addresses__names_whose_symbols_have_no_instance_break(tmp_path, n, details):
+    """The other symbol of each name is at a function of another."""
+    functions = [Function(f"f{i}") for i in range(n)]
+    others = [Function(f"other{i}", symbols=[f"other{i}", f"f{i}"]) for i in range(n)]
+    assert saved(tmp_path, *functions, *others) == details

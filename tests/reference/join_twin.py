@@ -15,13 +15,17 @@ PIECES, CLONES = (b"cold", b"part"), (b"cons", b"isra")
 
 
 def match_symbol(names, symbol):
-    """(index of the symbol's base name in the distinct `names` or -1, flags of its suffix)."""
+    """(index in the distinct `names` of the symbol's whole name, else of its base name, else -1; index of its base name
+    or -1; flags of its suffix, none where the whole name is there)."""
     base, *suffixes = symbol.split(b".")
     flags = SUFFIXED if suffixes else 0
     for suffix in suffixes:
         flags |= NON_FUNCTION if suffix.startswith(PIECES) else 0
         flags |= CLONE if suffix.startswith(CLONES) else 0
-    return names.index(base) if base in names else -1, flags
+    known = names.index(base) if base in names else -1
+    if suffixes and symbol in names:
+        return names.index(symbol), known, 0
+    return known, known, flags
 
 
 def signature(returns, params):

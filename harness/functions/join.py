@@ -35,7 +35,7 @@ class Match(IntEnum):
     PART = 3
     """A .part or .cold symbol: a piece of the function."""
     FALLBACK = 4
-    """No DIE of that name has a matched address; it gets the address of the name's only symbol."""
+    """No DIE of that name has a matched address; it gets the address of the name's only symbol, be it a piece."""
     ALIAS = 5
     """Only symbols of other names are at its address."""
     OVERRIDDEN = 6
@@ -194,6 +194,7 @@ def join(walk, symbols, image, *, fallback=True):
     good = ((found.match == Match.EXACT) | (found.match == Match.SUFFIX)) & ~unnamed[dies]
     lone = (n_addresses == 1) & (names != 0)
     lone[name_of_die[dies[good]]] = False
+    lone |= _lone_pieces(known, n_addresses, name_of_die[dies[found.match == Match.PART]]) & (names != 0)
     more, more_symbols = _fallbacks(name_of_die, lone[name_of_die] & ~unnamed, known)
     elf_class = _classes(functions, symbols, found, more_symbols)
 
@@ -355,6 +356,18 @@ def _leads(entry, begin):
     return [np.uint64(0), *leads[np.argsort(-counts, kind="stable")][:MAX_LEADS]]
 
 
+def _lone_pieces(known, n_addresses, matched):
+    """Names whose only symbol is a piece, which no DIE describes: bool (names,).
+
+    Such as a body that the compiler has found equal to another one's, and so made a symbol at that.
+    """
+    pieces = known.take(known.piece)
+    here = np.unique(np.column_stack([pieces.name.astype(np.uint64), pieces.address]), axis=0)[:, 0].astype(np.int64)
+    lone = (np.bincount(here, minlength=len(n_addresses)) == 1) & (n_addresses == 0)
+    lone[matched] = False
+    return lone
+
+
 def _fallbacks(name_of_die, usable, known):
     """The first usable DIE of each name and the name's only symbol: (rows of DIEs, ascending, rows of symbols).
 
@@ -367,10 +380,9 @@ def _fallbacks(name_of_die, usable, known):
     """
     _, first = np.unique(name_of_die[usable], return_index=True)
     dies = np.sort(np.flatnonzero(usable)[first])
-    whole = known.take(~known.piece)
-    whole = whole.take(np.argsort(~whole.suffixed, kind="stable"))  # exact names last, so that they win
+    known = known.take(np.lexsort((~known.suffixed, ~known.piece)))  # exact names last, so that they win
     symbol = np.zeros(int(name_of_die.max(initial=-1)) + 1, np.int64)
-    symbol[whole.name] = whole.row
+    symbol[known.name] = known.row
     return dies, symbol[name_of_die[dies]]
 
 
@@ -380,7 +392,7 @@ def _classes(functions, symbols, found, fallback_symbols):
     out[np.isin(functions.address, found.entry[found.match != Match.OVERRIDDEN])] = SymbolClass.ALIAS
     out[found.body] = SymbolClass.BODY
     out[functions.piece] = SymbolClass.PIECE
-    out[np.isin(functions.row, fallback_symbols)] = SymbolClass.FALLBACK
+    out[np.isin(functions.row, fallback_symbols) & ~functions.piece] = SymbolClass.FALLBACK
     for prefix in MANGLERS:
         mangled = begins(symbols.strtab, symbols.name_off[functions.row], prefix)
         out[mangled & (out == SymbolClass.NO_DIE)] = SymbolClass.MANGLED

@@ -155,6 +155,20 @@ def test_rules__1_24_knows_no_function_by_a_suffixed_symbol_elsewhere(tmp_path):
     assert KEPT not in reasons(prepare(tmp_path, *made), rules=V24)["f"]
 
 
+def test_rules__a_function_of_which_only_a_piece_has_a_symbol(tmp_path):
+    # such as one whose .part body is another function's, too, so that no DIE has its code
+    prepared = prepare(tmp_path, Function("f", [Param("a", place=None)], code=None, symbols=["f.part.0"]),
+                       Function("g", [Param("a", place=5)]))
+    part = REASON_TEXT[Reason.PARTIAL_BODY]
+    assert [Match(m).name for m in prepared.instances.match] == ["EXACT", "FALLBACK"]
+    for rules in RULES:
+        kept = rules in (V25, V30)
+        assert reasons(prepared, rules=rules) == {"f": [KEPT if kept else part], "g": [KEPT]}, rules
+        assert reasons(prepared, "all", rules=rules)["f"] == [part]
+    whole = prepare(tmp_path, Function("f", [Param("a", place=None)], code=None, symbols=["f.part.0", "f"]))
+    assert reasons(whole) == {"f": [KEPT]}
+
+
 def parameters(prepared, **options):
     """Names of the parameters of each FUNC under `current`."""
     btf = reader.parse(encode(prepared, **options).files["plain"])

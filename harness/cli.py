@@ -540,7 +540,7 @@ def add_functions(verb):
     p.add_argument("--match", metavar="MATCH",
                    help="only this match: exact, suffix, part, fallback, alias, overridden or none")
     p.add_argument("--fault", metavar="FAULT",
-                   help="only this register fault: unexpected, optimized, reordered or uncertain")
+                   help="only this fault: unexpected, optimized, reordered, uncertain, or unknown (of assembler)")
     p.add_argument("--class", dest="klass", metavar="CLASS",
                    help="only ambiguous names of this class, such as clone_twins")
     p.add_argument("--step", metavar="STEP",

@@ -32,10 +32,14 @@ class Fault(IntFlag):
     """The parameters are in another order than in their abstract origin."""
     UNCERTAIN_LOCATION = 8
     """A packed struct is passed by value after the parameters in registers."""
+    UNKNOWN_PROTOTYPE = 16
+    """Its unit is assembler, whose DIEs have neither parameters nor a type: its `void f(void)` means nothing. No policy
+    acts on it: pahole knows no such fault."""
 
 
 FAULT_WORDS = {Fault.UNEXPECTED_REGISTER: "unexpected", Fault.OPTIMIZED_PARAMETER: "optimized",
-               Fault.REORDERED_PARAMETERS: "reordered", Fault.UNCERTAIN_LOCATION: "uncertain"}
+               Fault.REORDERED_PARAMETERS: "reordered", Fault.UNCERTAIN_LOCATION: "uncertain",
+               Fault.UNKNOWN_PROTOTYPE: "unknown"}
 
 
 class Faults(NamedTuple):
@@ -148,7 +152,7 @@ def read_faults(program, rules, blind=False):
         rk.share(origin, found, reg)
     optimized, unexpected = np.zeros(n_funcs, np.uint8), np.zeros(n_funcs, np.uint8)
     rk.judge(start, struct, found, optimized, unexpected)
-    flags = np.zeros(n_funcs, np.uint8)
+    flags = program.unit_assembler[f.unit] * np.uint8(Fault.UNKNOWN_PROTOTYPE)
     if rules.locations is not None:
         flags |= (unexpected != 0) * np.uint8(Fault.UNEXPECTED_REGISTER)
         flags |= (optimized != 0) * np.uint8(Fault.OPTIMIZED_PARAMETER)

@@ -45,6 +45,8 @@ class Program:
         Path of each compile unit's source file.
     unit_clang : bool (units,)
         Whether clang compiled it.
+    unit_assembler : bool (units,)
+        Whether it is assembler.
     kfunc_tags : dict of bytes to list of int
         By name of a function that BPF programs may call: the names of its DECL_TAGs, offsets in `strings`.
     kfunc_flags : dict of bytes to int
@@ -70,6 +72,7 @@ class Program:
     tags: DeclTags
     unit_name_off: np.ndarray
     unit_clang: np.ndarray
+    unit_assembler: np.ndarray
     kfunc_tags: dict[bytes, list[int]]
     kfunc_flags: dict[bytes, int]
     step_names: dict[bytes, int]

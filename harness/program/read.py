@@ -17,6 +17,7 @@ from harness.elf import ElfImage
 from harness.errors import BtfFormatError, DwarfError, ElfError
 from harness.functions import DEFAULT, join, rules_of
 from harness.functions.ftrace import ftrace_sites
+from harness.functions.join import ASSEMBLER
 from harness.functions.kernel_step import step_names
 from harness.functions.kfuncs import Kfunc, read_kfuncs, tags
 from harness.functions.listing import describe, inlined
@@ -125,8 +126,8 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
     tagged = {name: [at[tag] for tag in tags(Kfunc(name, flags))] for name, flags in kfuncs.flags.items()}
     return Program(about, forms, types, common, strings, walked.functions, table, walked.decl_tags,
-                   walked.unit_name_off, walked.unit_clang, tagged, kfuncs.flags, at, described, without, shipped,
-                   variables.skipped, made)
+                   walked.unit_name_off, walked.unit_clang, np.isin(walked.unit_language, ASSEMBLER), tagged,
+                   kfuncs.flags, at, described, without, shipped, variables.skipped, made)
 
 
 def _check_complete(counts, path):

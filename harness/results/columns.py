@@ -64,7 +64,7 @@ COLUMNS = {
     "die": Column("uint64", "bytes", "offset of its DIE in .debug_info", HEX),
     # selection.csv
     "signature": Column("uint32", "", "equal for equal FUNC_PROTOs, under any policy; counts from 1"),
-    "faults": Column("category", "", "faults found by the register rules, joined by '+'"),
+    "faults": Column("category", "", "faults of the parameters, joined by '+'; unknown: the prototype of assembler"),
     "proto": Column("uint32", "", "type_id of its FUNC_PROTO in every file, 0 if it is not encoded"),
     "func": Column("uint32", "", "type_id of its FUNC in plain.btf, 0 if it is not encoded"),
     "tags": Column("str", "", "DECL_TAGs of its FUNC other than addresses: name, or name@component_idx, joined by '|'"),

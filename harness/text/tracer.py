@@ -109,7 +109,10 @@ def _kernel_verdicts(lookup, name, shown, symbols):
     unknown = sum(row.ftrace is None for row in shown)
     if unknown:
         yield "ftrace", f"{_which(unknown, total)}: whether there is an ftrace site is not known"
-    faults = [row.faults for row in shown if row.faults]
+    unknown = sum(row.faults == "unknown" for row in shown)
+    if unknown:
+        yield "arguments", f"{_which(unknown, total)}: assembler, whose prototype is not known"
+    faults = [row.faults for row in shown if row.faults not in ("", "unknown")]
     if faults:
         words = ", ".join(sorted({word for text in faults for word in text.split("+")}))
         yield "arguments", f"{_which(len(faults), total)}: arguments may not be where a prototype says ({words})"

@@ -8,7 +8,7 @@ from elftools.elf.elffile import ELFFile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from harness import run
+from harness import measure, results, run
 from harness.dwarf import walk
 from harness.dwarf import walk_tables as wt
 from harness.dwarf.ranges import code_ranges
@@ -17,6 +17,7 @@ from harness.errors import DwarfError
 from harness.functions import Match
 from harness.functions import join_kernels as jk
 from harness.functions.fit import NONE, Names, fit
+from harness.text.lookup import to_text
 from tests.fixtures.build import find, program
 from tests.fixtures.handmade import Function, Param, build, prepare
 from tests.rounds import rounds
@@ -236,3 +237,20 @@ def test_ranges__that_do_not_end_or_are_unknown_are_errors(tmp_path):
         with pytest.raises(DwarfError) as caught:
             one(tmp_path, *entries, end=end)
         assert caught.value.section in (".debug_rnglists", ".debug_addr")
+
+
+def test_faults__of_assembler_its_prototype_is_unknown(tmp_path):
+    """gas -g describes a function by its name and code alone, which BTF can only call void f(void)."""
+    path = tmp_path / "asm"
+    source = tmp_path / "f.S"
+    source.write_text(".text\n.globl f\n.type f, @function\nf:\tnop\n.size f, .-f\n")
+    (tmp_path / "g.c").write_text("int f(int); int g(int a) { return f(a); }\n")
+    for name in ("f.S", "g.c"):
+        subprocess.run([find("gcc"), "-g", "-c", tmp_path / name, "-o", tmp_path / f"{name}.o"], check=True)
+    subprocess.run([find("ld"), "-r", tmp_path / "f.S.o", tmp_path / "g.c.o", "-o", path], check=True)
+    prepared = run.prepare(path, threads=1)
+    result = results.save(tmp_path / "out", prepared, run.encode(prepared, "current"))["current"]
+    assert dict(zip(result.functions.name, result.functions.faults, strict=True)) == {"f": "unknown", "g": "optimized"}
+    assert set(result.functions.reason) == {""}
+    text = " ".join(to_text(measure.lookup(result, "f")).split())
+    assert "assembler, whose prototype is not known" in text

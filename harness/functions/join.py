@@ -112,7 +112,8 @@ class FunctionTable(NamedTuple):
     moved : bool (instances,)
         DWARF's entry address is another than the symbol's; `address` is the symbol's.
     clone : bool (instances,)
-        A .constprop or .isra symbol of its name is at its address.
+        A .constprop or .isra symbol of its name is at its address; of a FALLBACK, and a nameless DIE, too: that of the
+        clone, with LTO, which has its name from another unit.
     unnamed : bool (instances,)
         A parameter has no name, so BTF's FUNC cannot refer to the prototype.
     name_index : int64 (instances,)
@@ -214,7 +215,7 @@ def join(walk, symbols, image, *, fallback=True):
         die, f.name_off[die], address, place,
         np.concatenate([found.match, np.full(len(more), Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
         same_name[symbol], np.isin(symbol, functions.row[functions.suffixed]), np.concatenate([moved, no]),
-        np.concatenate([found.clone, no]), unnamed[die], name_index,
+        np.concatenate([found.clone, _clones(f, functions, more_symbols)]), unnamed[die], name_index,
         np.searchsorted(name_of_die[by_name], np.arange(len(names) + 1)), by_name, functions.row, elf_class,
         discarded, image.has_symtab,
         _counts(walk, symbols, functions, dies, discarded, found, len(more), elf_class))
@@ -384,6 +385,13 @@ def _fallbacks(name_of_die, usable, known):
     symbol = np.zeros(int(name_of_die.max(initial=-1)) + 1, np.int64)
     symbol[known.name] = known.row
     return dies, symbol[name_of_die[dies]]
+
+
+def _clones(f, functions, symbols):
+    """Which rows of the symbol table are clones that a nameless DIE describes, bool (n,)."""
+    clones = functions.take((functions.flags & jk.CLONE) != 0)
+    nameless = f.entry[has_code(f) & (f.name_off == 0)]
+    return np.isin(symbols, clones.row[np.isin(clones.address, nameless)])
 
 
 def _classes(functions, symbols, found, fallback_symbols):

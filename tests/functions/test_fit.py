@@ -19,7 +19,7 @@ from harness.functions import join_kernels as jk
 from harness.functions.fit import NONE, Names, fit
 from harness.text.lookup import to_text
 from tests.fixtures.build import find, program
-from tests.fixtures.handmade import Function, Param, build, prepare
+from tests.fixtures.handmade import Function, Param, build, prepare, reasons
 from tests.rounds import rounds
 from tests.writers.dwarf import CU, DIE, Address, Attr, Dwarf, Ranges
 from tests.writers.elf import EM_AARCH64, EM_RISCV, EM_X86_64, Section
@@ -254,3 +254,34 @@ def test_faults__of_assembler_its_prototype_is_unknown(tmp_path):
     assert set(result.functions.reason) == {""}
     text = " ".join(to_text(measure.lookup(result, "f")).split())
     assert "assembler, whose prototype is not known" in text
+
+
+LTO = {
+    "a.c": """struct peer { int id; struct peer *next; };
+extern int combine(struct peer *l, int w);
+static __attribute__((noinline)) int local(struct peer *p, int k) { return p->id * k; }
+__attribute__((noinline)) int entry(struct peer *l) { return combine(l, local(l, 3)) + local(l->next, l->id); }
+int main(int argc, char **argv) { struct peer p = {argc, 0}; p.next = &p; return entry(&p); }
+""",
+    "b.c": """struct peer { int id; struct peer *next; };
+__attribute__((noinline)) int combine(struct peer *l, int w) { return l->next->id - w; }
+""",
+}
+
+
+def test_fit__clones_of_gcc_s_lto_are_left_out_like_others(tmp_path):
+    """local and combine take an int instead of a pointer; the DIEs that say so have their names from other units."""
+    for name, text in LTO.items():
+        (tmp_path / name).write_text(text)
+    subprocess.run([find("gcc"), "-g", "-O2", "-flto", *(tmp_path / name for name in LTO), "-o", tmp_path / "lto"],
+                   check=True)
+    prepared = run.prepare(tmp_path / "lto", threads=1)
+    with open(tmp_path / "lto", "rb") as file:
+        symbols = {s.name for s in ELFFile(file).get_section_by_name(".symtab").iter_symbols()}
+    clones = {name for name in ("local", "combine") if any(s.startswith(f"{name}.isra") for s in symbols)}
+    assert clones
+    for policy in ("consistent", "current"):
+        why = reasons(prepared, policy)
+        assert {name for name in why if why[name] == ["optimized parameters"]} >= clones
+        assert why["main"] == [""]
+    assert set(sum(reasons(prepared, "all").values(), [])) == {""}

@@ -33,9 +33,9 @@ class Match(IntEnum):
     SUFFIX = 2
     """A symbol whose base name is the DIE's name: a clone such as .isra.0 or .constprop.0."""
     PART = 3
-    """A .part or .cold symbol: a piece of the function."""
+    """A .part or .cold symbol: a piece of the function; also the only symbol of a name with no DIE at its address."""
     FALLBACK = 4
-    """No DIE of that name has a matched address; it gets the address of the name's only symbol, be it a piece."""
+    """No DIE of that name has a matched address; it gets the address of the name's only symbol."""
     ALIAS = 5
     """Only symbols of other names are at its address."""
     OVERRIDDEN = 6
@@ -197,6 +197,8 @@ def join(walk, symbols, image, *, fallback=True):
     lone[name_of_die[dies[good]]] = False
     lone |= _lone_pieces(known, n_addresses, name_of_die[dies[found.match == Match.PART]]) & (names != 0)
     more, more_symbols = _fallbacks(name_of_die, lone[name_of_die] & ~unnamed, known)
+    of_piece = np.isin(more_symbols, functions.row[functions.piece])
+    more_match = np.where(of_piece, Match.PART, Match.FALLBACK).astype(np.uint8)
     elf_class = _classes(functions, symbols, found, more_symbols)
 
     address, place = _places(image, np.concatenate([found.entry, symbols.value[more_symbols]]))
@@ -213,7 +215,7 @@ def join(walk, symbols, image, *, fallback=True):
     by_name = np.argsort(name_of_die, kind="stable")
     return FunctionTable(
         die, f.name_off[die], address, place,
-        np.concatenate([found.match, np.full(len(more), Match.FALLBACK, np.uint8)]), symbol, n_addresses[name_index],
+        np.concatenate([found.match, more_match]), symbol, n_addresses[name_index],
         same_name[symbol], np.isin(symbol, functions.row[functions.suffixed]), np.concatenate([moved, no]),
         np.concatenate([found.clone, _clones(f, functions, more_symbols)]), unnamed[die], name_index,
         np.searchsorted(name_of_die[by_name], np.arange(len(names) + 1)), by_name, functions.row, elf_class,

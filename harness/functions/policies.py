@@ -14,7 +14,7 @@ import numpy as np
 
 from harness.dwarf import walk_tables as wt
 from harness.functions import join_kernels as jk
-from harness.functions.join import Match, SymbolClass
+from harness.functions.join import Match
 from harness.functions.registers import Fault, faults_of
 from harness.model import Kind, declared_kind
 from harness.model import words as wd
@@ -123,10 +123,6 @@ def select(program, policy, rules, quirks=frozenset()):
         pieces = (table.match == Match.PART) & whole[table.name_index]
     else:
         pieces = table.match == Match.PART
-    alone = (table.match == Match.FALLBACK) & np.isin(table.symbol, table.elf_symbol[table.elf_class ==
-                                                                                    SymbolClass.PIECE])
-    if policy == "all" or not rules.pieces:
-        pieces = pieces | alone
     reason[pieces] = Reason.PARTIAL_BODY
     for match, why in ((Match.ALIAS, Reason.ALIAS_ONLY),
                        (Match.OVERRIDDEN, Reason.OVERRIDDEN),

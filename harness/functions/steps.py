@@ -66,9 +66,9 @@ def rows_of_step(step, walk, table, symbols, image):
     named, abstract = f.name_off != 0, (f.flags & wt.FN_INLINE) != 0
     declared = (f.flags & wt.FN_DECLARATION) != 0
     if step in MATCHES:
-        dies = table.die[table.match == MATCHES[step]]
+        dies = table.die[(table.match == MATCHES[step]) & code[table.die]]
     elif step == "fallback":
-        dies = table.die[table.match == Match.FALLBACK]
+        dies = table.die[(table.match == Match.FALLBACK) | (table.match == Match.PART) & ~code[table.die]]
     elif step == "dies_promoted":
         mine = np.flatnonzero(table.match == Match.SUFFIX)
         dies = table.die[mine[promoted(symbols, table.symbol[mine])]]

@@ -160,7 +160,7 @@ def test_rules__a_function_of_which_only_a_piece_has_a_symbol(tmp_path):
     prepared = prepare(tmp_path, Function("f", [Param("a", place=None)], code=None, symbols=["f.part.0"]),
                        Function("g", [Param("a", place=5)]))
     part = REASON_TEXT[Reason.PARTIAL_BODY]
-    assert [Match(m).name for m in prepared.instances.match] == ["EXACT", "FALLBACK"]
+    assert [Match(m).name for m in prepared.instances.match] == ["EXACT", "PART"]
     for rules in RULES:
         kept = rules in (V25, V30)
         assert reasons(prepared, rules=rules) == {"f": [KEPT if kept else part], "g": [KEPT]}, rules

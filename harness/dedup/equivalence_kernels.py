@@ -13,7 +13,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.accelerate import fused, inline
-from harness.dedup.rows_kernels import n_before, root, row
+from harness.dedup.rows_kernels import n_before, root, row, spend
 from harness.model import kind_numbers as kn
 from harness.model import words as wd
 from harness.model.hash_kernels import same_run
@@ -131,7 +131,7 @@ def compare(v_words, v, w_words, w):
 
 @inline
 def twins(own, base, i, j, work):
-    """Whether two types of one unit say the same, to a depth of TWIN_DEPTH.
+    """Whether two types of one unit say the same, to a depth of TWIN_DEPTH; and how many steps it took to see.
 
     Compilers emit some types twice in one unit; the hypothetical map, which is one to one, would call them different.
     """
@@ -139,7 +139,7 @@ def twins(own, base, i, j, work):
     work[1] = j
     work[2] = TWIN_DEPTH
     sp = np.int64(1)
-    steps = 0
+    steps = np.int64(0)
     while sp > 0:
         sp -= 1
         a = work[3 * sp]
@@ -147,10 +147,10 @@ def twins(own, base, i, j, work):
         depth = work[3 * sp + 2]
         steps += 1
         if depth <= 0 or steps > TWIN_STEPS:
-            return False
+            return False, steps
         if a == 0 or b == 0:
             if a != b:
-                return False
+                return False, steps
             continue
         v_words, v = row(own, base, a)
         w_words, w = row(own, base, b)
@@ -158,7 +158,7 @@ def twins(own, base, i, j, work):
         kind = kind_of(info)
         n = n_references(info)
         if compare(v_words, v, w_words, w) != ALIKE or sp + n > TWIN_STACK:
-            return False
+            return False, steps
         # a reference says no more than what it refers to: same depth
         deeper = kind == kn.STRUCT or kind == kn.UNION or kind == kn.FUNC_PROTO or kind == kn.ARRAY
         for m in range(n - 1, -1, -1):
@@ -170,7 +170,7 @@ def twins(own, base, i, j, work):
                 work[3 * sp + 1] = y
                 work[3 * sp + 2] = depth - 1 if deeper else depth
                 sp += 1
-    return True
+    return True, steps
 
 
 @fused
@@ -197,9 +197,10 @@ def forget(check, n):
 def equivalent(own, base, canon, check, candidate, canonical):
     """Whether two type graphs say the same: 0, or how many entries the trail has; and whether the base would change.
 
-    The hypothetical map then has for each type of the canonical graph its partner in the candidate's. A forward
-    declaration is followed in the canonical graph only, and equals any struct or union of its name. Where the forward
-    is a base's, and the definition is not, the two graphs would only be the same if the base had the definition, too.
+    It is also 0 when it took too long. The hypothetical map then has for each type of the canonical graph its partner
+    in the candidate's. A forward declaration is followed in the canonical graph only, and equals any struct or union of
+    its name. Where the forward is a base's, and the definition is not, the two graphs would only be the same if the
+    base had the definition, too.
     """
     stack = check.stack
     n = np.int64(0)
@@ -218,7 +219,11 @@ def equivalent(own, base, canon, check, candidate, canonical):
         j, w_words, w = definition(own, base, canon, j)
         other = np.int64(check.hypot[j])
         if other != 0:
-            if other == i or twins(own, base, other, i, check.twins):
+            if other == i:
+                continue
+            alike, steps = twins(own, base, other, i, check.twins)
+            spend(own, steps)
+            if alike:
                 continue
             return forget(check, n)
         check.hypot[j] = np.uint32(i)
@@ -234,6 +239,8 @@ def equivalent(own, base, canon, check, candidate, canonical):
             continue
         info = v_words[v + wd.INFO]
         kind = kind_of(info)
+        if not spend(own, 1 + n_references(info)):
+            return forget(check, n)
         for m in range(n_references(info) - 1, -1, -1):
             at = reference_word(kind, m)
             x = v_words[v + at]

@@ -23,6 +23,10 @@ from harness.model.layout_kernels import entry_word, kind_of, n_references, refe
 IN_PROGRESS = np.uint32(0xFFFFFFFF)
 
 NAME_SEED = np.uint32(7)
+ENUM_SEED = np.uint32(11)
+
+WORK_LEFT = 0
+WORK_COARSE = 1
 
 
 class Own(NamedTuple):
@@ -36,6 +40,8 @@ class Own(NamedTuple):
         By k: hash of what a row says, references left out.
     heads, chain : uint32 (slots,), (types + 1,)
         Hash table of canonical types: newest type_id of a bucket, next older one by k; 0 ends.
+    work : int64 (2,)
+        WORK_LEFT and WORK_COARSE: how many more steps may be taken at all, and before the hashes count as too coarse.
     """
 
     words: np.ndarray
@@ -43,6 +49,7 @@ class Own(NamedTuple):
     hashes: np.ndarray
     heads: np.ndarray
     chain: np.ndarray
+    work: np.ndarray
 
 
 class Base(NamedTuple):
@@ -53,7 +60,7 @@ class Base(NamedTuple):
     words, start, hashes, heads, chain
         As in Own. The hash of a type that is merged as a reference is one of all its words.
     name_heads, name_chain : uint32
-        The same for structs and unions by name.
+        The same for structs and unions by name; and for the newest enum of each name.
     """
 
     words: np.ndarray
@@ -167,6 +174,41 @@ def same_row(own, base, i, j):
 
 
 @inline
+def spend(own, n):
+    """Count `n` steps; whether there are any left."""
+    own.work[WORK_LEFT] -= n
+    own.work[WORK_COARSE] -= n
+    return own.work[WORK_LEFT] >= 0
+
+
+@inline
+def is_enum(kind):
+    return kind == kn.ENUM or kind == kn.ENUM64
+
+
+@inline
+def forward_enum_hash(name):
+    """Hash of a forward declaration of an enum; one of a full enum is of all its words."""
+    return mix(mix(FNV_BASIS, name), np.uint32(kn.ENUM))
+
+
+@inline
+def base_enum(base, name):
+    """The base's newest enum of a name, forward or full, or 0; and how many steps it took to find."""
+    if base is None:
+        return np.int64(0), np.int64(0)
+    j = np.int64(base.name_heads[mix(ENUM_SEED, name) & np.uint32(len(base.name_heads) - 1)])
+    n = np.int64(0)
+    while j != 0:
+        n += 1
+        w = base.start[j]
+        if base.words[w] == name and is_enum(kind_of(base.words[w + wd.INFO])):
+            break
+        j = np.int64(base.name_chain[j])
+    return j, n
+
+
+@inline
 def base_names(base, name):
     """The base's newest struct or union whose name may be `name`, or 0."""
     if base is None:
@@ -186,7 +228,7 @@ def base_names_after(base, j):
 def hash_rows(words, start, first, last, n_ids, hashes):
     """Hash the rows [first, last): what two rows must share to be the same, or to become it.
 
-    Enums by name alone, so that a forward enum meets the full one; structs without the types of their members.
+    Structs without the types of their members; a forward enum by name alone.
     Returns 0, or the first row that refers to `n_ids` or above: every later pass relies on there being none.
     """
     for k in range(first, last):
@@ -205,7 +247,7 @@ def hash_rows(words, start, first, last, n_ids, hashes):
                 h = mix(h, words[at + wd.ENTRY_NAME])
                 h = mix(h, words[at + wd.MEMBER_OFFSET])
         elif kind == kn.ENUM or kind == kn.ENUM64:
-            h = mix(h, np.uint32(kn.ENUM))
+            h = forward_enum_hash(words[w]) if vlen_of(info) == 0 else words_hash(words, w, start[k + 1] - w)
         elif kind == kn.TYPEDEF:
             h = mix(h, info)
         elif kind == kn.INT:
@@ -232,3 +274,7 @@ def index_base(base):
         elif kind != kn.TYPEDEF and not is_leaf(kind):
             base.hashes[i] = words_hash(base.words, w, base.start[i + 1] - w)
         enter(base.heads, base.chain, base.hashes[i], i, i)
+    for i in range(len(base.start) - 2, 0, -1):
+        name = base.words[base.start[i]]
+        if is_enum(kind_of(base.words[base.start[i] + wd.INFO])) and base_enum(base, name)[0] == 0:
+            enter(base.name_heads, base.name_chain, mix(ENUM_SEED, name), i, i)

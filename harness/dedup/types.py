@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.dedup import colour_kernels as ck
 from harness.dedup import equivalence_kernels as ek
 from harness.dedup import rows_kernels as rk
 from harness.dedup import types_kernels as tk
@@ -15,6 +16,14 @@ from harness.process import workers
 
 HASH_ROWS = 1 << 18
 """Rows that a thread hashes at a time."""
+
+STEPS = 1 << 28
+STEPS_PER_WORD = 64
+"""How many steps a dedup may take: what compilers write takes less than two for each word."""
+
+COARSE_STEPS = 1 << 20
+COARSE_STEPS_PER_WORD = 4
+"""After how many the hashes of structs count as too coarse."""
 
 
 class Dedup(NamedTuple):
@@ -109,7 +118,8 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
     ------
     EncodeError
         A reference leads past the table, references form a cycle without a struct, union or typedef (a const of
-        itself), or the table does not go on where the base ends.
+        itself), or the table does not go on where the base ends; or telling its types apart would take longer than its
+        size allows.
 
     Notes
     -----
@@ -145,31 +155,59 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
                 raise EncodeError(_outside(n_ids - 1, n_before + bad))
     step(1)
     # the pages of what is only sized for the worst case are never touched, so they cost nothing
-    own = rk.Own(words, start, hashes, np.zeros(_slots(n), np.uint32), np.empty(n + 1, np.uint32))
+    n_words = len(words) + (0 if base is None else len(base.types.words))
+    work = np.array([STEPS + STEPS_PER_WORD * n_words, COARSE_STEPS + COARSE_STEPS_PER_WORD * n_words])
+    own = rk.Own(words, start, hashes, np.zeros(_slots(n), np.uint32), np.empty(n + 1, np.uint32), work)
     index = None if base is None else base.index
     canon = np.zeros(n_ids, np.uint32)
     canon[: n_before + 1] = np.arange(n_before + 1)
-    tk.dedup_primitives(own, index, canon)
+
+    def ended(at, what="that can be told apart in a time that grows with their number, found many that look alike, up "
+                       "to"):
+        if at:
+            row = types.row(at)
+            name = strings.get(int(row[0])).decode(errors="replace") if strings is not None else ""
+            raise EncodeError(f"expected types {what} {split_info(row[1])[0].name} {name!r} (type {at})")
+
+    names = np.zeros(tk.ENUM_COLUMNS * _open_slots(tk.n_forward_enums(own)), np.uint32)
+    ended(tk.dedup_primitives(own, index, canon, names))
     step(2)
-    n_words = len(words) + (0 if base is None else len(base.types.words))
     check = ek.Check(np.zeros(n_ids, np.uint32), np.empty(n_ids, np.uint32), np.empty(2 * (n_words + 2), np.uint32),
                      np.empty(3 * ek.TWIN_STACK, np.int64))
-    tk.dedup_structs(own, index, canon, check)
+    fine = ck.Colours(*(np.zeros(0, np.uint32) for _ in ck.Colours._fields))
+    at = below = n_before + 1
+    while at:
+        at, below = tk.dedup_structs(own, index, canon, check, fine, at, below)
+        if at and (len(fine.colour) or work[rk.WORK_LEFT] < 0):
+            ended(at)
+        if at:
+            fine = _coloured(own, index, canon, check)
     step(3)
-    tk.resolve_forwards(own, index, canon)
+    ended(tk.resolve_forwards(own, index, canon))
     step(4)
     looped = tk.dedup_references(own, index, canon, check.hypot, check.stack)
-    if looped:
-        row = types.row(looped)
-        name = strings.get(int(row[0])).decode(errors="replace") if strings is not None else ""
-        kind, _, _ = split_info(row[1])
-        raise EncodeError(f"expected references that end, found a cycle through {kind.name} {name!r} (type {looped})")
+    ended(looped if work[rk.WORK_LEFT] < 0 else 0)
+    ended(looped, "whose references end, found a cycle through")
     step(5)
     new_id, n_canonical, n_words = tk.number_canonical(start, n_before, canon, check.hypot)
     out = TypeTable.unfilled(n_canonical, n_words, None if base is None else base.types)
     tk.compact(words, start, n_before, canon, new_id, out.words, out.start)
     step(6)
     return Dedup(out, new_id)
+
+
+def _coloured(own, base, canon, check):
+    """Colours of all types, with the canonical ones entered."""
+    n_ids = len(canon)
+    fine = ck.Colours(*(np.zeros(n, np.uint32) for n in (n_ids, n_ids, _slots(n_ids), n_ids)))
+    ck.colour_types(own, base, fine, np.zeros(_open_slots(n_ids), np.uint32), np.empty(n_ids, np.uint32), check.stack)
+    ck.enter_colours(own, base, canon, fine)
+    return fine
+
+
+def _open_slots(n):
+    """Slots of an open hash of `n` names, a power of two."""
+    return 2 << int(n).bit_length()
 
 
 def _slots(n):

@@ -14,7 +14,7 @@ from harness.dwarf import walk
 from harness.dwarf.lines import source_files
 from harness.dwarf.walk import read_location_lists
 from harness.elf import ElfImage
-from harness.errors import BtfFormatError, DwarfError, ElfError
+from harness.errors import BtfFormatError, DwarfError, ElfError, EncodeError
 from harness.functions import DEFAULT, join, rules_of
 from harness.functions.ftrace import ftrace_sites
 from harness.functions.join import ASSEMBLER
@@ -99,7 +99,11 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             kfuncs = read_kfuncs(image, symbols, None if file is None else names_of_funcs(file))
             del file
             made = {name: make(described, without, image.bits) for name, make in (meanwhile or {}).items()}
-            types, id_map = deduplicated.result()
+            try:
+                types, id_map = deduplicated.result()
+            except EncodeError as error:
+                error.path = image.path
+                raise
             del deduplicated
         progress.stage("functions")(0, 1)
         walked = with_final_ids(walked, id_map)

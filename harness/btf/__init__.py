@@ -28,7 +28,7 @@ format's constants and mirrors the C structs; what people query are the tables o
 """
 
 from harness.btf.account import Account, stat
-from harness.btf.check import check, limits
+from harness.btf.check import check, limits, not_identifiers, rows_are_sound
 from harness.btf.declare import declaration
 from harness.btf.dump import dump_json, dump_raw
 from harness.btf.reader import BtfFile, data_in, parse, read
@@ -46,7 +46,9 @@ __all__ = [
     "encode",
     "lay_out",
     "limits",
+    "not_identifiers",
     "parse",
     "read",
+    "rows_are_sound",
     "stat",
 ]

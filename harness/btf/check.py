@@ -12,6 +12,8 @@ from harness.errors import BtfFormatError
 from harness.model import STANDARD, Kind, StringTable, TypeTable
 from harness.model.layout import MAX_VLEN_BEFORE_2026, SIZE_TYPE_WORD, VLEN_MASK, int_parts
 
+NAME_RULES = np.array([wire.NAME_RULES.get(kind, wire.Name.NONE) for kind in Kind], np.int64)
+
 
 def check(btf: BtfFile, *, strict: bool = False) -> None:
     """Raise for the first error in what the types say.
@@ -51,7 +53,7 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
         btf.strings.flattened().blob,
     )
     columns = STANDARD.columns if strict else btf.layout.columns
-    rules = kernels.Rules(columns, np.array([wire.NAME_RULES.get(kind, wire.Name.NONE) for kind in Kind], np.int64))
+    rules = kernels.Rules(columns, NAME_RULES)
     if strict:
         _check_whole(btf)
     _raise_for(btf, whole, *kernels.check_rows(types, rules, strict))
@@ -62,6 +64,28 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
         colour = np.zeros(n_ids, np.uint8)
         _raise_for(btf, whole, *kernels.find_loop(types, through_pointers, colour, path, edge, resolved))
     _raise_for(btf, whole, *kernels.check_array_indices(types, resolved))
+
+
+def rows_are_sound(types: TypeTable, strings: StringTable) -> bool:
+    """Whether `check` finds no error in a table's rows by themselves; loops are not looked for."""
+    kinds = np.concatenate([np.zeros(1, np.uint8), types.kind()])
+    rules = kernels.Rules(STANDARD.columns, NAME_RULES)
+    given = kernels.Types(types.words, types.start, kinds, strings.blob)
+    return kernels.check_rows(given, rules, False)[0] == kernels.OK
+
+
+def not_identifiers(strings: StringTable, names: np.ndarray) -> np.ndarray:
+    """Which names are there but are none that the kernel takes, bool (names,).
+
+    Parameters
+    ----------
+    strings : StringTable
+    names : uint32 (names,)
+        Offsets.
+    """
+    out = np.zeros(len(names), bool)
+    kernels.mark_not_identifiers(strings.blob, names, out)
+    return out
 
 
 def limits(types: TypeTable, strings: StringTable) -> list[str]:

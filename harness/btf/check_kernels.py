@@ -107,6 +107,12 @@ class Rules(NamedTuple):
 
 
 @inline
+def may_be_named(blob, name):
+    """Whether a type, member or parameter that needs no name may have this one: none, or an identifier."""
+    return blob[name] == 0 or is_identifier(blob, name)
+
+
+@inline
 def is_identifier(blob, name):
     """Whether the string is one the kernel takes as a symbol name: letters, digits, ``_`` and ``.``, not too long."""
     for i in range(KSYM_NAME_LEN + 1):
@@ -118,6 +124,16 @@ def is_identifier(blob, name):
         if not letter and not (digit and i > 0):
             return False
     return False
+
+
+@njit
+def mark_not_identifiers(blob, names, out):
+    """out[k] = whether the k-th name, if there is one, is no identifier; how many are none."""
+    n = np.int64(0)
+    for k in range(len(names)):
+        out[k] = names[k] != 0 and blob[names[k]] != 0 and not is_identifier(blob, names[k])
+        n += out[k]
+    return n
 
 
 @inline
@@ -136,7 +152,10 @@ def check_name(types, rules, at, kind):
     if rule == NAME_IS_NONE:
         if name != 0:
             return NAME_FORBIDDEN
-    elif rule != NAME_IS_OPTIONAL:
+    elif rule == NAME_IS_OPTIONAL:
+        if not may_be_named(types.blob, name):
+            return NAME_IDENTIFIER
+    else:
         if types.blob[name] == 0:
             return NAME_REQUIRED
         if rule == NAME_IS_IDENTIFIER and not is_identifier(types.blob, name):
@@ -187,6 +206,8 @@ def check_members(types, at, kind, vlen):
         entry = at + entry_word(kn.STRUCT, i)
         if types.words[entry + wd.MEMBER_TYPE] == 0:
             return VOID_ID, entry + wd.MEMBER_TYPE
+        if not may_be_named(types.blob, types.words[entry + wd.ENTRY_NAME]):
+            return NAME_IDENTIFIER, entry + wd.ENTRY_NAME
         off = np.int64(types.words[entry + wd.MEMBER_OFFSET])
         if kind_flag:
             off &= BIT_OFFSET_MASK
@@ -203,7 +224,7 @@ def check_members(types, at, kind, vlen):
 
 @inline
 def check_enum(types, at, kind, vlen):
-    """Status and word of an ENUM or ENUM64: its size, and that each enumerator has a name."""
+    """Status and word of an ENUM or ENUM64: its size, and that each enumerator has an identifier as name."""
     nbytes = np.int64(types.words[at + wd.SIZE_TYPE])
     if nbytes not in ENUM_NBYTES:
         return SIZE, at + wd.SIZE_TYPE
@@ -211,6 +232,8 @@ def check_enum(types, at, kind, vlen):
         entry = at + entry_word(kind, i) + wd.ENTRY_NAME
         if types.blob[types.words[entry]] == 0:
             return NAME_REQUIRED, entry
+        if not is_identifier(types.blob, types.words[entry]):
+            return NAME_IDENTIFIER, entry
     return OK, at
 
 
@@ -224,6 +247,8 @@ def check_params(types, at, vlen):
                 return VARARGS_NOT_LAST, entry + wd.PARAM_TYPE
             if types.words[entry + wd.ENTRY_NAME] != 0:
                 return VARARGS_NAMED, entry + wd.ENTRY_NAME
+        elif not may_be_named(types.blob, types.words[entry + wd.ENTRY_NAME]):
+            return NAME_IDENTIFIER, entry + wd.ENTRY_NAME
     return OK, at
 
 

@@ -106,6 +106,8 @@ def compare(v_words, v, w_words, w):
     kind = kind_of(info)
     other = w_words[w + wd.INFO]
     if kind != kind_of(other):
+        if v_words[v] == 0:
+            return DIFFERENT  # a forward declaration without a name declares nothing
         # libbpf compares kinds before enums, so a forward enum meets an enum64 only as a primitive
         if kind == kn.FWD and declared_kind_of(info) == kind_of(other):
             return DECLARES

@@ -276,9 +276,9 @@ def resolve_forwards(own, base, canon):
     for k in range(1, len(own.start) - 1):
         i = k + before
         info = own.words[own.start[k] + wd.INFO]
-        if canon[i] != i or kind_of(info) != kn.FWD:
-            continue
         name = own.words[own.start[k]]
+        if canon[i] != i or kind_of(info) != kn.FWD or name == 0:
+            continue
         only = np.int64(0)
         count = 0
         j = np.int64(own.heads[mix(NAME_SEED, name) & mask])

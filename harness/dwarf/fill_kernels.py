@@ -175,6 +175,9 @@ def fill_unit(s, row, u, at, index, fill, plan):
         last_tag = first_tag + row[sc.U_N_TAGS]
         status = fill_tags(s, fill.tag_name_off[first_tag:last_tag], index.tag_off[first_tag:last_tag])
     row[sc.U_N_XREFS] = unit[sc.RUN_XREF] - first[wt.SLICE_XREF]
+    row[sc.U_N_UNSUPPORTED] = unit[sc.U_N_UNSUPPORTED]
+    row[sc.U_N_MEMBERS_LEFT_OUT] = unit[sc.U_N_MEMBERS_LEFT_OUT]
+    row[sc.U_N_SHORT] = unit[sc.U_N_SHORT]
     return status
 
 

@@ -31,15 +31,15 @@ from harness.model.layout import MAX_VLEN_BEFORE_2026
 
 @inline
 def base_type_kind(die, mask):
-    """K_INT, K_FLOAT, or 0 for a base type that BTF does not have."""
+    """INT, FLOAT, or for a base type that BTF does not have a FWD: see fill_nothing."""
     encoding = die[sc.AT_ENCODING] if mask & sc.HAS_ENCODING else np.uint64(0)
     size = die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(0)
     if encoding == dw.DW_ATE_complex_float or encoding == dw.DW_ATE_imaginary_float:
-        return 0
+        return kn.FWD
     if encoding == dw.DW_ATE_float:
         if size == 2 or size == 4 or size == 8 or size == 12 or size == 16:
             return kn.FLOAT
-        return 0
+        return kn.FWD
     return kn.INT
 
 
@@ -65,7 +65,7 @@ def reference_kind(tag):
 
 @inline
 def row_kind(die, mask, cls, tag):
-    """Kind of the row that a type's DIE becomes; 0 for none, as for one that stands for a type in its type unit."""
+    """Kind of the row that a type's DIE becomes; 0 for none, as for one that stands for another type."""
     if mask & sc.HAS_SIGNATURE:
         return 0
     if cls == sc.C_REF:
@@ -83,7 +83,7 @@ def row_kind(die, mask, cls, tag):
         return kn.ENUM64 if size > 4 else kn.ENUM
     if cls == sc.C_INT:
         return base_type_kind(die, mask)
-    return 0
+    return kn.FWD if cls == sc.C_UNSUPPORTED else 0
 
 
 @inline
@@ -290,9 +290,9 @@ def add_variable(out, off):
 def add_type(s, out, off, mask, cls, tag):
     """List a type: its (PARENT_*, row, status)."""
     kind = row_kind(s.die, mask, cls, tag)
+    if kind == kn.FWD and (cls != sc.C_STRUCT or not mask & sc.HAS_NAME):
+        s.unit[sc.U_N_UNSUPPORTED] += 1
     if kind == 0:
-        if not mask & sc.HAS_SIGNATURE:
-            s.unit[sc.U_N_UNSUPPORTED] += 1
         return wt.PARENT_NONE, np.int64(0), sc.OK
     row = out.used[wt.USED_ROWS]
     return parent_kind(kind), row, add_row(out, off, kind)
@@ -387,8 +387,8 @@ def count_words(s, out, first):
     n_words = np.int64(0)
     for row in range(first, out.used[wt.USED_ROWS]):
         if out.row_vlen[row] > MAX_VLEN_BEFORE_2026:
-            # no reader before 2026 takes more: an enum keeps its name and size, a struct becomes a FWD
-            if out.row_kind[row] == kn.STRUCT or out.row_kind[row] == kn.UNION:
+            # no reader before 2026 takes more: an enum keeps its name and size, others become a FWD
+            if out.row_kind[row] != kn.ENUM and out.row_kind[row] != kn.ENUM64:
                 out.row_kind[row] = kn.FWD
             out.row_vlen[row] = 0
             s.unit[sc.U_N_UNSUPPORTED] += 1
@@ -409,6 +409,8 @@ def index_unit(s, out, around, row):
     unit[sc.U_N_XREFS] = 0
     unit[sc.U_N_SUBPROGRAMS] = 0
     unit[sc.U_N_UNSUPPORTED] = 0
+    unit[sc.U_N_MEMBERS_LEFT_OUT] = 0
+    unit[sc.U_N_SHORT] = 0
     first_row = out.used[wt.USED_ROWS]
     first_func = out.used[wt.USED_FUNCS]
     first_var = out.used[wt.USED_VARS]

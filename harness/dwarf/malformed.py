@@ -26,6 +26,8 @@ TEXTS = {
                       "the same ones over and over",
     sc.ARRAY_WITH_TYPES: "expected the dimensions of an array one after another, found types between them",
     sc.ENUM_RANGE: "expected an enumerator that fits the enum's size, found a larger one",
+    sc.MEMBER_OUTSIDE: "expected a member within its struct, found one megabytes behind it",
+    sc.NAMELESS: "expected a base type with a name, found one without",
 }
 IN_ABBREV = {sc.BAD_ABBREV_TABLE, sc.ABBREV_LIMIT, sc.BAD_ABBREV_FORM}
 

@@ -64,7 +64,7 @@ def follow(s, target):
         if code == 0:
             return np.uint32(0), NO_TYPE, target
         cls = class_at(s.abbrevs, code)
-        if cls == sc.C_VOID or cls == sc.C_UNSUPPORTED or cls == sc.C_INT:
+        if cls == sc.C_VOID:
             return np.uint32(0), A_TYPE, target
         mask, pos, status = read_die(s, s.other, code, pos, sc.AS_IS)
         if status != sc.OK:

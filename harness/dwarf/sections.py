@@ -11,6 +11,27 @@ LITERALS = (b"__SANITIZED_FAKE_INT__", b"int")
 """Names that the walk needs and a file may lack."""
 
 
+def _refuse_parts(image):
+    """Raise a DwarfError for a file whose DWARF is in part in another file, or is itself such a part."""
+    for section in image.sections:
+        if section.name.endswith(".dwo") or section.name in (".debug_cu_index", ".debug_tu_index"):
+            raise DwarfError("expected a linked program's or object's own DWARF, found a .dwo or .dwp file of split "
+                             "DWARF (-gsplit-dwarf), which is not supported", image.path, section.name, 0)
+        if section.name == ".gnu_debugaltlink":
+            named = image.read(section).tobytes().partition(b"\0")[0]
+        elif section.name == ".debug_sup":
+            data = image.read(section).tobytes()
+            if data[2:3] == b"\1":
+                raise DwarfError("expected a program, found the supplementary file of others (dwz -5 -m)", image.path,
+                                 section.name, 2)
+            named = data[3:].partition(b"\0")[0]
+        else:
+            continue
+        raise DwarfError(f"expected all DWARF in the file itself, found references into the supplementary file "
+                         f"{named.decode(errors='replace')!r} (dwz -m), which is not supported", image.path,
+                         section.name, 0)
+
+
 class InfoBytes:
     """.debug_info, and behind it .debug_types of DWARF 4, as one run of bytes that is read piece by piece."""
 
@@ -19,6 +40,7 @@ class InfoBytes:
         self.little_endian = image.little_endian
         self._image = image
         info = image.debug_section("info")
+        _refuse_parts(image)
         if info is None or info.nbytes == 0:
             raise DwarfError(
                 "expected a .debug_info section, found none: this file carries no DWARF. Install the package with "

@@ -56,6 +56,8 @@ ENUM_RANGE = 16
 BAD_ABBREV_FORM = 17
 TOO_MUCH_WORK = 18
 ARRAY_WITH_TYPES = 19
+NAMELESS = 20
+MEMBER_OUTSIDE = 21
 
 # What becomes of a unit (U_STATE)
 WALKED = 0
@@ -240,7 +242,9 @@ U_N_UNSUPPORTED = 25  # type DIEs without BTF form
 U_N_TAGS = 26  # btf_decl_tag annotations
 U_SIGNATURE = 27  # of a type unit
 U_TYPE_DIE_OFF = 28  # of a type unit: its type's DIE
-U_COLUMNS = 29
+U_N_MEMBERS_LEFT_OUT = 29  # whose place BTF cannot say
+U_N_SHORT = 30  # rows of fewer words than the first pass has planned
+U_COLUMNS = 31
 
 # Further words of State.unit. SEC_*: where the sections lie, the same for all units
 SEC_INFO_BASE = U_COLUMNS  # section offset of info[0]

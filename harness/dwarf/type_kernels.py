@@ -9,11 +9,20 @@ from harness.accelerate import fused, inline, part
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
-from harness.dwarf.die_kernels import has_children, malformed, read_child, read_code, read_die
+from harness.dwarf.die_kernels import class_at, has_children, malformed, read_child, read_code, read_die
+from harness.dwarf.form_kernels import is_constant
 from harness.dwarf.reference_kernels import signed_underneath, type_reference
-from harness.dwarf.value_kernels import dimension, enumerator_value, member_bits, name_of, text_value
+from harness.dwarf.value_kernels import (
+    dimension,
+    enumerator_value,
+    member_bits,
+    name_of,
+    product_of_dimensions,
+    text_value,
+)
 from harness.model import kind_numbers as kn
 from harness.model import words as wd
+from harness.model.layout import BIT_OFFSET_MASK as OFFSET_MASK
 from harness.model.layout import BITFIELD_SIZE_SHIFT, KFLAG_SHIFT, KIND_MASK, IntEncoding
 from harness.model.layout_kernels import entry_word, info_word_of, int_word, standard_row_words
 
@@ -21,6 +30,9 @@ KIND_FLAG = np.uint32(1 << KFLAG_SHIFT)
 SIGNED = int(IntEncoding.SIGNED)
 BOOL = int(IntEncoding.BOOL)
 LOW_32 = np.uint64(0xFFFFFFFF)
+BIT_OFFSET_MASK = np.uint64(OFFSET_MASK)
+MOST_BYTES = np.uint64(OFFSET_MASK >> 3)
+"""A struct of no more than these has no offset that needs more bits."""
 
 
 @inline
@@ -125,6 +137,17 @@ def n_inner_arrays(kinds, row):
     return n
 
 
+@inline
+def fill_nothing(s, words, w):
+    """Write what stands for a type that BTF has no form for: a FWD without a name, which is in no BTF."""
+    words[w] = 0
+    words[w + wd.INFO] = info_word_of(kn.FWD, 0, 0)
+    words[w + wd.SIZE_TYPE] = 0
+    s.unit[sc.U_N_UNSUPPORTED] += 1
+    s.unit[sc.U_N_SHORT] += 1
+    return sc.OK
+
+
 @fused
 def fill_array(s, types, type_id, n, code, pos, mask, index_id):
     """Write the ARRAY of a DIE at row type_id + n, and before it those of its `n` further dimensions; a status.
@@ -142,11 +165,14 @@ def fill_array(s, types, type_id, n, code, pos, mask, index_id):
             child, mask, pos, _, status = read_child(s, pos, sc.SUBRANGES, sc.AS_IS)
             more = child > 0
             if more and status == sc.OK:
-                nelems = (nelems * dimension(s.die, mask)) & LOW_32
+                nelems = product_of_dimensions(nelems, dimension(s.die, mask))
                 none = False
         if k > 0 and none and status == sc.OK:
             status = sc.ROW_MISMATCH
         w = types.start[type_id + n - k]
+        if nelems > LOW_32:
+            fill_nothing(s, words, w)
+            continue
         words[w] = 0
         words[w + wd.INFO] = info_word_of(kn.ARRAY, 0, 0)
         words[w + wd.SIZE_TYPE] = 0
@@ -158,38 +184,78 @@ def fill_array(s, types, type_id, n, code, pos, mask, index_id):
 
 
 @fused
-def fill_members(s, words, w, vlen, pos, mask):
-    """Write a STRUCT or UNION at words[w:]; a status."""
-    size = s.die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(0)
-    words[w + wd.SIZE_TYPE] = np.uint32(size & LOW_32)
-    kind_flag = False
-    for m in range(vlen):
+def has_bitfields(s, vlen, pos):
+    """(whether a member of the struct whose children begin at `pos` is a bit-field whose offset fits, status)."""
+    for _ in range(vlen):
         code, mask, pos, _, status = read_child(s, pos, sc.MEMBERS, sc.RESOLVE)
+        if status != sc.OK:
+            return False, status
+        if code == 0:
+            return False, sc.ROW_MISMATCH
+        bit_offset, bit_size, known = member_bits(s, mask)
+        if known and bit_offset <= BIT_OFFSET_MASK and (bit_size != 0 or bit_offset & np.uint64(7) != 0):
+            return True, sc.OK
+    return False, sc.OK
+
+
+@fused
+def fill_members(s, words, w, vlen, pos, mask):
+    """Write a STRUCT or UNION at words[w:]; a status. Members whose place BTF cannot say are left out.
+
+    An offset has 24 bits, and not 32, in a struct that has bit-fields (btf.rst 2.2.4).
+    """
+    size = s.die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(0)
+    sized = mask & sc.HAS_BYTE_SIZE != np.uint64(0) or vlen == 0
+    if mask & sc.HAS_BYTE_SIZE and (size > LOW_32 or not is_constant(s.die[sc.FORM + sc.AT_BYTE_SIZE])):
+        return fill_nothing(s, words, w)
+    words[w + wd.SIZE_TYPE] = np.uint32(size)
+    with_bitfields = False
+    if size > MOST_BYTES:
+        with_bitfields, status = has_bitfields(s, vlen, pos)
+        if status != sc.OK:
+            return status
+    kind_flag = False
+    far = np.int64(-1)
+    n = np.int64(0)
+    for _ in range(vlen):
+        code, mask, pos, start, status = read_child(s, pos, sc.MEMBERS, sc.RESOLVE)
         if status != sc.OK:
             return status
         if code == 0:
             return sc.ROW_MISMATCH
-        at = w + entry_word(kn.STRUCT, m)
+        bit_offset, bit_size, known = member_bits(s, mask)
+        bitfield = bit_size != 0 or bit_offset & np.uint64(7) != 0
+        if not known or (bit_offset > BIT_OFFSET_MASK and (bitfield or with_bitfields)):
+            s.unit[sc.U_N_MEMBERS_LEFT_OUT] += 1
+            continue
+        at = w + entry_word(kn.STRUCT, n)
         words[at + wd.ENTRY_NAME] = name_of(s.die, mask)
-        bit_offset, bit_size = member_bits(s, mask)
         words[at + wd.MEMBER_TYPE], status = type_reference(s, mask, sc.XREF_WORDS, at + wd.MEMBER_TYPE)
         if status != sc.OK:
             return status
-        words[at + wd.MEMBER_OFFSET] = np.uint32((bit_offset | (bit_size << np.uint64(BITFIELD_SIZE_SHIFT))) & LOW_32)
-        if bit_size != 0 or bit_offset & np.uint64(7) != 0:
-            kind_flag = True
-    words[w + wd.INFO] |= np.uint32(vlen)
+        words[at + wd.MEMBER_OFFSET] = np.uint32(bit_offset | (bit_size << np.uint64(BITFIELD_SIZE_SHIFT)))
+        kind_flag |= bitfield
+        if bit_offset > BIT_OFFSET_MASK:
+            far = start
+        n += 1
+    if kind_flag and far >= 0:
+        return malformed(s.unit, far, sc.MEMBER_OUTSIDE)  # megabytes behind a struct of few bytes
+    if not sized:
+        return fill_nothing(s, words, w)  # known at run time only
+    if n < vlen:
+        s.unit[sc.U_N_SHORT] += 1
+    words[w + wd.INFO] |= np.uint32(n)
     if kind_flag:
         words[w + wd.INFO] |= KIND_FLAG
     return sc.OK
 
 
 @inline
-def enum_size(die, mask, kind):
-    """Bytes of an enum; those that BTF does not have become the kind's usual size."""
+def enum_size(die, mask):
+    """Bytes of an enum, 0 for those that BTF does not have."""
     size = die[sc.AT_BYTE_SIZE] if mask & sc.HAS_BYTE_SIZE else np.uint64(4)
     if size != 1 and size != 2 and size != 4 and size != 8:
-        size = np.uint64(8) if kind == kn.ENUM64 else np.uint64(4)
+        return np.uint64(0)
     return size
 
 
@@ -202,21 +268,29 @@ def fits_enum(value):
 
 @fused
 def fill_enumerators(s, words, w, kind, vlen, pos, mask):
-    """Write an ENUM or ENUM64 at words[w:]; a status."""
-    words[w + wd.SIZE_TYPE] = np.uint32(enum_size(s.die, mask, kind))
+    """Write an ENUM or ENUM64 at words[w:]; a status. Enumerators whose value is no number of 64 bits are left out."""
+    size = enum_size(s.die, mask)
+    if size == 0:
+        return fill_nothing(s, words, w)
+    words[w + wd.SIZE_TYPE] = np.uint32(size)
     signed = False
     if kind == kn.ENUM64 and mask & sc.HAS_TYPE:
         signed, status = signed_underneath(s, s.die[sc.AT_TYPE])
         if status != sc.OK:
             return status
-    for m in range(vlen):
+    n = np.int64(0)
+    for _ in range(vlen):
         code, mask, pos, start, status = read_child(s, pos, sc.ENUMERATORS, sc.RESOLVE)
         if status != sc.OK:
             return status
         if code == 0:
             return sc.ROW_MISMATCH
+        if mask & sc.HAS_CONST_VALUE and not is_constant(s.die[sc.FORM + sc.AT_CONST_VALUE]):
+            s.unit[sc.U_N_MEMBERS_LEFT_OUT] += 1  # of 16 bytes, say
+            continue
         value = enumerator_value(s.die, mask)
-        at = w + entry_word(kind, m)
+        at = w + entry_word(kind, n)
+        n += 1
         words[at + wd.ENTRY_NAME] = name_of(s.die, mask)
         words[at + wd.ENUM_VAL] = np.uint32(value & LOW_32)  # or wd.ENUM64_LO, which is the same word
         if kind == kn.ENUM64:
@@ -225,7 +299,9 @@ def fill_enumerators(s, words, w, kind, vlen, pos, mask):
             return malformed(s.unit, start, sc.ENUM_RANGE)
         elif value >= np.uint64(1 << 63):
             signed = True
-    words[w + wd.INFO] |= np.uint32(vlen)
+    if n < vlen:
+        s.unit[sc.U_N_SHORT] += 1
+    words[w + wd.INFO] |= np.uint32(n)
     if signed:
         words[w + wd.INFO] |= KIND_FLAG
     return sc.OK
@@ -294,10 +370,14 @@ def fill_type(s, types, kinds, row, vlen, fake_int, index_id):
         words[w + wd.SIZE_TYPE] = np.uint32(s.die[sc.AT_BYTE_SIZE])
     elif kind == kn.FWD:
         words[w + wd.SIZE_TYPE] = 0
-        if s.abbrevs[sc.A_COLUMNS * code + sc.A_TAG] == dw.DW_TAG_union_type:
+        if class_at(s.abbrevs, code) != sc.C_STRUCT:
+            words[w] = 0  # no declaration, but a type that BTF has no form for: see fill_nothing
+        elif s.abbrevs[sc.A_COLUMNS * code + sc.A_TAG] == dw.DW_TAG_union_type:
             words[w + wd.INFO] |= KIND_FLAG
     else:
         status = sc.ROW_MISMATCH  # a type tag, which is always written with its pointer
+    if words[w] == 0 and (kind == kn.INT or kind == kn.FLOAT):
+        status = malformed(s.unit, at, sc.NAMELESS)
     return n_more + 1, status
 
 

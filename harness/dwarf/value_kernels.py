@@ -12,6 +12,8 @@ from harness.dwarf.form_kernels import indexed_address, is_constant, is_string_i
 from harness.dwarf.reference_kernels import type_byte_size
 
 LOW_32 = np.uint64(0xFFFFFFFF)
+BEYOND = np.uint64(1 << 32)
+"""Instead of a number of elements that 32 bits cannot say."""
 
 
 @inline
@@ -55,49 +57,80 @@ def enumerator_value(die, mask):
 
 @inline
 def dimension(die, mask):
-    """Elements of a DW_TAG_subrange_type modulo 2**32; 0 if it does not say (DWARF 5 section 5.13)."""
+    """Elements of a DW_TAG_subrange_type, 0 if it does not say (DWARF 5 section 5.13); BEYOND if 32 bits cannot."""
     if mask & sc.HAS_UPPER_BOUND:
         if is_constant(die[sc.FORM + sc.AT_UPPER_BOUND]):
-            return ((die[sc.AT_UPPER_BOUND] & LOW_32) + np.uint64(1)) & LOW_32
+            bound = die[sc.AT_UPPER_BOUND]
+            if bound == LOW_32 or bound == ~np.uint64(0):
+                return np.uint64(0)  # -1: how compilers say that there are none
+            return bound + np.uint64(1) if bound < LOW_32 else BEYOND
     elif mask & sc.HAS_COUNT and is_constant(die[sc.FORM + sc.AT_COUNT]):
-        return die[sc.AT_COUNT] & LOW_32
+        return die[sc.AT_COUNT] if die[sc.AT_COUNT] <= LOW_32 else BEYOND
     return np.uint64(0)
+
+
+@inline
+def product_of_dimensions(one, more):
+    """Elements of an array of arrays; BEYOND if 32 bits cannot say."""
+    if one == 0 or more == 0:
+        return np.uint64(0)
+    if one >= BEYOND or more >= BEYOND or one * more > LOW_32:
+        return BEYOND
+    return one * more
+
+
+@fused
+def member_byte_offset(s, mask):
+    """(DW_AT_data_member_location of the member in s.die, 0 without one; whether it is a number that BTF can say)."""
+    die = s.die
+    if not mask & sc.HAS_MEMBER_LOCATION:
+        return np.uint64(0), True
+    if is_constant(die[sc.FORM + sc.AT_MEMBER_LOCATION]):
+        return die[sc.AT_MEMBER_LOCATION], die[sc.AT_MEMBER_LOCATION] <= LOW_32
+    # an expression: DW_OP_plus_uconst N or DW_OP_constu N; others are of members behind one of variable size
+    at, n = block_of(die, sc.AT_MEMBER_LOCATION)
+    if n > 1 and (s.info[at] == dw.DW_OP_plus_uconst or s.info[at] == dw.DW_OP_constu):
+        offset, behind = uleb(s.info, at + 1)
+        return offset, offset <= LOW_32 and behind == at + n
+    return np.uint64(0), False
 
 
 @fused
 def member_bits(s, mask):
-    """(bit offset modulo 2**32, bitfield size) of the member in s.die.
+    """(bit offset, bitfield size, whether they are numbers of 32 and 8 bits) of the member in s.die.
 
     DWARF 5 section 5.7.6, and DW_AT_bit_offset of DWARF 4, which counts from the most significant bit of the storage.
     """
     die = s.die
     bits = np.uint64(0)
+    known = True
     if mask & sc.HAS_BIT_SIZE:
         bits = die[sc.AT_BIT_SIZE]
+        known = is_constant(die[sc.FORM + sc.AT_BIT_SIZE]) and bits < 256
     if mask & sc.HAS_DATA_BIT_OFFSET:
-        return die[sc.AT_DATA_BIT_OFFSET] & LOW_32, bits
-    offset = np.uint64(0)
-    if mask & sc.HAS_MEMBER_LOCATION:
-        if is_constant(die[sc.FORM + sc.AT_MEMBER_LOCATION]):
-            offset = die[sc.AT_MEMBER_LOCATION]
+        where = die[sc.AT_DATA_BIT_OFFSET]
+        return where & LOW_32, bits, known and is_constant(die[sc.FORM + sc.AT_DATA_BIT_OFFSET]) and where <= LOW_32
+    offset, said = member_byte_offset(s, mask)
+    known &= said
+    where = np.int64(offset & LOW_32) * 8
+    if bits != 0 and mask & sc.HAS_BIT_OFFSET and known:
+        known = is_constant(die[sc.FORM + sc.AT_BIT_OFFSET])
+        skip = np.int64(min(die[sc.AT_BIT_OFFSET], np.uint64(1 << 40)))
+        if die[sc.AT_BIT_OFFSET] >> np.uint64(63):
+            skip = -np.int64(min(~die[sc.AT_BIT_OFFSET] + np.uint64(1), np.uint64(1 << 40)))  # before its storage
+        if s.unit[sc.SEC_BIG_ENDIAN]:
+            where += skip
         else:
-            # an expression: DW_OP_plus_uconst N or DW_OP_constu N
-            at, n = block_of(die, sc.AT_MEMBER_LOCATION)
-            if n > 1 and (s.info[at] == dw.DW_OP_plus_uconst or s.info[at] == dw.DW_OP_constu):
-                offset, at = uleb(s.info, at + 1)
-    where = (offset << np.uint64(3)) & LOW_32
-    if bits == 0 or not mask & sc.HAS_BIT_OFFSET:
-        return where, bits
-    # all modulo 2**32, which is what a member has room for
-    skip = np.int64(die[sc.AT_BIT_OFFSET] & LOW_32)
-    if s.unit[sc.SEC_BIG_ENDIAN]:
-        return np.uint64(np.int64(where) + skip) & LOW_32, bits
-    storage = np.int64(0)
-    if mask & sc.HAS_BYTE_SIZE:
-        storage = np.int64(die[sc.AT_BYTE_SIZE] & np.uint64(0xFFFF))
-    elif mask & sc.HAS_TYPE:
-        storage = type_byte_size(s, die[sc.AT_TYPE])
-    return np.uint64(np.int64(where) + storage * 8 - skip - np.int64(bits & LOW_32)) & LOW_32, bits
+            storage = np.int64(0)
+            if mask & sc.HAS_BYTE_SIZE:
+                storage = np.int64(die[sc.AT_BYTE_SIZE] & np.uint64(0xFFFF))
+            elif mask & sc.HAS_TYPE:
+                storage = type_byte_size(s, die[sc.AT_TYPE])
+            known &= storage > 0  # else it is the size of a type in another unit
+            where += storage * 8 - skip - np.int64(bits)
+    if where < 0 or where > np.int64(LOW_32):
+        return np.uint64(0), bits, False
+    return np.uint64(where), bits, known
 
 
 @inline

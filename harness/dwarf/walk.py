@@ -19,7 +19,8 @@ from harness.dwarf.sections import InfoBytes, OtherSections, padded_contents
 from harness.dwarf.units import unit_headers
 from harness.dwarf.walk_tables import DeclTags, Functions, Variables
 from harness.errors import DwarfError
-from harness.model import StringTable, TypeTable
+from harness.model import STANDARD, StringTable, TypeTable
+from harness.model.layout import HEAD_WORDS, KIND_MASK, KIND_SHIFT, VLEN_MASK
 from harness.process import workers
 
 LANGUAGES = {0x04: "C++", 0x1A: "C++", 0x21: "C++", 0x2B: "C++", 0x3A: "C++", 0x1C: "Rust", 0x16: "Go",
@@ -123,11 +124,15 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True, nested
     if len(tables.xrefs):
         _resolve_xrefs(info, units, batches, indexed, tables)
     fill, strings = tables.fill, StringTable(blob)
+    types = TypeTable(fill.types.words, fill.types.start)
+    if units[:, sc.U_N_SHORT].any():
+        types = shortened(types)
+        decl_tags = _of_whole_units(decl_tags, units[:, sc.U_N_MEMBERS_LEFT_OUT], tables.slices[:, wt.SLICE_ID])
     fill.functions.param_origin[:] = _origins(fill.params)
     said = {int(p): strings.get(int(p)) for p in np.unique(producers)}
     clang = {p: b"clang" in text for p, text in said.items()}
     lines_only = {p for p, text in said.items() if has_lines_only(text)}
-    walked = Walk(TypeTable(fill.types.words, fill.types.start), strings, fill.functions, fill.variables, decl_tags,
+    walked = Walk(types, strings, fill.functions, fill.variables, decl_tags,
                   names, units[:, sc.U_LANGUAGE].copy(), units[:, sc.U_LINE_OFF].copy(),
                   np.array([clang[p] for p in producers.tolist()], bool), bases_of(units),
                   _location_lists(units, fill),
@@ -135,6 +140,27 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True, nested
     if lists:
         read_location_lists(image, walked)
     return walked
+
+
+def _of_whole_units(tags, n_left_out, first_id):
+    """The DeclTags but for those of members in units of which members were left out: their numbers may be others'."""
+    unit = np.minimum(np.searchsorted(first_id, tags.target_id, side="right") - 1, len(n_left_out) - 1)
+    lost = (tags.space == wt.T_TYPE) & (tags.component_idx >= 0) & (n_left_out[unit] > 0)
+    return DeclTags(*(column[~lost] for column in tags))
+
+
+def shortened(types):
+    """A TypeTable without the words of rows that the second pass has found to need fewer than the first has planned."""
+    info = types.info()
+    columns = STANDARD.columns
+    kind = (info >> np.uint32(KIND_SHIFT)) & np.uint32(KIND_MASK)
+    vlen = (info & np.uint32(VLEN_MASK)).astype(np.int64)
+    need = HEAD_WORDS + columns.fixed_words[kind] + columns.entry_words[kind] * vlen
+    start = np.zeros_like(types.start)
+    start[2:] = np.cumsum(need)
+    shift = types.start[1:-1] - start[1:-1]
+    at = np.arange(int(start[-1]), dtype=np.int64) + np.repeat(shift, need)
+    return TypeTable(types.words[at], start)
 
 
 LEVEL = re.compile(rb"(?:^| )-g(?:gdb)?([0-3]?)(?= |$)")
@@ -161,6 +187,7 @@ def _counts(units, fill, n_lines_only):
         "units_other_language": dict(sorted(skipped.items())),
         "type_dies": int(units[:, sc.U_N_ROWS].sum()),
         "type_dies_unsupported": int(units[:, sc.U_N_UNSUPPORTED].sum()),
+        "members_left_out": int(units[:, sc.U_N_MEMBERS_LEFT_OUT].sum()),
         "subprogram_dies": int(units[:, sc.U_N_SUBPROGRAMS].sum()),
         "variable_dies_located": len(fill.variables.name_off),
         "locations_unread": int(np.count_nonzero(fill.functions.param_flags & wt.PF_UNREAD)),

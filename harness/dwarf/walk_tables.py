@@ -54,6 +54,7 @@ FN_UNNAMED_PARAM = 64
 FN_NOCALL = 512  # DW_CC_nocall: clang changed the signature
 FN_DECLARED_INLINE = 1024  # the keyword `inline`, on itself or its origin
 FN_DECLARATION = 2048  # only when declarations are asked for
+FN_INEXPRESSIBLE = 4096  # BTF has no form for its name or for a type in its prototype; not known to the walk
 
 # Flags of a parameter
 PF_LOCATION = 1

@@ -43,6 +43,7 @@ class Reason(IntEnum):
     OVERRIDDEN = 12
     NO_SYMBOL = 13
     NO_SYMTAB = 14
+    INEXPRESSIBLE = 15
 
 
 REASON_TEXT = {
@@ -61,6 +62,7 @@ REASON_TEXT = {
     Reason.OVERRIDDEN: "overridden: its name's symbol is elsewhere",
     Reason.NO_SYMBOL: "no symbol of its name",
     Reason.NO_SYMTAB: "no symbol of its name: the file has no .symtab",
+    Reason.INEXPRESSIBLE: "name or type that BTF does not have",
 }
 
 
@@ -117,6 +119,7 @@ def select(program, policy, rules, quirks=frozenset()):
     if policy != "all" and not rules.suffixes:
         reason[table.suffixed] = Reason.SUFFIXED_SYMBOL
     reason[table.unnamed] = Reason.UNNAMED_PARAMETER
+    reason[(f.flags[table.die] & wt.FN_INEXPRESSIBLE) != 0] = Reason.INEXPRESSIBLE
     if policy != "all" and rules.pieces:
         whole = np.zeros(len(table.name_start) - 1, bool)
         whole[table.name_index[(table.match == Match.EXACT) | (table.match == Match.SUFFIX)]] = True

@@ -25,6 +25,7 @@ from harness.kernels import Kernel
 from harness.model import Kind, StringTable, concatenate, kind_number
 from harness.model import words as wd
 from harness.process import workers
+from harness.program.expressible import express_functions, expressible, tags_of_whole
 from harness.program.program import Program
 from harness.program.release import release
 from harness.program.tags import names_at, type_tags
@@ -108,6 +109,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         progress.stage("functions")(0, 1)
         walked = with_final_ids(walked, id_map)
         del id_map
+        types, walked = _expressed(types, walked, table.counts)
         variables = per_cpu_variables(walked, image, symbols, types, len(walked.strings.blob), forms.variable_at_0)
         on_types = type_tags(walked.decl_tags, variables.type_id)
         common = concatenate([types, *([variables.types] if len(variables.types.words) else []),
@@ -146,6 +148,18 @@ def _check_complete(counts, path):
     if not counts["type_dies"] and not counts["subprogram_dies"]:
         raise DwarfError(f"expected types or functions, found none in {counts['units']} units (compiled with "
                          "-gline-tables-only?)", path, ".debug_info")
+
+
+def _expressed(types, walked, counts):
+    """(the types that BTF can express, the walk with their ids), and in `counts` what was left out."""
+    found = expressible(types, walked.strings)
+    walked, names = express_functions(walked, found, walked.strings)
+    counts.update(names)
+    if found is None:
+        return types, walked
+    counts.update(found.counts)
+    walked = with_final_ids(walked, found.id_map)
+    return found.types, walked._replace(decl_tags=tags_of_whole(walked.decl_tags, found))
 
 
 def shipped_btf(image: ElfImage) -> tuple[btf.BtfFile | None, bytes | None, str | None]:

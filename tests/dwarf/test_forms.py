@@ -156,14 +156,15 @@ def test_forms__references_into_a_file_that_is_not_here_are_void(tmp_path, form)
     assert made[1].ref == 0
 
 
-def test_forms__unspecified_and_complex_types_are_void_and_atomic_is_transparent(tmp_path):
+def test_forms__unspecified_types_are_void_complex_ones_have_no_form_and_atomic_is_transparent(tmp_path):
     int_ = base()
     nothing, complex_ = DIE("unspecified_type", name="n"), base("complex", 8, 3)
     atomic = DIE("atomic_type", type=DIE("packed_type", type=int_))
     packed = atomic.attributes[0].value
     pointers = [DIE("pointer_type", type=die) for die in (nothing, complex_, atomic)]
     made, first = types(tmp_path, int_, nothing, complex_, packed, atomic, *pointers)
-    assert [row.ref for row in made[1:]] == [0, 0, first]
+    assert [row.ref for row in made[2:]] == [0, first + 1, first]
+    assert (made[1].kind, made[1].name) == ("FWD", "")
 
 
 # Constants
@@ -213,12 +214,12 @@ def test_forms__wide_enumerators(tmp_path, byteorder, form, value):
 
 
 @pytest.mark.parametrize("form", ["data16", "block1", "exprloc"])
-def test_forms__values_that_are_no_number_count_as_none(tmp_path, form):
+def test_forms__enumerators_whose_value_is_no_number_are_left_out(tmp_path, form):
     value = 5 if form == "data16" else bytes(5)
     enum = DIE("enumeration_type", DIE("enumerator", Attr("const_value", form, value), name="a"),
                DIE("enumerator", name="b", const_value=2), byte_size=4)  # fmt: skip
     made, _ = types(tmp_path, enum)
-    assert made[0].enumerators == (("a", 0), ("b", 2))
+    assert made[0].enumerators == (("b", 2),)
 
 
 @pytest.mark.parametrize("nbytes", range(1, 40))

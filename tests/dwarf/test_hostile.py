@@ -518,15 +518,28 @@ def test_hostile__deep_nesting_where_each_level_must_look_behind_the_next(tmp_pa
     refused(dwarf, tmp_path, "over and over")
 
 
-@pytest.mark.parametrize("bounds", [[2**64 - 1], [2**63, 2**63], [2**32 - 1, 1], [0] * 100])
-def test_walk__array_dimensions_wrap_to_32_bits(tmp_path, bounds):
+@pytest.mark.parametrize(("bounds", "nelems"), [
+    ([2**64 - 1], 0), ([2**32 - 1, 1], 0), ([0] * 100, 1), ([2**32 - 2], 2**32 - 1),
+    ([2**16 - 1, 2**16 - 2], 2**32 - 2**16), ([2**63, 2**64 - 1, 5], 0), ([2**63, 2**63], None), ([2**32], None),
+    ([2**16 - 1, 2**16 - 1], None), ([1] * 32, None), ([2**31, 2**31, 2**31], None)])  # fmt: skip
+def test_walk__array_of_more_elements_than_32_bits_can_say_has_no_form_in_btf(tmp_path, bounds, nelems):
+    """-1, in 32 or 64 bits, is how compilers say that there are none."""
     dims = [DIE("subrange_type", Attr("upper_bound", "udata", n)) for n in bounds]
-    dwarf = one(DIE("array_type", *dims))
-    assert [row.nelems for row in rows.rows(timed(dwarf, tmp_path))[1:]] == [(n + 1) % 2**32 for n in reversed(bounds)]
-    total = 1
-    for n in bounds:
-        total = total * (n + 1) % 2**32
-    assert [row.nelems for row in rows.rows(timed(dwarf, tmp_path, nested_arrays=False))[1:]] == [total]
+    found = timed(one(DIE("array_type", *dims)), tmp_path, nested_arrays=False)
+    last = rows.rows(found)[1]
+    assert (last.kind, last.name) == (("FWD", "") if nelems is None else ("ARRAY", ""))
+    assert nelems is None or last.nelems == nelems
+    assert found.counts["type_dies_unsupported"] == (nelems is None)
+
+
+@pytest.mark.parametrize("bounds", [[3, 2**32, 4], [2**40], [2**32 - 2, 2**32 - 2], [2**64 - 1, 5]])
+def test_walk__each_dimension_is_an_array_or_has_no_form_in_btf(tmp_path, bounds):
+    dims = [DIE("subrange_type", Attr("upper_bound", "udata", n)) for n in bounds]
+    found = timed(one(DIE("array_type", *dims)), tmp_path)
+    expected = [0 if n == 2**64 - 1 else n + 1 for n in reversed(bounds)]
+    assert [row.nelems if row.kind == "ARRAY" else None for row in rows.rows(found)[1:]] == [
+        n if n < 2**32 else None for n in expected]
+    assert found.counts["type_dies_unsupported"] == sum(n >= 2**32 for n in expected)
 
 
 def test_hostile__types_between_the_dimensions_of_an_array(tmp_path):

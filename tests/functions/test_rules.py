@@ -315,6 +315,7 @@ def every(tmp_path_factory):
         Function("alias", symbols=["other_name"]),
         Function("overridden"), Function("overridden", symbols=[]),
         Function("gone", symbols=[]),
+        Function("not$expressible"),
     )  # fmt: skip
 
 
@@ -341,7 +342,7 @@ def test_reasons__of_the_newest_rules(every):
         "reordered": [REORDERED], "optimized": [OPTIMIZED], "ambiguous": [AMBIGUOUS] * 2,
         "unnamed": [text["UNNAMED_PARAMETER"]], "partial": sorted([KEPT, text["PARTIAL_BODY"]]),
         "alias": [text["ALIAS_ONLY"]], "overridden": sorted([KEPT, text["OVERRIDDEN"]]),
-        "gone": [text["NO_SYMBOL"]]}  # fmt: skip
+        "gone": [text["NO_SYMBOL"]], "not$expressible": [text["INEXPRESSIBLE"]]}  # fmt: skip
 
 
 @pytest.mark.parametrize(("policy", "rules", "quirks"), SELECTIONS)

@@ -217,7 +217,7 @@ def _resolved(file, die):
         if _id(die) in seen:
             raise ValueError(f"{_id(die)}: _Atomic of itself")
         seen.add(_id(die))
-        if die.tag == "DW_TAG_unspecified_type" or _is_complex(die):
+        if die.tag == "DW_TAG_unspecified_type":
             return None
         if "DW_AT_signature" in die.attributes:
             die = _target(file, die, "signature")
@@ -247,8 +247,7 @@ def _unit_types(file, unit):
         if die.tag in REFERENCES:
             made += _reference(file, die)
         elif die.tag == "DW_TAG_base_type":
-            if not _is_complex(die):
-                made.append(_base(die))
+            made.append(Type(_id(die), "FWD") if _is_complex(die) else _base(die))
         elif die.tag in COMPOSITES:
             made.append(_composite(file, die))
         elif die.tag == "DW_TAG_array_type":

@@ -352,6 +352,15 @@ def run_encode(args):
         for name, parts in files.items():
             paths = ", ".join(str(saved.path / part["file"]) for part in parts)
             print(f"{paths}: {sizes[name]} bytes ({sizes[name] - sizes[results.BASELINE]:+d})")
+        _say_uncovered(saved, encoded.policy)
+
+
+def _say_uncovered(folder, policy):
+    """Say on stderr what of the file the results of a policy do not cover."""
+    from harness.results.coverage import uncovered
+
+    for text in uncovered(folder.manifest, policy):
+        print(f"  {visible(text)}", file=sys.stderr)
 
 
 def add_measure(verb):
@@ -390,7 +399,7 @@ def add_report(verb):
 
 def run_report(args):
     """`report`."""
-    from harness import kernels, report, ui
+    from harness import kernels, report, results, ui
     from harness.report import index as all_reports
     from harness.report import summary
     from harness.report.folder import MARKDOWN, check_place
@@ -414,6 +423,8 @@ def run_report(args):
         print(Path(args.output) / MARKDOWN)
     else:
         summary.show(made, args.output, listed)
+        folder = results.load(args.output)
+        _say_uncovered(folder, folder.some("consistent").policy)
     if not made.ok:
         print("btf-harness: an invariant does not hold; see the report", file=sys.stderr)
         return EXIT_FAILED

@@ -18,6 +18,7 @@ from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
 from harness.report.tables import Table, escaped
 from harness.report.worker import worker
+from harness.results.coverage import LEFT_OUT
 from harness.witnesses import shipped
 from harness.witnesses.asking import Silence, ask_each
 
@@ -381,7 +382,9 @@ def _left_out(manifest):
         if counts:
             yield what, ", ".join(f"{n:,} {why}" if what == "units left out" else f"{n:,}: {why}"
                                   for why, n in sorted(counts.items()))
-    for key, what in (("type_dies_unsupported", "type DIEs that C cannot express, void instead"),
+    for key, what in (("type_dies_unsupported", "type DIEs that BTF has no form for"),
+                      *((key, f"{what}s left out ({key.removesuffix('_left_out').replace('_', ' ')})")
+                        for key, what in LEFT_OUT.items()),
                       ("locations_unread", "parameters whose location cannot be read")):
         if funnel.get(key):
             yield what, f"{funnel[key]:,}"

@@ -251,5 +251,5 @@ def test_left_out__says_what_of_the_file_has_no_place_in_the_results():
     skipped = {"name made by a macro": 12776, "discarded": 4, "void": 2}
     assert list(_left_out({"funnel": funnel, "variables_skipped": skipped})) == [
         ("compile units", "2,401"), ("units left out", "1 of C++, 12 of Rust"),
-        ("per-CPU variables without a VAR", "2: void"), ("type DIEs that C cannot express, void instead", "3")]
+        ("per-CPU variables without a VAR", "2: void"), ("type DIEs that BTF has no form for", "3")]
     assert list(_left_out({"funnel": {"units": 1}, "variables_skipped": {}})) == [("compile units", "1")]

@@ -1,0 +1,36 @@
+"""What a run says that it does not cover: nothing of an ordinary kernel, and a line for each thing of others."""
+
+import pytest
+
+from harness.functions.policies import REASON_TEXT, Reason
+from harness.results.coverage import uncovered
+
+NO_SYMBOL = REASON_TEXT[Reason.NO_SYMBOL]
+
+
+def manifest(units=2754, walked=None, other=None, instances=1000, encoded=950, skipped=None, **funnel):
+    other = other or {}
+    walked = units - sum(other.values()) if walked is None else walked
+    return {"funnel": {"units": units, "units_walked": walked, "units_other_language": other, "subprogram_dies": 7,
+                       **funnel},
+            "policies": {"all": {"functions": {"instances": instances, "encoded": encoded, "skipped": skipped or {}}}}}
+
+
+@pytest.mark.parametrize(("about", "said"), [
+    ({}, []),
+    ({"other": {"Rust": 6}}, []),
+    ({"units": 602, "other": {"Go": 590}},
+     ["12 of 602 (2 %) units are read; not 590 of Go: only those of C and assembler are"]),
+    ({"units": 3, "other": {"Rust": 1, "C++": 2}, "instances": 0, "encoded": 0},
+     ["0 of 3 (0 %) units are read; not 2 of C++, 1 of Rust: only those of C and assembler are",
+      "no functions with code among 7 subprogram DIEs"]),
+    ({"types_left_out": 1, "members_left_out": 2, "names_left_out": 0, "type_members_left_out": 3},
+     ["left out, as BTF has no form for them: 1 type, 5 members"]),
+    ({"skipped": {REASON_TEXT[Reason.INEXPRESSIBLE]: 2}}, ["left out, as BTF has no form for them: 2 functions"]),
+    ({"dies_without_name": 3},
+     ["3 subprogram DIEs without a name: what would name them is in another unit (LTO, or dwz)"]),
+    ({"encoded": 10, "skipped": {NO_SYMBOL: 900, "partial body": 80, "unexpected register": 10}},
+     [f"10 of 1,000 (1 %) functions with code are described; not 900: {NO_SYMBOL}, 80: partial body"]),
+])  # fmt: skip
+def test_uncovered__says_what_is_not_ordinary(about, said):
+    assert uncovered(manifest(**about), "all") == said

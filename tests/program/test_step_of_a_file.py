@@ -115,6 +115,18 @@ def test_kernel_step__of_7_0_merges_nothing_and_knows_no_names(tmp_path):
     assert sorted(protos.count(p) for p in set(protos)) == [1, 1, 1, 1, 3]  # int (int n), three times
 
 
+def test_kernel_step__of_7_0_knows_kfuncs_by_the_tags_of_pahole(tmp_path):
+    path = versioned(tmp_path, b"7.2.13-fixtur")
+    manifest = encode(path, tmp_path / "out", "--rules", "1.25")  # which writes none
+    assert manifest["policies"]["all"]["kernel_step"] == "7.0"
+    file = btf.read(tmp_path / "out" / "plain.btf")
+    assert said(file) == (BEFORE, [])
+    names = [file.name(i) for i in file.types.ids()]
+    assert names == sorted(names)
+    encode(program("kfuncs").path, tmp_path / "new", "--rules", "1.25")
+    assert said(btf.read(tmp_path / "new" / "plain.btf"))[0] == AFTER
+
+
 def test_kernel_step__is_not_done_before_7_0_unless_asked_for(tmp_path):
     path = versioned(tmp_path, b"6.19.1-fixtur")
     manifest = encode(path, tmp_path / "off")

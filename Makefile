@@ -1,9 +1,13 @@
 # Two commands do everything: `make report` and `make test`. Each sets up what is missing and says what it is doing.
 
-KERNEL ?= debian-6.12-cloud-amd64
+# a name, a package or a path; by default the newest kernel of the catalogue's defaults that can be had
+KERNEL ?=
 PYTHON ?= python3
-REPORT ?= reports/$(notdir $(KERNEL))
 BIN := .venv/bin
+
+# in a recipe: $$kernel and $$report are what to measure and where its report goes
+CHOOSE = kernel="$(KERNEL)"; kernel="$${kernel:-$$($(BIN)/btf-harness fetch --name)}" && \
+	report="$(or $(REPORT),reports/$$(basename "$$kernel"))"
 
 .PHONY: help setup report notebooks test test-long test-nojit test-bounds lint bench sample recorded kernels clean
 help:
@@ -24,7 +28,7 @@ setup: .venv/done
 	@touch $@
 
 report: setup
-	@$(BIN)/btf-harness report "$(KERNEL)" -o "$(REPORT)" --index --command 'make report KERNEL=$(KERNEL)'
+	@$(CHOOSE) && $(BIN)/btf-harness report "$$kernel" -o "$$report" --index --command "make report KERNEL=$$kernel"
 
 # runs the notebooks into reports/notebooks/ as .ipynb and HTML; with recorded figures if the kernel is not here
 notebooks: setup
@@ -60,17 +64,17 @@ kernels: setup
 
 # a warm `encode` of three encodings against one plain `pahole -J -j2`, in turn, in one run
 bench: setup
-	@$(BIN)/python -m tests.acceptance.bench "$(KERNEL)"
+	@$(CHOOSE) && $(BIN)/python -m tests.acceptance.bench "$$kernel"
 
 # the small report that the README shows: text, CSV and PNG of the default kernel, without the long lists
 sample: report
 	@rm -rf reports/sample && mkdir -p reports/sample
-	@cp $(REPORT)/report.md $(REPORT)/*.csv $(REPORT)/*.png reports/sample/
-	@$(BIN)/btf-harness mail $(REPORT) > reports/sample/mail.txt
+	@$(CHOOSE) && cp "$$report"/report.md "$$report"/*.csv "$$report"/*.png reports/sample/ && \
+	  $(BIN)/btf-harness mail "$$report" > reports/sample/mail.txt
 
 # makes data/recorded again: what the notebooks show where there is no kernel
 recorded: setup
-	@for k in debian-6.12-cloud-amd64 debian-6.1-cloud-amd64; do $(MAKE) -s report KERNEL=$$k && \
+	@for k in debian-7.3-cloud-amd64 debian-6.12-cloud-amd64 debian-6.1-cloud-amd64; do $(MAKE) -s report KERNEL=$$k && \
 	  $(BIN)/python -c "from harness.notebook import study; study.record('reports/$$k', 'data/recorded/$$k')" || exit 1; \
 	done
 	@$(BIN)/python -c "from harness.notebook import tiny; tiny.record('data/recorded/tiny')"

@@ -239,7 +239,9 @@ def add_fetch(verb):
     p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
              "examples:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg\n"
              "  btf-harness fetch linux-image-7.2.13+deb14-rt-amd64-dbg --suite sid")
-    p.add_argument("name", metavar="NAME", help="a catalogue name or an exact package name")
+    p.add_argument("name", nargs="?", metavar="NAME",
+                   help="a catalogue name or an exact package name; without one, the newest default that can be had")
+    p.add_argument("--name", action="store_true", dest="print_name", help="print the kernel's name, not its path")
     p.add_argument("--suite", metavar="SUITE",
                    help="where the package is: a suite of Debian such as sid or trixie-backports, in the archive that "
                         "this machine uses (default: the machine's own suites)")
@@ -250,7 +252,14 @@ def run_fetch(args):
     """`fetch`."""
     from harness import kernels
 
-    print(kernels.fetch(args.name, refresh=args.refresh, progress=not args.quiet, suite=args.suite).path)
+    if args.name is None:
+        for option, value in (("suite", args.suite), ("refresh", args.refresh)):
+            if value:
+                raise UsageError("needs the NAME of a kernel", option)
+        kernel = kernels.fetch_default(progress=not args.quiet)
+    else:
+        kernel = kernels.fetch(args.name, refresh=args.refresh, progress=not args.quiet, suite=args.suite)
+    print(kernel.name if args.print_name else kernel.path)
 
 
 def add_tools(verb):

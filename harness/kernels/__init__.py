@@ -12,8 +12,9 @@ Files, in the order in which data goes through them: ``names`` (the catalogue) a
 (its build ID), ``cache`` (what is kept, and when it may be trusted), ``fetching`` (all of it), ``kernel``.
 """
 
-from harness.kernels.fetching import cached, fetch, resolve
+from harness.kernels.fetching import cached, fetch, fetch_default, resolve
 from harness.kernels.kernel import Kernel
-from harness.kernels.names import CatalogueEntry, catalogue, default_name
+from harness.kernels.names import CatalogueEntry, catalogue, default_name, default_names
 
-__all__ = ["CatalogueEntry", "Kernel", "cached", "catalogue", "default_name", "fetch", "resolve"]
+__all__ = ["CatalogueEntry", "Kernel", "cached", "catalogue", "default_name", "default_names", "fetch",
+           "fetch_default", "resolve"]

@@ -121,6 +121,23 @@ def fetch(name: str, refresh: bool = False, progress: bool = True, suite: str | 
         return kernel
 
 
+def fetch_default(progress: bool = True) -> Kernel:
+    """The first kernel of the catalogue's defaults that is in the cache or can be fetched.
+
+    Raises
+    ------
+    KernelError
+        As `fetch`, of the last one. Of each before it, the error is said on stderr, whatever `progress` is.
+    """
+    *others, last = names.default_names()
+    for name in others:
+        try:
+            return fetch(name, progress=progress)
+        except KernelError as error:
+            say(f"{error}; taking the next default instead")
+    return fetch(last, progress=progress)
+
+
 def _fetch_through_apt(wanted, progress):
     require_apt(wanted.name)
     apt = Apt(wanted.architecture, wanted.suite, progress)

@@ -18,7 +18,7 @@ from harness.paths import data_file
 CATALOGUE = data_file("kernels.toml")
 
 FIELDS = ("distribution", "series", "flavour", "architecture", "package")
-OPTIONAL = ("suite",)
+OPTIONAL = ("suite", "pahole")
 
 # Debian's flavours by the architecture they are built for; longer endings first. Source: the flavours under
 # debian/config/ of Debian's linux source package, releases 12 and 13.
@@ -58,6 +58,8 @@ class CatalogueEntry:
         Regular expression that the whole package name must match.
     suite : str or None
         Where it is, as sid or trixie-backports; None for the machine's own suites.
+    pahole : str or None
+        Version of the pahole that wrote its .BTF section; None if it ships none.
     """
 
     distribution: str
@@ -66,6 +68,7 @@ class CatalogueEntry:
     architecture: str
     package: str
     suite: str | None = None
+    pahole: str | None = None
 
     @property
     def name(self) -> str:
@@ -77,8 +80,8 @@ class CatalogueEntry:
         return architecture in (None, self.architecture) and re.fullmatch(self.package, package) is not None
 
 
-def read(path: Path | None = None) -> tuple[list[CatalogueEntry], str]:
-    """The catalogue file: its entries and the name of the default one.
+def read(path: Path | None = None) -> tuple[list[CatalogueEntry], list[str]]:
+    """The catalogue file: its entries and the names of the default ones, the preferred first.
 
     Parameters
     ----------
@@ -87,13 +90,13 @@ def read(path: Path | None = None) -> tuple[list[CatalogueEntry], str]:
 
     Returns
     -------
-    tuple of (list of CatalogueEntry, str)
+    tuple of (list of CatalogueEntry, list of str)
 
     Raises
     ------
     KernelError
         The file cannot be read, is not TOML, or an entry lacks a field or has an unknown one; a package is no regular
-        expression, two entries have the same name, or the default is none of them.
+        expression, two entries have the same name, there is no default, or one is none of them.
     """
     path = CATALOGUE if path is None else path
     try:
@@ -117,9 +120,10 @@ def read(path: Path | None = None) -> tuple[list[CatalogueEntry], str]:
     names = [entry.name for entry in entries]
     if len(set(names)) != len(names):
         raise KernelError("two kernels have the same name", path=path)
-    if content.get("default") not in names:
-        raise KernelError(f"default is {content.get('default')!r}, which is none of the kernels", path=path)
-    return entries, content["default"]
+    defaults = content.get("default")
+    if not isinstance(defaults, list) or not defaults or any(name not in names for name in defaults):
+        raise KernelError(f"default is {defaults!r}: expected a list of names of kernels", path=path)
+    return entries, defaults
 
 
 def catalogue() -> list[CatalogueEntry]:
@@ -143,9 +147,15 @@ def check_suite(suite: str | None, path: Path | None = None) -> None:
         raise KernelError(f"expected a suite of Debian such as sid or trixie-backports, found {suite!r}", path=path)
 
 
-def default_name() -> str:
-    """Name of the kernel that is used when none is asked for, a str; errors as of `catalogue`."""
+def default_names() -> list[str]:
+    """Names of the kernels of which the first that can be had is used when none is asked for, list of str; errors as
+    of `catalogue`."""
     return read()[1]
+
+
+def default_name() -> str:
+    """The first of `default_names`."""
+    return default_names()[0]
 
 
 def find(name: str) -> CatalogueEntry | None:

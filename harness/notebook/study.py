@@ -84,7 +84,8 @@ def open_report(kernel=None):
     ----------
     kernel : str, optional
         A catalogue name, a package's name, the path of an ELF file, or the folder of a report. By default what the
-        environment variable KERNEL says, else the catalogue's default.
+        environment variable KERNEL says, else the first of the catalogue's defaults that is measured or on this
+        machine, else the first that is recorded.
 
     Returns
     -------
@@ -97,7 +98,11 @@ def open_report(kernel=None):
     """
     from harness import kernels
 
-    wanted = str(kernel or os.environ.get("KERNEL") or kernels.default_name())
+    given = kernel or os.environ.get("KERNEL")
+    if not given:
+        names = kernels.default_names()
+        given = next((name for name in names if _whole(root() / REPORTS / name) or _on_this_machine(name)), names[0])
+    wanted = str(given)
     for folder in (Path(wanted), root() / wanted):
         if (folder / ABOUT).is_file():
             return read(folder)

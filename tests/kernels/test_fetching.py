@@ -16,7 +16,7 @@ from debian_packages import BUILD_ID, MEMBER, make_deb, make_elf
 
 import harness.kernels
 from harness.errors import KernelError
-from harness.kernels import cache, fetching
+from harness.kernels import cache, fetching, names
 
 NAME = "debian-6.1-cloud-amd64"
 PACKAGE = "linux-image-6.1.0-9-cloud-amd64-dbg"
@@ -134,6 +134,19 @@ def test_fetch__offline_takes_an_older_cached_version_and_says_so(fake_apt, monk
     assert "using the cached debian-6.1.27-cloud-amd64" in capsys.readouterr().err
     with pytest.raises(KernelError):
         harness.kernels.fetch(NAME, refresh=True, progress=False)
+
+
+def test_fetch_default__takes_the_next_one_where_the_first_cannot_be_had_and_says_so(fake_apt, monkeypatch, capsys):
+    offer(fake_apt)
+    monkeypatch.setattr(names, "default_names", lambda: ["debian-7.3-cloud-amd64", NAME])
+    assert harness.kernels.fetch_default(progress=False).name == NAME
+    said = capsys.readouterr().err
+    assert "debian-7.3-cloud-amd64" in said and said.endswith("; taking the next default instead\n")
+    monkeypatch.setattr(names, "default_names", lambda: [NAME, "debian-7.3-cloud-amd64"])
+    assert harness.kernels.fetch_default(progress=False).name == NAME
+    monkeypatch.setattr(names, "default_names", lambda: ["debian-7.2-cloud-amd64", "debian-7.3-cloud-amd64"])
+    with pytest.raises(KernelError, match="apt offers no package for debian-7.3-cloud-amd64"):
+        harness.kernels.fetch_default(progress=False)
 
 
 def test_fetch__without_apt_says_to_pass_a_path(monkeypatch, tmp_path):

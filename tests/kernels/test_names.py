@@ -19,7 +19,8 @@ ENTRY = "[[kernel]]\n" + "".join(f'{field} = "x"\n' for field in names.FIELDS)
 
 def test_catalogue__has_the_default_and_every_promised_architecture():
     entries = names.catalogue()
-    assert names.default_name() == "debian-6.12-cloud-amd64"
+    assert names.default_names() == ["debian-7.3-cloud-amd64", "debian-6.12-cloud-amd64"]
+    assert names.default_name() == "debian-7.3-cloud-amd64"
     assert {entry.architecture for entry in entries} == {"amd64", "arm64", "s390x", "armhf", "ppc64el", "i386",
                                                          "riscv64", "loong64"}
     assert names.find("debian-6.12-cloud-amd64").series == "6.12"
@@ -62,7 +63,9 @@ def test_catalogue__leaves_other_flavours_alone(package):
     "text, message",
     [
         ("kernel = [", "not TOML"),
-        ('default = "x"', "none of the kernels"),
+        ('default = "x"', "default is 'x': expected a list of names of kernels"),
+        ('default = []', "expected a list"),
+        ('default = ["x"]', "expected a list of names of kernels"),
         ('[[kernel]]\nseries = "1"', "kernel 1 must have"),
         ("kernel = [1]", "kernel 1 must have"),
         (ENTRY + 'suite = 13', "kernel 1 must have"),

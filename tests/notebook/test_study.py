@@ -17,7 +17,7 @@ from tests.measure.folders import make
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "data" / "recorded"
-NEW, OLD = "debian-6.12-cloud-amd64", "debian-6.1-cloud-amd64"
+NEW, OLD, OLDEST = "debian-7.3-cloud-amd64", "debian-6.12-cloud-amd64", "debian-6.1-cloud-amd64"
 
 
 @pytest.fixture(autouse=True)
@@ -58,7 +58,7 @@ def test_open__takes_the_report_that_is_there(home, monkeypatch):
     assert study.open_report().path == place and not study.open_report().recorded
     measured(home, OLD, OLD)
     monkeypatch.setenv("KERNEL", OLD)
-    assert study.open_report().about["kernel"].startswith("debian-6.1.")
+    assert study.open_report().about["kernel"].startswith("debian-6.12.")
     assert study.open_report(NEW).path == place
 
 
@@ -66,11 +66,11 @@ def test_open__takes_a_folder_of_a_report(home, monkeypatch):
     monkeypatch.setenv("KERNEL", f"data/recorded/{OLD}")
     assert study.open_report().path == home / "data" / "recorded" / OLD
     monkeypatch.chdir(home)
-    assert study.open_report().about["kernel"].startswith("debian-6.1.")
+    assert study.open_report().about["kernel"].startswith("debian-6.12.")
 
 
 def test_open__makes_it_of_a_kernel_that_is_cached(home, monkeypatch):
-    kernel = kernels.Kernel(NEW, "debian-6.12.9-cloud-amd64", Path("vmlinux"),
+    kernel = kernels.Kernel(NEW, "debian-7.3.9-cloud-amd64", Path("vmlinux"),
                             {"package": "linux-image-x-dbg", "architecture": "amd64", "build_id": "ab"})
     monkeypatch.setattr(kernels, "cached", lambda: [kernel])
     for name in (NEW, kernel.label, "linux-image-x-dbg", "linux-image-x-dbg:amd64"):
@@ -125,7 +125,7 @@ def test_all__one_per_kernel_and_those_of_this_machine_first(home, capsys):
     (home / "reports" / "broken").mkdir()
     (home / "reports" / "broken" / "report.json").write_text("[]")
     found = study.open_all()
-    assert [f.path for f in found] == [home / "data" / "recorded" / OLD, place]
+    assert [f.path for f in found] == [home / "data" / "recorded" / name for name in (OLDEST, OLD)] + [place]
     assert capsys.readouterr().out.startswith("left out: reports/broken: expected a report of schema")
 
 
@@ -133,7 +133,7 @@ def test_all__one_per_kernel_and_those_of_this_machine_first(home, capsys):
 
 def test_about__is_loud_where_the_figures_are_recorded(home):
     text = repr(study.about(study.open_report()))
-    assert text.startswith("RECORDED FIGURES of debian-6.12.")
+    assert text.startswith("RECORDED FIGURES of debian-7.3.")
     assert "nothing was measured now. They are of 20" in text
     assert f"are kept in data/recorded/{NEW}; `make report KERNEL={NEW}` measures them here." in text
     assert "package linux-image-" in text and shown.LOUD in study.about(study.open_report())._repr_html_()
@@ -207,15 +207,15 @@ def test_together__marks_what_was_recorded_and_tells_kernels_of_one_label_apart(
     measured(home, "mine")
     table = study.together(study.open_all(), "encodings", encoding="plain")
     assert table.kernel.tolist() == [f.about["kernel"] for f in study.open_all()]
-    assert table.figures.str.split().str[0].tolist() == ["recorded", "measured"]
+    assert table.figures.str.split().str[0].tolist() == ["recorded", "recorded", "measured"]
     twice = study.together([study.open_report("mine"), study.open_report(NEW)], "claims")
     assert twice.kernel.nunique() == 2 and twice.kernel.iloc[0].endswith("(mine)")
     with pytest.raises(MeasureError, match="expected a report with a table nonsense, found none"):
         study.together(study.open_all(), "nonsense")
 
 
-def test_lookup__is_recorded_for_the_names_that_the_notebooks_ask_for():
-    report = study.open_report(OLD)
+def test_lookup__is_recorded_for_the_names_that_the_notebooks_ask_for(home):
+    report = study.open_report(OLDEST)
     for name in (study.example(report), *study.ASKED):
         text = repr(study.lookup(report, name))
         assert text.startswith("RECORDED on 20") and "What a tracer gets" in text, name

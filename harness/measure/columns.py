@@ -35,6 +35,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "witness": Column("str", "", "program or kernel that was asked"),
     "words": Column("str", "", "its answer"),
     "ours": Column("int64", "types", "types in our baseline"),
+    "written": Column("str", "", "how our baseline was written: like a pahole, or under a policy"),
     "shipped": Column("int64", "types", "types in the kernel's own .BTF section"),
     "difference": Column("int64", "types", "ours minus shipped"),
     "only in ours": Column("int64", "types", "types that our baseline alone has, or has more often"),

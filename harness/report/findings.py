@@ -343,7 +343,7 @@ def _file(encoding):
 
 def _same(frames, about, known):
     whole, *kinds = frames["shipped_same"].to_dict("records")
-    which = f"Under policy {whole['policy']}, {BASELINE} and the kernel's own .BTF are"
+    which = f"Written {whole['written']}, {BASELINE} and the kernel's own .BTF are"
     alike = f"{_count(whole['ours'], 'type')}, each as often in both"
     if whole["verdict"] == Verdict.SAME.value:
         return f"{which} the same BTF: {alike}, and a renumbering that turns one file into the other."
@@ -354,7 +354,7 @@ def _same(frames, about, known):
     ours, theirs = whole["only in ours"], whole["only in shipped"]
     most = sorted(kinds, key=lambda row: -row["only in ours"] - row["only in shipped"])[:SAID_KINDS]
     said = "; ".join(f"{row['kind']}: {row['only in ours']:,} and {row['only in shipped']:,}" for row in most)
-    return (f"{which} not the same BTF: {_count(ours, 'type')} {_verb(ours, 'is', 'are')} only in {BASELINE}, "
+    return (f"{which} not the same BTF: {_count(ours, 'type') if ours else 'no type'} {_verb(ours, 'is', 'are')} only in {BASELINE}, "
             f"{_amount(theirs, 'none')} only in the kernel's own ({said}{'; ...' * (len(kinds) > len(most))}).")
 
 

@@ -68,11 +68,12 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
 
     with replacing(out) as fresh, worker(threads) as pool:
         progress = progress or run.Silent()
+        like = _like(kernel, threads, progress, kernel_step)
         prepared = run.prepare(kernel, threads, progress=progress,
                                meanwhile={results.TABLES: results.kernel_tables})
         progress.stage("encode under each policy")
         every = (run.encode(prepared, policy, kernel_step=kernel_step) for policy in POLICIES)
-        found = results.save_all(fresh / IN_REPORT, prepared, every, run.forms(prepared))
+        found = results.save_all(fresh / IN_REPORT, prepared, every, run.forms(prepared), like)
         del prepared
         give_memory_back()
         progress.stage("measure, ask the witnesses, draw")
@@ -82,6 +83,23 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
         found.keep_measurements(report.measurements)
         write_files(report, fresh, index)
     return report
+
+
+def _like(kernel, threads, progress, kernel_step):
+    """The kernel encoded as the pahole that wrote its own .BTF does, an Encoded; None where that is not known."""
+    from harness import run
+    from harness.functions import QUIRKS
+    from harness.kernels import names
+
+    about = kernel.provenance
+    entry = names.entry_of(about["package"], about.get("architecture")) if "package" in about else None
+    if entry is None or entry.pahole is None:
+        return None
+    progress.stage(f"encode like pahole {entry.pahole}, which wrote its own .BTF")
+    program = run.prepare(kernel, threads, rules=entry.pahole)
+    if program.shipped is None:
+        return None
+    return run.encode(program, "current", ["plain"], entry.pahole, QUIRKS, kernel_step=kernel_step)
 
 
 def render(source: str | os.PathLike[str] | list, out: str | os.PathLike[str], witnesses: bool = True, threads: int = 2,

@@ -439,11 +439,11 @@ def _shipped(page, comparison, frames):
     same, kinds, names = (frames[name] for name in ("shipped_same", "shipped_kinds", "shipped_names"))
     wrong = kinds[kinds.verdict == "UNEXPLAINED"]
     if len(same) > 1:
-        page.words(f"Types that only one of the two has, `{BASELINE}` under `{same.policy.iloc[0]}` or the shipped "
+        page.words(f"Types that only one of the two has, `{BASELINE}` written {same.written.iloc[0]} or the shipped "
                    "section, or has more often. Two types are alike if they say the same and refer to types that are "
                    "alike; `btf-harness same` lists those that are not.")
     page.table("shipped_same", same, caption=f"{BASELINE} and the shipped .BTF, type by type.")
-    page.words(f"Types by kind in `{BASELINE}` and in the shipped section. " + (
+    page.words(f"Types by kind in `{BASELINE}`, written {same.written.iloc[0]}, and in the shipped section. " + (
         f"**{len(wrong)} kinds differ but must not: {', '.join(wrong.kind)}.**" if len(wrong) else
         "All kinds that do not depend on the choice of functions and variables have equal counts."))
     page.table("shipped_kinds", kinds, caption=f"Types by kind in {BASELINE} and in the shipped .BTF.")

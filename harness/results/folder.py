@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from functools import cached_property
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
@@ -23,13 +23,14 @@ from harness.results import manifest as mf
 from harness.results import measurements as ms
 from harness.results import selection as sel
 from harness.results.columns import ADDED_COLUMNS
-from harness.results.manifest import SHIPPED
+from harness.results.manifest import BASELINE, SHIPPED
 from harness.results.result import Once, Result, read_bytes
 from harness.results.tables import frame_of
 
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.btf import BtfFile
     from harness.program import Program
     from harness.run import Encoded
 
@@ -41,8 +42,19 @@ IN_REPORT = "btf"
 
 SHIPPED_FILE = f"{SHIPPED}.btf"
 
+LIKE_FILE = "like.btf"
+"""The baseline as the pahole that wrote the shipped file makes it."""
+
 TABLES = "tables"
 """What a Program calls `kernel_tables` of itself."""
+
+
+class Like(NamedTuple):
+    """A baseline's file that follows a version of pahole, `rules`, bugs and all."""
+
+    rules: str
+    path: Path
+    btf: BtfFile
 
 
 class ResultFolder(Once):
@@ -90,6 +102,17 @@ class ResultFolder(Once):
     def measurements_path(self) -> Path:
         """Path of measurements.csv, which is there once something was measured."""
         return self.path / ms.NAME
+
+    @property
+    def like(self) -> Like | None:
+        """Our baseline as the pahole that wrote the kernel's own .BTF makes it; None where no such file was made.
+
+        Raises
+        ------
+        MeasureError
+            The file is missing or does not match the manifest.
+        """
+        return self.once(_like)
 
     @property
     def policies(self) -> list[str]:
@@ -283,6 +306,16 @@ def check_file(path: Path, data: bytes, entry: dict) -> None:
         raise MeasureError(f"expected sha256 {entry['sha256']}, as the manifest says, found {found}", path)
 
 
+def _like(folder):
+    about = folder.manifest["like"]
+    if about is None:
+        return None
+    path = folder.path / about["file"]
+    data = read_bytes(path)
+    check_file(path, data, about)
+    return Like(about["rules"], path, enc.parse(data, str(path)))
+
+
 def _place(path):
     """The manifest of results or of a report in a folder, or None."""
     return next((place for place in (Path(path), Path(path) / IN_REPORT) if (place / mf.NAME).is_file()), None)
@@ -335,7 +368,7 @@ def save(path: str | PathLike[str], program: Program, encoded: Encoded) -> Resul
 
 
 def save_all(path: str | PathLike[str], program: Program, every: Iterable[Encoded],
-             forms: list[tuple] | None = None) -> ResultFolder:
+             forms: list[tuple] | None = None, like: Encoded | None = None) -> ResultFolder:
     """Write a folder of several policies, each in a subfolder; returns the ResultFolder.
 
     Parameters
@@ -347,13 +380,15 @@ def save_all(path: str | PathLike[str], program: Program, every: Iterable[Encode
         One for each policy; each is written before the next is asked for.
     forms : list of tuple, optional
         As from harness.functions.forms.selection_forms.
+    like : harness.run.Encoded, optional
+        The kernel encoded as the pahole that wrote its own .BTF does, to compare the baseline's file with that.
 
     Raises
     ------
     OutputError
         A file cannot be written.
     """
-    return _save(path, program, every, lambda policy: f"{policy}/", forms)
+    return _save(path, program, every, lambda policy: f"{policy}/", forms, like)
 
 
 def kernel_tables(described: dict, inlined: dict, bits: int) -> dict[str, bytes]:
@@ -361,7 +396,7 @@ def kernel_tables(described: dict, inlined: dict, bits: int) -> dict[str, bytes]
     return {ins.INSTANCES: ins.write_instances(described, bits), ins.INLINED: ins.write_inlined(inlined)}
 
 
-def _save(path, program, every, place, forms=None):
+def _save(path, program, every, place, forms=None, like=None):
     path, bits = make_folder(path), program.kernel["bits"]
     _forget(path)
     tables = program.once(TABLES, lambda: kernel_tables(program.described, program.inlined, bits))
@@ -373,6 +408,8 @@ def _save(path, program, every, place, forms=None):
     if forms is not None:
         made[fm.NAME] = fm.forms_table(forms)
         write(path / fm.NAME, fm.write_forms(made[fm.NAME]))
+    if like is not None:
+        write(path / LIKE_FILE, like.files[BASELINE])
     policies = {}
     for encoded in every:
         folder, name = place(encoded.policy), place(encoded.policy) + sel.NAME
@@ -398,6 +435,9 @@ def _save(path, program, every, place, forms=None):
         "kernel": program.kernel,
         "tables": {name: _digest(data) for name, data in tables.items()},
         "shipped": SHIPPED_FILE if program.shipped is not None else None,
+        "like": None if like is None else {
+            "file": LIKE_FILE, "bytes": len(like.files[BASELINE]), "sha256": _digest(like.files[BASELINE]),
+            "rules": like.rules, "quirks": list(like.quirks)},
         "fallback": bool((program.instances.match == Match.FALLBACK).any()),
         "funnel": program.instances.counts,
         "variables_skipped": dict(sorted(program.skipped_variables.items())),
@@ -409,7 +449,7 @@ def _save(path, program, every, place, forms=None):
 
 def _forget(path):
     """Remove what an earlier run left and what could be taken for new results; its manifest first."""
-    names = [fm.NAME, ms.NAME, SHIPPED_FILE, *(f"{name}.btf" for name in enc.names())]
+    names = [fm.NAME, ms.NAME, SHIPPED_FILE, LIKE_FILE, *(f"{name}.btf" for name in enc.names())]
     try:
         manifest = mf.read_manifest(path / mf.NAME, read_bytes(path / mf.NAME))
     except MeasureError:  # there is none, or it is of another version
@@ -479,6 +519,10 @@ def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder
         tables[fm.NAME] = read_bytes(forms)
     if first.manifest["shipped"] is not None:
         tables[SHIPPED_FILE] = read_bytes(first.path / first.manifest["shipped"])
+    if first.manifest["like"] is not None:
+        about = first.manifest["like"]
+        tables[LIKE_FILE] = read_bytes(first.path / about["file"])
+        check_file(first.path / about["file"], tables[LIKE_FILE], about)
     for name, data in tables.items():
         write(place / name, data)
     policies = {}
@@ -502,6 +546,7 @@ def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder
                 write(place / part["file"], sections[part["section"]])
         policies[result.policy] = moved
     manifest = {**first.manifest, "policies": dict(sorted(policies.items())),
-                "shipped": SHIPPED_FILE if first.manifest["shipped"] is not None else None}
+                "shipped": SHIPPED_FILE if first.manifest["shipped"] is not None else None,
+                "like": first.manifest["like"] and {**first.manifest["like"], "file": LIKE_FILE}}
     write(place / mf.NAME, mf.write_manifest(manifest))
     return load(place)

@@ -9,6 +9,8 @@ kernel              label, build_id (or null, and then sha256 of the ELF file), 
                     others, or null), provenance
 tables              by name of the kernel's tables, functions.csv and inlined.csv: sha256
 shipped             name of the file with the kernel's own .BTF section, or null
+like                file, bytes, sha256, rules and quirks of the baseline as the pahole that wrote that section
+                    makes it, or null
 fallback            whether an unmatched function gets the address of its name's only symbol
 funnel              what was counted on the way from DIEs and symbols to instances
 variables_skipped   per-CPU variables that became no VAR, by reason
@@ -45,7 +47,7 @@ SCHEMA = 6
 History: 1, first; 2, rules and quirks, columns of functions.csv; 3, one instances table for all policies, each with a
 selection of its own, in one manifest; annotations (tags) in the selection, sections of encodings; formulas count from
 the tables, so that predicted_growth is gone; 4, the manifest has a sha256 of itself; 5, functions.csv has the index of
-the section that an instance is in (shndx); 6, kernel_step, and what it adds beside the instances (added.csv).
+the section that an instance is in (shndx); 6, kernel_step, what it adds beside the instances (added.csv); like.
 """
 
 SHIPPED = "shipped"
@@ -105,6 +107,12 @@ def read_manifest(path, data):
     _counts(path, "funnel", {key: n for key, n in manifest["funnel"].items() if not isinstance(n, dict)})
     if not isinstance(manifest.setdefault("shipped", None), str | None):
         raise MeasureError("expected shipped to be a file's name or null", path)
+    if not isinstance(manifest.setdefault("like", None), dict | None):
+        raise MeasureError("expected like to be an object or null", path)
+    if manifest["like"] is not None:
+        _shape(path, manifest["like"],
+               {"file": str, "bytes": int, "sha256": str, "rules": str, "quirks": list}, "like.")
+        _inside(path, manifest["like"]["file"])
     _inside(path, *filter(None, [manifest["shipped"]]), *manifest["tables"])
     if not manifest["policies"]:
         raise MeasureError("expected policies, found none", path)

@@ -48,7 +48,8 @@ NUMBERED = re.compile(r"___[0-9]+\b")
 
 
 def declarations(program, result):
-    """The C declarations that bpftool makes of our baseline and of the shipped section, compared: a Declarations.
+    """The C declarations that bpftool makes of our baseline, like its pahole's if there is such, and of the shipped
+    section, compared: a Declarations.
 
     A declaration is one top-level struct, union, enum or typedef with all it contains. Where names clash, bpftool
     numbers them (``foo___2``) in the order of type_ids, and it declares a struct forward (``struct foo;``) where that
@@ -68,8 +69,11 @@ def declarations(program, result):
     MeasureError
         As `split`.
     """
+    like = result.of.like
+    files = {BASELINE: result.files[BASELINE] if like is None else like.path, SHIPPED: result.files[SHIPPED]}
+
     def ask(name):
-        return run(program, "btf", "dump", "file", result.files[name], "format", "c")
+        return run(program, "btf", "dump", "file", files[name], "format", "c")
 
     texts = []
     with workers(2) as pool:
@@ -77,7 +81,7 @@ def declarations(program, result):
     for name, (status, out, err) in zip((BASELINE, SHIPPED), answers, strict=True):
         if status != 0:
             last = err.strip().splitlines()[-1:] or [""]
-            words = f"bpftool on {result.files[name].name}: {status} {last[0].replace(str(result.files[name]), '')}"
+            words = f"bpftool on {files[name].name}: {status} {last[0].replace(str(files[name]), '')}"
             return Declarations("not compared", words.strip(), None, "")
         texts.append(out)
     return as_sets(split(texts[0]), split(texts[1]), bpftool.version(program))

@@ -6,7 +6,7 @@ from collections import Counter
 
 import numpy as np
 
-from harness.btf import same
+from harness.btf import same, stat
 from harness.measure.columns import frame
 from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
@@ -22,7 +22,8 @@ OURS = "ours"
 
 
 def shipped_kinds(result):
-    """Types by kind in our baseline and in the shipped section, or None when the kernel ships none.
+    """Types by kind in our baseline, like its pahole's if there is such, and in the shipped section, or None when the
+    kernel ships none.
 
     DataFrame kind, ours, shipped, difference, verdict: 'equal', 'differs' (allowed to, see shipped_names) or
     'UNEXPLAINED'.
@@ -30,6 +31,8 @@ def shipped_kinds(result):
     if SHIPPED not in result.files:
         return None
     ours, theirs = result.accounts[BASELINE].kinds, result.accounts[SHIPPED].kinds
+    if result.of.like is not None:
+        ours = stat(result.of.like.btf).kinds
     rows = []
     for kind, (n, _) in ours.items():
         m = theirs[kind][0]
@@ -44,19 +47,24 @@ ALL = "all"
 
 
 def shipped_same(result):
-    """Whether our baseline and the shipped section are the same BTF, or None when the kernel ships none.
+    """Whether our baseline, like its pahole's if there is such, and the shipped section are the same BTF, or None when
+    the kernel ships none.
 
-    DataFrame policy, verdict, kind, ours, shipped, only in ours, only in shipped: a row for ALL kinds, then one for
-    each kind with types that only one of the two has; verdict is the value of a same.Verdict.
+    DataFrame written ('like pahole X' or 'under policy P'), verdict, kind, ours, shipped, only in ours, only in
+    shipped: a row for ALL kinds, then one for each kind with types that only one of the two has; verdict is the value
+    of a same.Verdict.
     """
     if SHIPPED not in result.files:
         return None
-    found = same.compare(result.btf(BASELINE), result.btf(SHIPPED))
+    written, ours = f"under policy {result.policy}", result.btf(BASELINE)
+    if result.of.like is not None:
+        written, ours = f"like pahole {result.of.like.rules}", result.of.like.btf
+    found = same.compare(ours, result.btf(SHIPPED))
     kinds = found.kinds()
     totals = [sum(counts) for counts in zip(*kinds.values(), strict=True)] or [0] * 4
     rows = [(ALL, *totals), *((kind, *counts) for kind, counts in kinds.items() if any(counts[2:]))]
-    return frame([(result.policy, found.verdict.value, *row) for row in rows],
-                 ("policy", "verdict", "kind", "ours", "shipped", "only in ours", "only in shipped"))
+    return frame([(written, found.verdict.value, *row) for row in rows],
+                 ("written", "verdict", "kind", "ours", "shipped", "only in ours", "only in shipped"))
 
 
 def shipped_names(result):

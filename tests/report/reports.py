@@ -92,8 +92,8 @@ def frames():
                                           ("shipped", "loaded")))),
         "kinds": table("kind,plain,decl_tag,btf_func,shipped", ("INT", 15, 15, 15, 15), ("FUNC", 20, 20, 25, 18),
                        ("DECL_TAG", 0, 25, 0, 0), ("total", 35, 60, 40, 33)),
-        "shipped_same": table("policy,verdict,kind,ours,shipped,only in ours,only in shipped",
-                              *(("current", "different", *row) for row in (
+        "shipped_same": table("written,verdict,kind,ours,shipped,only in ours,only in shipped",
+                              *(("under policy current", "different", *row) for row in (
                                   ("all", 35, 33, 4, 2), ("FUNC", 20, 18, 3, 1), ("FUNC_PROTO", 3, 3, 1, 1)))),
         "shipped_kinds": table("kind,ours,shipped,difference,verdict", ("INT", 15, 15, 0, "equal"),
                                ("PTR", 9, 9, 0, "equal"), ("FUNC", 20, 18, 2, "differs")),

@@ -41,8 +41,8 @@ def test_findings__say_what_the_frames_say():
                       "about 1000 of them) and 1 does not (the addresses themselves take roughly 400k)."),
         ("consumers", "bpftool v7.1.0 (using libbpf v1.1) and Linux 6.18.44 (BPF_BTF_LOAD) load plain, decl_tag and "
                       "the kernel's own .BTF, and refuse btf_func."),
-        ("same", "Under policy current, plain and the kernel's own .BTF are not the same BTF: 4 types are only in "
-                 "plain, 2 only in the kernel's own (FUNC: 3 and 1; FUNC_PROTO: 1 and 1)."),
+        ("same", "Written under policy current, plain and the kernel's own .BTF are not the same BTF: 4 types are "
+                 "only in plain, 2 only in the kernel's own (FUNC: 3 and 1; FUNC_PROTO: 1 and 1)."),
         ("kinds", "All 2 kinds of type that do not depend on the choice of functions and variables have the same "
                   "counts as in the kernel's own .BTF."),
         ("declarations", "bpftool writes the same C declarations for plain and for the kernel's own .BTF."),
@@ -216,7 +216,7 @@ def test_invariants__fail_loudly():
 def test_findings__say_of_the_kernel_s_own_btf_whether_it_is_the_same():
     frame = reports.frames()["shipped_same"]
     whole = frame.head(1).assign(ours=7, shipped=7, **{"only in ours": 0, "only in shipped": 0})
-    begin = "Under policy current, plain and the kernel's own .BTF are "
+    begin = "Written under policy current, plain and the kernel's own .BTF are "
     alike = "7 types, each as often in both"
     for verdict, words in (
             ("same", f"the same BTF: {alike}, and a renumbering that turns one file into the other."),

@@ -120,9 +120,11 @@ def test_render__says_failed_when_an_invariant_does_not_hold(tmp_path, undrawn, 
 
 def test_report__says_first_of_the_witnesses_whether_plain_of_today_is_the_kernel_s_own_btf(written):
     same = report.read(written)["shipped_same"]
-    assert set(same.policy) == {"current"} and set(same.verdict) == {"different"} and same.kind.iloc[0] == "all"
+    assert set(same.written) == {"under policy current"}
+    assert set(same.verdict) == {"different"} and same.kind.iloc[0] == "all"
     text = (written / "report.md").read_text()
-    assert "\n## Witnesses\n\n- Under policy current, plain and the kernel's own .BTF are not the same BTF: " in text
+    assert ("\n## Witnesses\n\n- Written under policy current, plain and the kernel's own .BTF are not the same BTF: "
+            in text)
 
 
 def test_render__goes_on_from_a_report_and_keeps_its_results(three, tmp_path, undrawn):

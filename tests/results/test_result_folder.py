@@ -135,6 +135,24 @@ def test_gather__keeps_forms_and_the_shipped_file(tmp_path, several):
     assert results.SHIPPED in made["consistent"].files and made.forms is None
 
 
+def test_like__is_the_baseline_as_another_pahole_writes_it(prepared, tmp_path):
+    assert results.save(tmp_path / "none", prepared, run.encode(prepared, "all")).like is None
+    older = run.prepare(program("several_units").path, threads=1, rules="1.24")
+    encoded = run.encode(older, "current", ["plain"], "1.24", ["part-flags"])
+    made = results.save_all(tmp_path / "made", prepared, [run.encode(prepared, "all")], like=encoded)
+    for folder in (made, results.load(made.path), results.gather(made.results(), tmp_path / "again")):
+        assert folder.like.rules == "1.24" and folder.like.path.name in names(folder.path)
+        assert folder.like.path.read_bytes() == encoded.files["plain"]
+        assert folder.like.btf.types.n_types == older.common.n_types + len(set(encoded.func_id.tolist()) - {0}) + (
+            len(set(encoded.proto_id.tolist()) - {0} - set(range(older.common.n_types + 1))))
+        assert folder.manifest["like"]["quirks"] == ["part-flags"]
+    made.like.path.write_bytes(encoded.files["plain"][:-1])
+    with pytest.raises(MeasureError, match="bytes, as the manifest says, found"):
+        _ = results.load(made.path).like
+    results.save(made.path, prepared, run.encode(prepared, "all"))
+    assert not made.like.path.exists()
+
+
 def test_gather__refuses_what_does_not_belong_together(tmp_path):
     first = results.load(make(tmp_path / "a"))["consistent"]
     other = results.load(make(tmp_path / "b", "all", INSTANCES[:-1]))["all"]

@@ -30,13 +30,13 @@ def test_shipped_kinds__tell_allowed_differences_from_others(result):
 
 def test_shipped_same__counts_what_only_one_file_has(result):
     same = shipped_same(result)
-    assert set(same.policy) == {"consistent"} and set(same.verdict) == {"different"}
+    assert set(same.written) == {"under policy consistent"} and set(same.verdict) == {"different"}
     counts = same.set_index("kind")[["ours", "shipped", "only in ours", "only in shipped"]]
     assert counts.loc["FUNC"].tolist() == [5, 3, 3, 1] and counts.index[0] == "all" and "STRUCT" not in counts.index
     assert counts.loc["all"].tolist()[2:] == counts.iloc[1:, 2:].sum().tolist()
     assert (counts.ours - counts.shipped == counts["only in ours"] - counts["only in shipped"]).all()
     result._parsed["shipped"] = result.btf("plain")
-    assert shipped_same(result).to_numpy().tolist() == [["consistent", "same", "all", 12, 12, 0, 0]]
+    assert shipped_same(result).to_numpy().tolist() == [["under policy consistent", "same", "all", 12, 12, 0, 0]]
 
 
 def test_shipped_names__give_the_reason_of_each(result):

@@ -354,7 +354,8 @@ def _same(frames, about, known):
     ours, theirs = whole["only in ours"], whole["only in shipped"]
     most = sorted(kinds, key=lambda row: -row["only in ours"] - row["only in shipped"])[:SAID_KINDS]
     said = "; ".join(f"{row['kind']}: {row['only in ours']:,} and {row['only in shipped']:,}" for row in most)
-    return (f"{which} not the same BTF: {_count(ours, 'type') if ours else 'no type'} {_verb(ours, 'is', 'are')} only in {BASELINE}, "
+    mine = _count(ours, "type") if ours else "no type"
+    return (f"{which} not the same BTF: {mine} {_verb(ours, 'is', 'are')} only in {BASELINE}, "
             f"{_amount(theirs, 'none')} only in the kernel's own ({said}{'; ...' * (len(kinds) > len(most))}).")
 
 

@@ -99,7 +99,7 @@ def _like(kernel, threads, progress, kernel_step):
     program = run.prepare(kernel, threads, rules=entry.pahole)
     if program.shipped is None:
         return None
-    return run.encode(program, "current", ["plain"], entry.pahole, QUIRKS, kernel_step=kernel_step)
+    return run.encode(program, "current", [results.BASELINE], entry.pahole, QUIRKS, kernel_step=kernel_step)
 
 
 def render(source: str | os.PathLike[str] | list, out: str | os.PathLike[str], witnesses: bool = True, threads: int = 2,

@@ -157,8 +157,10 @@ def funnel_plot(result, sizes):
     rows += [(REASON_SHORT.get(reason, reason), "removed", n)
              for reason, n in sorted(functions["skipped"].items(), key=lambda item: (-item[1], item[0]))]
     funcs = _count(measure.kind_counts(sizes), BASELINE, FUNC)
+    added = functions.get("added", 0)  # by the kernel's own step
     rows += [("instances encoded", "total", functions["encoded"]),
-             ("same name and prototype as another", "removed", functions["encoded"] - funcs),
+             *([("_impl of kfuncs", "added", added)] if added else []),
+             ("same name and prototype as another", "removed", functions["encoded"] + added - funcs),
              (f"FUNCs in {BASELINE}", "total", funcs)]
     return frame(rows, ("step", "role", "functions"))
 

@@ -228,6 +228,11 @@ def test_kernel_step__results_are_reported_and_moved_whole(tmp_path, undrawn):
     assert "what the kernel's build does since Linux 7.3" in (tmp_path / "report" / "report.md").read_text()
     assert results.load(tmp_path / "report")["all"].added.name.tolist() == ["bpf_fast_impl"]
     assert "added by the kernel's step" in (tmp_path / "report" / "funnel.csv").read_text()
+    drawn = report.read(tmp_path / "report")["plot_funnel"]
+    assert drawn.tail(4).drop(columns="role").to_numpy().tolist() == [
+        ["instances encoded", 6], ["_impl of kfuncs", 1], ["same name and prototype as another", 0],
+        ["FUNCs in plain", 7]]
+    assert (drawn.functions >= 0).all()
 
 
 def test_kernel_step__a_changed_table_of_what_was_added_is_noticed(tmp_path):

@@ -205,9 +205,8 @@ class _Graph:
         for n, (file, table) in enumerate(tables):
             _raise_for(file, *kernels.add_rows(table, strings, rows, node, word, edge))
             node, word, edge = node + file.types.n_types, word + len(file.types.words), edge + int(counts[n, 1])
-        self.own = np.empty(self.n_nodes, np.int64)
-        self.n_own = kernels.classes_of_rows(rows, self.first_a, self._slot(), np.empty(self.n_nodes, np.int64),
-                                             self.own)
+        # void and the nodes of a base each have a class of their own: their type_ids do not change
+        self.own, self.n_own = self._classes(np.minimum(np.arange(self.n_nodes), self.first_a), rows.start, rows.words)
         self.named = ~np.isin(rows.name, (0, strings.number[0]))  # 0: of void and a base
         self.named &= np.array([kind != Kind.TYPE_TAG for kind in Kind])[rows.declared]
         self._graph = kernels.Graph(rows.ref_start, rows.refs, np.empty(n_refs, np.int64),
@@ -217,8 +216,12 @@ class _Graph:
                                   np.full(n_labels + 1, kernels.NONE, np.int64), np.empty(n_labels + 1, np.int64),
                                   np.empty(n_refs, np.int64))
 
-    def _slot(self):
-        return np.full(_slots(self.n_nodes), kernels.NONE, np.int64)
+    def _classes(self, own, start, seen):
+        """Class of each node by a number of its own and what is `seen`: (int64 (nodes,), how many there are)."""
+        class_of = np.empty(self.n_nodes, np.int64)
+        n = kernels.classes_of(own, start, seen, np.full(_slots(self.n_nodes), kernels.NONE, np.int64),
+                               np.empty(self.n_nodes, np.int64), class_of)
+        return class_of, n
 
     def partition(self, class_of, n_classes):
         """A Partition with these classes, all of them queued."""
@@ -254,10 +257,7 @@ class _Graph:
 
     def views(self, seen):
         """Class of each node by its row and by what is `seen` along each edge, int64 (edges,)."""
-        class_of = np.empty(self.n_nodes, np.int64)
-        kernels.classes_of_views(self.own, self.rows.ref_start, seen, self._slot(), np.empty(self.n_nodes, np.int64),
-                                 class_of)
-        return class_of
+        return self._classes(self.own, self.rows.ref_start, seen)[0]
 
 
 def _slots(n):

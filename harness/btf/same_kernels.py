@@ -20,7 +20,7 @@ import numpy as np
 
 from harness.accelerate import inline, njit
 from harness.model import words as wd
-from harness.model.hash_kernels import FNV_BASIS, bytes_hash, mix, same_run, string_end, words_hash
+from harness.model.hash_kernels import FNV_BASIS, bytes_hash, mix, same_run, string_end
 from harness.model.layout_kernels import declared_kind_of, kind_of, n_names, n_references, name_word, reference_word
 
 OK = 0
@@ -277,14 +277,15 @@ def add_rows(table, strings, rows, node, word, edge):
 
 
 @njit
-def classes_of_rows(rows, first, slot, example, class_of):
-    """Class of each row by its words alone; how many classes there are.
+def classes_of(own, start, seen, slot, example, class_of):
+    """Class of each node by a number of its own and a run of numbers; how many classes there are.
 
     Parameters
     ----------
-    rows : Rows
-    first : int
-        Void and the nodes of a base, below it, each have a class of their own: their type_ids do not change.
+    own : int64 (nodes,)
+    start : int64 (nodes + 1,)
+        A node's run is seen[start[node]:start[node + 1]].
+    seen : integers
     slot : int64 (slots,)
         NONE; a power of two long and at most half full.
     example : int64 (nodes,)
@@ -294,55 +295,18 @@ def classes_of_rows(rows, first, slot, example, class_of):
     """
     n_classes = np.int64(0)
     mask = np.int64(len(slot) - 1)
-    for node in range(len(class_of)):
-        if node < first:
-            class_of[node] = example[n_classes] = n_classes
-            n_classes += 1
-            continue
-        begin = rows.start[node]
-        n = rows.start[node + 1] - begin
-        place = np.int64(words_hash(rows.words, begin, n)) & mask
-        while slot[place] != NONE:
-            other = example[slot[place]]
-            at = rows.start[other]
-            if rows.start[other + 1] - at == n and same_run(rows.words, at, rows.words, begin, n):
-                break
-            place = (place + 1) & mask
-        if slot[place] == NONE:
-            slot[place] = n_classes
-            example[n_classes] = node
-            n_classes += 1
-        class_of[node] = slot[place]
-    return n_classes
-
-
-@njit
-def classes_of_views(own, ref_start, seen, slot, example, class_of):
-    """Class of each node by its own class and by what is seen at the end of each of its edges; how many there are.
-
-    Parameters
-    ----------
-    own : int64 (nodes,)
-    ref_start : int64 (nodes + 1,)
-    seen : int64 (edges,)
-        What is seen, any number.
-    slot, example, class_of
-        As of `classes_of_rows`.
-    """
-    n_classes = np.int64(0)
-    mask = np.int64(len(slot) - 1)
     low = np.int64(0xFFFFFFFF)
     for node in range(len(class_of)):
-        begin = ref_start[node]
-        n = ref_start[node + 1] - begin
+        begin = start[node]
+        n = start[node + 1] - begin
         h = mix(FNV_BASIS, np.uint32(own[node] & low))
         for k in range(n):
             h = mix(h, np.uint32(seen[begin + k] & low))
         place = np.int64(h) & mask
         while slot[place] != NONE:
             other = example[slot[place]]
-            at = ref_start[other]
-            if own[other] == own[node] and ref_start[other + 1] - at == n and same_run(seen, at, seen, begin, n):
+            at = start[other]
+            if own[other] == own[node] and start[other + 1] - at == n and same_run(seen, at, seen, begin, n):
                 break
             place = (place + 1) & mask
         if slot[place] == NONE:

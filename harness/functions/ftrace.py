@@ -12,12 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.elf.image import STT_FUNC
+from harness.elf.constants import SHF_ALLOC, SHT_NOBITS, STT_FUNC
 from harness.elf.relative import words_of
 from harness.errors import ElfError
-
-SHF_ALLOC = 2
-SHT_NOBITS = 8
 
 MAX_LEAD = np.uint64(64)
 """Most bytes from a site to the function that it stands before; kernels have 8."""

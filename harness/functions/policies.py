@@ -144,7 +144,8 @@ def select(program, policy, rules, quirks=frozenset()):
             unmatched |= (f.flags[die] & wt.FN_LOW_PC) == 0
         if "patchable-entry" in quirks:
             unmatched |= table.moved
-        die = np.where(unmatched, first_dies(program, quirks), die)
+        if unmatched.any():
+            die = np.where(unmatched, first_dies(program, quirks), die)
     return Selection(policy, reason, die)
 
 

@@ -188,13 +188,8 @@ class _Parts:
 
     def target(self, i):
         """What a reference to a type means: the type, another one that it stands for, or 0."""
-        seen = set()
-        while i in self.alias:
-            if i in seen:
-                return 0
-            seen.add(i)
-            i = self.alias[i]
-        return 0 if i in self.gone else i
+        i = self._aliased_end(i)
+        return 0 if i in self.gone or i in self.alias else i
 
     def end(self, i):
         """The type behind typedefs and qualifiers; -1 if there is no end."""
@@ -248,6 +243,7 @@ class _Parts:
         return i != 0 and self.target(i) == 0 and self._aliased_end(i) in self.gone
 
     def _aliased_end(self, i):
+        """What a type stands for, which stands for itself; one of a cycle, where there is no such."""
         seen = set()
         while i in self.alias and i not in seen:
             seen.add(i)

@@ -168,6 +168,13 @@ def entry_of(package: str, architecture: str | None = None) -> CatalogueEntry | 
     return next((entry for entry in catalogue() if entry.matches(package, architecture)), None)
 
 
+def pahole_of(provenance: dict[str, Any]) -> str | None:
+    """Version of the pahole that wrote the .BTF section of a kernel with this provenance; None if that is not known or
+    there is none."""
+    entry = entry_of(provenance.get("package", ""), provenance.get("architecture"))
+    return None if entry is None else entry.pahole
+
+
 def split_package(text: str) -> tuple[str, str] | None:
     """Package name and architecture meant by ``package`` or ``package:architecture``.
 

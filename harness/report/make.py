@@ -64,13 +64,20 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
         From any stage; what was at `out` stays.
     """
     from harness import run
-    from harness.functions.policies import POLICIES
+    from harness.functions import DEFAULT, POLICIES, rules_of
+    from harness.kernels import names
 
     with replacing(out) as fresh, worker(threads) as pool:
         progress = progress or run.Silent()
-        like = _like(kernel, threads, progress, kernel_step)
+        pahole, like = names.pahole_of(kernel.provenance), None
+        walked_apart = pahole is not None and rules_of(pahole).forms != rules_of(DEFAULT).forms
+        if pahole is not None and walked_apart:
+            progress.stage(f"encode like pahole {pahole}, which wrote the kernel's own .BTF")
+            like = _like(run.prepare(kernel, threads, rules=pahole), pahole, kernel_step)
         prepared = run.prepare(kernel, threads, progress=progress,
                                meanwhile={results.TABLES: results.kernel_tables})
+        if pahole is not None and not walked_apart:
+            like = _like(prepared, pahole, kernel_step)
         progress.stage("encode under each policy")
         every = (run.encode(prepared, policy, kernel_step=kernel_step) for policy in POLICIES)
         found = results.save_all(fresh / IN_REPORT, prepared, every, run.forms(prepared), like)
@@ -85,21 +92,14 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
     return report
 
 
-def _like(kernel, threads, progress, kernel_step):
-    """The kernel encoded as the pahole that wrote its own .BTF does, an Encoded; None where that is not known."""
+def _like(program, pahole, kernel_step):
+    """A program encoded as a version of pahole does, an Encoded; None where there is no .BTF to compare it with."""
     from harness import run
     from harness.functions import QUIRKS
-    from harness.kernels import names
 
-    about = kernel.provenance
-    entry = names.entry_of(about["package"], about.get("architecture")) if "package" in about else None
-    if entry is None or entry.pahole is None:
-        return None
-    progress.stage(f"encode like pahole {entry.pahole}, which wrote its own .BTF")
-    program = run.prepare(kernel, threads, rules=entry.pahole)
     if program.shipped is None:
         return None
-    return run.encode(program, "current", [results.BASELINE], entry.pahole, QUIRKS, kernel_step=kernel_step)
+    return run.encode(program, "current", [results.BASELINE], pahole, QUIRKS, kernel_step=kernel_step)
 
 
 def render(source: str | os.PathLike[str] | list, out: str | os.PathLike[str], witnesses: bool = True, threads: int = 2,

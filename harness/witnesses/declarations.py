@@ -12,7 +12,7 @@ from harness.measure.result import BASELINE, SHIPPED
 from harness.process import workers
 from harness.witnesses import bpftool
 from harness.witnesses.program import run
-from harness.witnesses.shipped import OURS, differences
+from harness.witnesses.shipped import OURS, differences, ours_of
 from harness.witnesses.witness import Comparison
 
 DECLARATIONS_COLUMNS = ("verdict", "words", "reason")
@@ -48,8 +48,7 @@ NUMBERED = re.compile(r"___[0-9]+\b")
 
 
 def declarations(program, result):
-    """The C declarations that bpftool makes of our baseline, like its pahole's if there is such, and of the shipped
-    section, compared: a Declarations.
+    """The C declarations that bpftool makes of Ours and of the shipped section, compared: a Declarations.
 
     A declaration is one top-level struct, union, enum or typedef with all it contains. Where names clash, bpftool
     numbers them (``foo___2``) in the order of type_ids, and it declares a struct forward (``struct foo;``) where that
@@ -69,8 +68,7 @@ def declarations(program, result):
     MeasureError
         As `split`.
     """
-    like = result.of.like
-    files = {BASELINE: result.files[BASELINE] if like is None else like.path, SHIPPED: result.files[SHIPPED]}
+    files = {BASELINE: ours_of(result).path, SHIPPED: result.files[SHIPPED]}
 
     def ask(name):
         return run(program, "btf", "dump", "file", files[name], "format", "c")

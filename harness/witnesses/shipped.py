@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
-from harness.btf import same, stat
+from harness.btf import BtfFile, same, stat
 from harness.measure.columns import frame
 from harness.measure.functions import coded
 from harness.measure.result import BASELINE, SHIPPED
@@ -21,18 +23,39 @@ MAY_DIFFER = ("FUNC", "FUNC_PROTO", "VAR", "DATASEC", "DECL_TAG")
 OURS = "ours"
 
 
+class Ours(NamedTuple):
+    """The file of ours that is compared with the shipped section.
+
+    Attributes
+    ----------
+    written : str
+        'like pahole X', or 'under policy P'.
+    path : Path
+    btf : BtfFile
+    """
+
+    written: str
+    path: Path
+    btf: BtfFile
+
+
+def ours_of(result):
+    """The Ours of a result: its baseline as the pahole that wrote the shipped section makes it, if there is such."""
+    like = result.of.like
+    if like is not None:
+        return Ours(f"like pahole {like.rules}", like.path, like.btf)
+    return Ours(f"under policy {result.policy}", result.files[BASELINE], result.btf(BASELINE))
+
+
 def shipped_kinds(result):
-    """Types by kind in our baseline, like its pahole's if there is such, and in the shipped section, or None when the
-    kernel ships none.
+    """Types by kind in Ours and in the shipped section, or None when the kernel ships none.
 
     DataFrame kind, ours, shipped, difference, verdict: 'equal', 'differs' (allowed to, see shipped_names) or
     'UNEXPLAINED'.
     """
     if SHIPPED not in result.files:
         return None
-    ours, theirs = result.accounts[BASELINE].kinds, result.accounts[SHIPPED].kinds
-    if result.of.like is not None:
-        ours = stat(result.of.like.btf).kinds
+    ours, theirs = stat(ours_of(result).btf).kinds, result.accounts[SHIPPED].kinds
     rows = []
     for kind, (n, _) in ours.items():
         m = theirs[kind][0]
@@ -47,23 +70,19 @@ ALL = "all"
 
 
 def shipped_same(result):
-    """Whether our baseline, like its pahole's if there is such, and the shipped section are the same BTF, or None when
-    the kernel ships none.
+    """Whether Ours and the shipped section are the same BTF, or None when the kernel ships none.
 
-    DataFrame written ('like pahole X' or 'under policy P'), verdict, kind, ours, shipped, only in ours, only in
-    shipped: a row for ALL kinds, then one for each kind with types that only one of the two has; verdict is the value
-    of a same.Verdict.
+    DataFrame written, verdict, kind, ours, shipped, only in ours, only in shipped: a row for ALL kinds, then one for
+    each kind with types that only one of the two has; verdict is the value of a same.Verdict.
     """
     if SHIPPED not in result.files:
         return None
-    written, ours = f"under policy {result.policy}", result.btf(BASELINE)
-    if result.of.like is not None:
-        written, ours = f"like pahole {result.of.like.rules}", result.of.like.btf
-    found = same.compare(ours, result.btf(SHIPPED))
+    ours = ours_of(result)
+    found = same.compare(ours.btf, result.btf(SHIPPED))
     kinds = found.kinds()
     totals = [sum(counts) for counts in zip(*kinds.values(), strict=True)] or [0] * 4
     rows = [(ALL, *totals), *((kind, *counts) for kind, counts in kinds.items() if any(counts[2:]))]
-    return frame([(written, found.verdict.value, *row) for row in rows],
+    return frame([(ours.written, found.verdict.value, *row) for row in rows],
                  ("written", "verdict", "kind", "ours", "shipped", "only in ours", "only in shipped"))
 
 

@@ -102,12 +102,12 @@ def test_kernel__the_independent_reader_agrees(folder):
 @pytest.fixture(scope="module")
 def like(kernel):
     """(the Program, and its baseline) as the pahole that wrote the kernel's own .BTF reads and writes it."""
-    entry = names.entry_of(kernel.provenance.get("package", ""), kernel.provenance.get("architecture"))
-    if entry is None or entry.pahole is None:
+    pahole = names.pahole_of(kernel.provenance)
+    if pahole is None:
         pytest.skip(f"{kernel.label}: no pahole is known that wrote its .BTF")
-    program = run.prepare(kernel, threads=2, rules=entry.pahole)
+    program = run.prepare(kernel, threads=2, rules=pahole)
     assert program.shipped is not None
-    return program, run.encode(program, "current", ["plain"], entry.pahole, QUIRKS).files["plain"]
+    return program, run.encode(program, "current", ["plain"], pahole, QUIRKS).files["plain"]
 
 
 SEVERAL_THREADS = {"debian-6.1-cloud-amd64", "debian-6.1-generic-amd64"}

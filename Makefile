@@ -58,9 +58,10 @@ lint: setup
 	@$(BIN)/ruff check harness tests notebooks
 	@$(BIN)/python -m mypy
 
-# every kernel of the catalogue: encoded, checked, compared with its own .BTF where it ships one
+# real kernels: encoded, checked, compared with their own .BTF where they ship one; two at a time
+KERNELS ?= all
 kernels: setup
-	@BTF_HARNESS_KERNELS=all $(BIN)/python -m pytest tests/acceptance
+	@BTF_HARNESS_KERNELS=$(KERNELS) $(BIN)/python -m pytest -n 2 --dist loadgroup tests/acceptance
 
 # a warm `encode` of three encodings against one plain `pahole -J -j2`, in turn, in one run
 bench: setup

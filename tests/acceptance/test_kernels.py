@@ -39,7 +39,8 @@ WANTED = [k for k in os.environ.get("BTF_HARNESS_KERNELS", "").split(",") if k]
 if WANTED == ["all"]:
     WANTED = [entry.name for entry in kernels.catalogue()]
 
-NAMES = WANTED or [pytest.param("", marks=pytest.mark.skip(reason="BTF_HARNESS_KERNELS names no kernel"))]
+NAMES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in WANTED] or [
+    pytest.param("", marks=pytest.mark.skip(reason="BTF_HARNESS_KERNELS names no kernel"))]
 
 
 @pytest.fixture(scope="module", params=NAMES)

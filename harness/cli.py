@@ -334,6 +334,9 @@ def add_encode(verb):
     _add_selection(p)
     p.add_argument("--no-kfunc-tags", action="store_true",
                    help="leave out the DECL_TAGs bpf_kfunc and bpf_fastcall, pahole's as well as the kernel step's")
+    p.add_argument("--layout", action="store_true",
+                   help="also write how long the types of each kind are (layout section, header of 32 bytes), as "
+                        "pahole's --btf_features=layout does")
     _add_threads(p, "number of threads; the result does not depend on it")
 
 
@@ -352,7 +355,7 @@ def run_encode(args):
     prepared = _prepare(args, kernel, not args.no_fallback)
     policy = args.policy or "consistent"
     encoded = run.encode(prepared, policy, args.encoding, args.rules or DEFAULT, args.quirk,
-                         not args.no_kfunc_tags, args.kernel_step)
+                         not args.no_kfunc_tags, args.kernel_step, args.layout)
     saved = results.save(args.output, prepared, encoded)
     if not args.quiet:
         entries = saved.manifest["policies"][policy]["encodings"]

@@ -60,6 +60,8 @@ class Encoded(NamedTuple):
         Version of the kernel's own step, as in harness.functions.kernel_step.
     added : dict of str to array (added,)
         ADDED_COLUMNS of harness.results.columns: the functions that the step adds.
+    layout_section : bool
+        Whether the files have one.
     """
 
     policy: str
@@ -75,6 +77,7 @@ class Encoded(NamedTuple):
     quirks: tuple[str, ...]
     step: str | None
     added: dict[str, np.ndarray]
+    layout_section: bool = False
 
     @property
     def files(self) -> dict[str, bytes]:
@@ -83,7 +86,8 @@ class Encoded(NamedTuple):
 
 
 def encode(program: Program, policy: str = "consistent", encodings: Sequence[str] | None = None, rules: str = DEFAULT,
-           quirks: Iterable[str] = (), kfunc_tags: bool = True, kernel_step: bool | None = None) -> Encoded:
+           quirks: Iterable[str] = (), kfunc_tags: bool = True, kernel_step: bool | None = None,
+           layout_section: bool = False) -> Encoded:
     """Encode a program under one policy.
 
     Parameters
@@ -105,6 +109,8 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     kernel_step : bool, optional
         Do what the kernel's build does after pahole, see harness.functions.kernel_step. If None, where it does so: from
         Linux 7.0 on.
+    layout_section : bool
+        Write how long the types of each kind are into each file, see harness.btf.kind_sizes: pahole's `layout`.
 
     Returns
     -------
@@ -117,7 +123,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
         step is asked for, and the flags of kfuncs are not known.
     EncodeError
         What an encoding writes is not valid BTF, as where a name is none in BTF or a type is none in C; or the step
-        does not fit the kernel's types or an encoding.
+        does not fit the kernel's types or an encoding; or a layout section cannot describe an encoding's types.
     """
     if policy not in POLICIES:
         raise UsageError.choice("policy", POLICIES, policy)
@@ -144,7 +150,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
                                     made.tags)
 
     def written(encoding):
-        return _checked(program, encoding, enc.artifact(encoding, pairs, common, by_name=step is not None))
+        return _checked(program, encoding, _artifact(encoding, pairs, common, step is not None, layout_section))
 
     with workers(2) as executor:
         artifacts = dict(zip([e.name for e in chosen], executor.map(written, chosen), strict=True))
@@ -163,7 +169,17 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
              "func": func_id[n:], "tags": texts[n:]}
     return Encoded(policy, artifacts, selection, pairs, faults_of(program, followed, bugs),
                    prototypes_of(program, followed).index + 1, of_all(proto_id), of_all(func_id), of_all(texts),
-                   followed.version, tuple(sorted(bugs)), None if step is None else step.version, added)
+                   followed.version, tuple(sorted(bugs)), None if step is None else step.version, added,
+                   layout_section)
+
+
+def _artifact(encoding, pairs, common, by_name, layout_section):
+    try:
+        return enc.artifact(encoding, pairs, common, by_name, layout_section)
+    except EncodeError as error:
+        if not layout_section:
+            raise
+        raise EncodeError(f"{encoding.name}.btf: {error.message}: leave out --layout or this encoding") from error
 
 
 def _checked(program, encoding, artifact):

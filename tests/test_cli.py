@@ -62,6 +62,17 @@ def test_cli__encode_writes_what_the_manifest_says(folder):
                                                         "manifest.json", "plain.btf", "selection.csv"]
 
 
+def test_cli__encode_with_a_layout_section(tmp_path):
+    out = tmp_path / "out"
+    assert cli("encode", program("several_units").path, "-q", "-o", out, "--layout").returncode == 0
+    assert json.loads((out / "manifest.json").read_text())["policies"]["consistent"]["layout_section"] is True
+    for name in ("plain", "decl_tag", "btf_func"):
+        assert (out / f"{name}.btf").read_bytes()[4:8] == b"\x20\0\0\0"
+        assert cli("check", out / f"{name}.btf").returncode == 0
+    assert cli("measure", out, "-q", "--no-compression").returncode == 0
+    assert (out / "measurements.csv").read_text().count(",layout,,0,80\n") == 3
+
+
 def test_cli__encode_leaves_nothing_of_earlier_results(tmp_path):
     kernel, out = program("several_units").path, tmp_path / "out"
     assert cli("encode", kernel, "-q", "-o", out, "--encoding", "decl_tag_short").returncode == 0

@@ -23,6 +23,9 @@ on the wire. Kernels refuse it, and so does ``check(strict=True)``. Which extens
 `read` and `parse` take a `base`, whose type_ids and string offsets a split file (a module's) continues; `encode` writes
 such a file from tables that have a base.
 
+A layout section, which says how long the types of each kind are (`kind_sizes`), is written if asked for and read where
+there is one: `check` compares it with the types, nothing else depends on it.
+
 Malformed input raises BtfFormatError with path, section and byte offset, and nothing else. `wire` is the home of the
 format's constants and mirrors the C structs; what people query are the tables of `harness.model`.
 """

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from harness.btf import check_kernels as kernels
-from harness.btf import wire
+from harness.btf import kind_sizes, wire
 from harness.btf.account import gaps
 from harness.btf.reader import BtfFile
 from harness.errors import BtfFormatError
@@ -19,8 +19,9 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
     """Raise for the first error in what the types say.
 
     In a sound file all name_offs and type_ids are in range and of the right kind, names are present or absent as the
-    kind demands, sizes, offsets, linkages and kind_flags are ones that the kernel takes, and no type contains itself.
-    The rows are checked in order of type_id, then the chains.
+    kind demands, sizes, offsets, linkages and kind_flags are ones that the kernel takes, no type contains itself, and
+    each type is as long as the layout section, where there is one, says of its kind. The rows are checked in order of
+    type_id, then the chains, then the lengths.
 
     Parameters
     ----------
@@ -64,6 +65,7 @@ def check(btf: BtfFile, *, strict: bool = False) -> None:
         colour = np.zeros(n_ids, np.uint8)
         _raise_for(btf, whole, *kernels.find_loop(types, through_pointers, colour, path, edge, resolved))
     _raise_for(btf, whole, *kernels.check_array_indices(types, resolved))
+    _check_kind_sizes(btf)
 
 
 def rows_are_sound(types: TypeTable, strings: StringTable) -> bool:
@@ -122,6 +124,17 @@ def _check_whole(btf):
     for at, nbytes in gaps(btf):
         where = "after the last section" if at + nbytes == btf.file_nbytes else "between sections"
         raise btf.wrong(f"expected nothing {where}, found {nbytes} byte{'s' * (nbytes != 1)}", at)
+
+
+def _check_kind_sizes(btf):
+    """Nobody checks this of kinds that they know; who does not know one would get out of step."""
+    wrong = None if btf.kind_sizes is None else kind_sizes.first_wrong(btf.types, btf.kind_sizes)
+    if wrong is not None:
+        row, said = wrong
+        nbytes = wire.WORD_NBYTES * int(np.diff(btf.types.start[row + 1 :][:2])[0])
+        name, word = Kind(int(btf.types.kind()[row])).name, int(btf.types.row_starts()[row])
+        raise btf.wrong(f"[{btf.types.first_id + row}] {name}: expected {said} bytes, as the layout section says, "
+                        f"found {nbytes}", btf.word_offset(word))
 
 
 def _raise_for(btf, whole, status, type_id, word):

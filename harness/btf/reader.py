@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.btf import reader_kernels, wire
+from harness.btf import kind_sizes, reader_kernels, wire
 from harness.elf import ElfImage
 from harness.elf.constants import ELFMAG
 from harness.errors import BtfFormatError
@@ -37,6 +37,9 @@ class BtfFile(NamedTuple):
         Where it came from, for errors.
     layout : Layout
         The one that it was read in.
+    kind_sizes : int64 (entries, 3), or None
+        What the layout section says of each kind, see harness.btf.kind_sizes; None where there is none. Reading does
+        not depend on it.
     """
 
     header: wire.Header
@@ -47,6 +50,7 @@ class BtfFile(NamedTuple):
     path: str | None = None
     section: str = wire.SECTION
     layout: Layout = STANDARD
+    kind_sizes: np.ndarray | None = None
 
     @property
     def types_start(self) -> int:
@@ -177,6 +181,10 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
         raise wrong(f"expected a string section that ends with NUL, found {blob[-1]:#04x}", end)
     strings = StringTable(blob, None if base is None else base.strings)
 
+    sizes = None
+    if header.layout_len:
+        layout_start = header.hdr_len + header.layout_off
+        sizes = kind_sizes.unpack(data[layout_start : layout_start + header.layout_len], byteorder)
     types_start = header.hdr_len + header.type_off
     n_words = header.type_len // wire.WORD_NBYTES
     file_words = np.frombuffer(data, wire.prefix(byteorder) + "u4", n_words, types_start)
@@ -188,11 +196,11 @@ def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None
         start = np.empty(n_words // HEAD_WORDS + 2, np.int64)
         status, n_types, at, detail = reader_kernels.find_rows(words, candidate.columns, byteorder == "big", start)
         if status != reader_kernels.OK:
-            message = _row_message(status, first_id + n_types, words, at, detail)
+            message = _row_message(status, first_id + n_types, words, at, detail, sizes)
             refused.append((int(at), message))
             continue
         types = TypeTable(words, start[: n_types + 2].copy(), base_types)
-        file = BtfFile(header, byteorder, types, strings, len(data), path, section, candidate)
+        file = BtfFile(header, byteorder, types, strings, len(data), path, section, candidate, sizes)
         if isinstance(layout, Layout) or candidate.columns.kind_flag[types.kind()[types.kind_flag()]].all():
             return file
         fallback = fallback or file
@@ -262,11 +270,17 @@ def _check_places(header, file_nbytes, has_base, wrong):
             raise wrong(found, field_off[f"{name}_off"])
 
 
-def _row_message(status, type_id, words, at, detail):
+def _row_message(status, type_id, words, at, detail, sizes):
     if status == reader_kernels.HEAD_CUT:
         return f"[{type_id}]: expected {HEAD_WORDS} words, found the end of the types after {detail}"
     if status == reader_kernels.KIND_UNKNOWN:
-        return f"[{type_id}]: expected kind 1 to {N_KINDS - 1}, found {detail}"
+        found = f"[{type_id}]: expected kind 1 to {N_KINDS - 1}, found {detail}"
+        if sizes is None or not N_KINDS <= detail < len(sizes):
+            return found
+        counts = kind_sizes.count_by_kind(words, sizes)
+        said = kind_sizes.describe(sizes[detail])
+        return (f"{found}, of which the layout section says only how long it is ({said}); "
+                f"{counts[N_KINDS:].sum():,} of {counts.sum():,} types are of such kinds")
     kind, vlen, _ = split_info(words[at + INFO_WORD])
     left = len(words) - at
     return f"[{type_id}] {kind.name}: expected {detail} words for vlen {vlen}, found the end of the types after {left}"

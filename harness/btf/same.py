@@ -15,6 +15,7 @@ import numpy as np
 
 from harness.btf import same_kernels as kernels
 from harness.btf.account import gaps
+from harness.btf.kind_sizes import describe
 from harness.btf.reader import BtfFile, parse
 from harness.model import STANDARD, Kind, Layout, changes
 from harness.model.layout import N_KINDS
@@ -373,6 +374,10 @@ def _header(a, b):
         found.append(f"header of {a.header.hdr_len} bytes in A, {b.header.hdr_len} in B")
     if a.header.layout_len != b.header.layout_len:
         found.append(f"layout section of {a.header.layout_len} bytes in A, {b.header.layout_len} in B")
+    elif a.kind_sizes is not None and b.kind_sizes is not None:
+        for kind in np.flatnonzero((a.kind_sizes != b.kind_sizes).any(axis=1))[:1].tolist():
+            ours, theirs = (describe(f.kind_sizes[kind]) for f in (a, b))
+            found.append(f"layout section gives kind {kind} {ours} in A, {theirs} in B")
     padding = [sum(nbytes for _, nbytes in gaps(f)) for f in (a, b)]
     if padding[0] != padding[1]:
         found.append(f"{padding[0]} bytes between or after the sections in A, {padding[1]} in B")

@@ -18,7 +18,12 @@ MAGIC = 0xEB9F
 VERSION = 1
 HDR_LEN = 24
 HDR_LEN_LAYOUT = 32
-"""Header with layout_off and layout_len; pahole 1.31 writes it with an empty layout."""
+"""Header with layout_off and layout_len. libbpf 1.8 writes it always, with layout_len 0 where it has no layout."""
+
+LAYOUT_ENTRY = "BBH"
+"""struct btf_layout, one per kind: info_sz, elem_sz, flags; as struct and numpy have it."""
+
+LAYOUT_ENTRY_NBYTES = 4
 
 SECTION = ".BTF"
 """Where the kernel keeps its BTF, and the section that errors name."""

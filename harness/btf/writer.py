@@ -6,15 +6,16 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.btf import wire, writer_kernels
+from harness.btf import kind_sizes, wire, writer_kernels
 from harness.errors import EncodeError
 from harness.model import STANDARD, Kind, Layout, StringTable, TypeTable, kind_number
 from harness.model.layout import HEAD_WORDS, N_KINDS, NAME_WORD, NO_WORD
 from harness.model.strings import Strings
 
 
-def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD) -> bytes:
-    """The bytes of a BTF file: 24-byte header, types in table order, and the strings they name.
+def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD,
+           layout_section: bool = False) -> bytes:
+    """The bytes of a BTF file: header, types in table order, and the strings they name.
 
     The string section holds each referenced string once, by content, in order of first reference (row by row, the
     type's name before its members'), after the empty string. Strings that nothing refers to are left out, so the
@@ -33,6 +34,9 @@ def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little",
         Of the file.
     layout : Layout
         What the words of a type mean.
+    layout_section : bool
+        Also write how long the types of each kind are (harness.btf.kind_sizes), with a header of 32 bytes instead of
+        24, as libbpf does if asked.
 
     Returns
     -------
@@ -42,16 +46,19 @@ def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little",
     ------
     EncodeError
         Row starts do not rise to the number of words, a row's length does not fit its kind and vlen, a name is outside
-        the blob, the blob does not begin and end with NUL, or a section would exceed 4 GiB.
+        the blob, the blob does not begin and end with NUL, or a section would exceed 4 GiB; or a layout section is
+        asked for, and kind_flag makes only some types of a kind longer, or the tables have a base, whose file has it.
 
     Notes
     -----
     Linear in words and string bytes. The same tables give the same bytes on any machine.
     """
-    return lay_out(types, strings, byteorder=byteorder, layout=layout).data()
+    laid = lay_out(types, strings, byteorder=byteorder, layout=layout, layout_section=layout_section)
+    return laid.data()
 
 
-def lay_out(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD) -> Laid:
+def lay_out(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD,
+            layout_section: bool = False) -> Laid:
     """A Laid: what `encode` makes, before it is bytes, so that files that begin alike share what they have in common.
 
     Parameters and errors are those of `encode`.
@@ -60,7 +67,7 @@ def lay_out(types: TypeTable, strings: StringTable, *, byteorder: str = "little"
     _check_blob(blob, strings.base is not None)
     n_slots = 1 << max(5, int(4 * np.count_nonzero(blob == 0)).bit_length())
     strings = strings._replace(blob=blob)
-    return Laid(byteorder, strings, (), _interned(strings, n_slots)).then(types, layout=layout)
+    return Laid(byteorder, strings, (), _interned(strings, n_slots), layout_section).then(types, layout=layout)
 
 
 class Laid(NamedTuple):
@@ -74,12 +81,15 @@ class Laid(NamedTuple):
     parts : tuple of (TypeTable, Layout, uint32)
         The tables laid out so far, one after the other, and their words as the file has them, in native byte order.
     interned : writer_kernels.Interned
+    layout_section : bool
+        Whether the file has one.
     """
 
     byteorder: str
     strings: StringTable
     parts: tuple
     interned: writer_kernels.Interned
+    layout_section: bool = False
 
     def then(self, types: TypeTable, strings: np.ndarray | None = None, *, layout: Layout = STANDARD) -> Laid:
         """A Laid with further types, whose type_ids continue; this one does not change.
@@ -119,7 +129,7 @@ class Laid(NamedTuple):
             return self._larger(table).then(types, layout=layout)
         if status != writer_kernels.OK:
             raise EncodeError(_message(status, row, detail, types, table, self.next_id(types)))
-        return Laid(self.byteorder, table, (*self.parts, (types, layout, out)), interned)
+        return self._replace(strings=table, parts=(*self.parts, (types, layout, out)), interned=interned)
 
     def next_id(self, types: TypeTable | None = None) -> int:
         """type_id of the first type of what comes next; that of `types`, if given, where nothing is laid out yet."""
@@ -129,7 +139,7 @@ class Laid(NamedTuple):
 
     def _larger(self, strings):
         """The same with four times the room for strings, of a table that may be longer."""
-        laid = Laid(self.byteorder, strings, (), _interned(strings, 4 * len(self.interned.slot)))
+        laid = self._replace(strings=strings, parts=(), interned=_interned(strings, 4 * len(self.interned.slot)))
         for types, layout, _ in self.parts:
             laid = laid.then(types, layout=layout)
         return laid
@@ -143,11 +153,25 @@ class Laid(NamedTuple):
         return self._file(self.words())
 
     def _file(self, words):
-        section = self.section()
+        section, layout = self.section(), self._layout()
         type_len = len(words) * wire.WORD_NBYTES
-        header = wire.Header(wire.MAGIC, wire.VERSION, 0, wire.HDR_LEN, 0, type_len, type_len, len(section))
+        header = wire.Header(wire.MAGIC, wire.VERSION, 0, self.types_start, 0, type_len, type_len + len(layout),
+                             len(section), type_len if layout else 0, len(layout))
         file_words = words.astype(wire.prefix(self.byteorder) + "u4", copy=False)
-        return b"".join([header.pack(self.byteorder), file_words.data, section.data])
+        return b"".join([header.pack(self.byteorder), file_words.data, layout, section.data])
+
+    @property
+    def types_start(self) -> int:
+        """Byte offset of the first type in the file."""
+        return wire.HDR_LEN_LAYOUT if self.layout_section else wire.HDR_LEN
+
+    def _layout(self):
+        """The layout section; no bytes where there is none."""
+        if not self.layout_section:
+            return b""
+        if self.strings.base is not None:
+            raise EncodeError("expected types without a base, whose file has the layout section of both")
+        return kind_sizes.pack(kind_sizes.kind_sizes(part[:2] for part in self.parts), self.byteorder)
 
     def section(self) -> np.ndarray:
         """The string section, uint8; a split file's begins where its base's ends."""
@@ -201,12 +225,12 @@ class Laid(NamedTuple):
     def word_places(self, words: np.ndarray) -> np.ndarray:
         """Byte offsets in the file of words of the last table laid out, int64 (n,): indices in its `words`."""
         before = sum(len(part[2]) for part in self.parts[:-1])
-        return wire.HDR_LEN + wire.WORD_NBYTES * (before + np.asarray(words, np.int64))
+        return self.types_start + wire.WORD_NBYTES * (before + np.asarray(words, np.int64))
 
     def string_places(self, offs: np.ndarray) -> np.ndarray:
         """Byte offsets in the file of strings that a type names, int64 (n,): offsets in the blob of `strings`."""
         n_words = sum(len(part[2]) for part in self.parts)
-        base = wire.HDR_LEN + wire.WORD_NBYTES * n_words - self.strings.first_off
+        base = self.types_start + wire.WORD_NBYTES * n_words + len(self._layout()) - self.strings.first_off
         return base + self.interned.new_off[offs].astype(np.int64)
 
 
@@ -237,7 +261,7 @@ class Sorted(NamedTuple):
         """As `Laid.word_places`."""
         types, words = self.laid.parts[-1][0], np.asarray(words, np.int64)
         row = np.searchsorted(types.row_starts(), words, side="right") - 1
-        return wire.HDR_LEN + wire.WORD_NBYTES * (self.start[row] + words - types.row_starts()[row])
+        return self.laid.types_start + wire.WORD_NBYTES * (self.start[row] + words - types.row_starts()[row])
 
     def string_places(self, offs: np.ndarray) -> np.ndarray:
         """As `Laid.string_places`."""

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.btf import Laid
-from harness.btf.wire import HDR_LEN, WORD_NBYTES, prefix
+from harness.btf.wire import WORD_NBYTES, prefix
 from harness.encodings.encoding import Encoding, Fixup
 from harness.encodings.pairs import Pairs
 from harness.errors import EncodeError
@@ -42,7 +42,8 @@ FORM = re.compile(r"u32|u64|lohi|hex[1-9][0-9]*")
 """Forms of a Fixup."""
 
 
-def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = False) -> Artifact:
+def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = False,
+             layout_section: bool = False) -> Artifact:
     """The Artifact of an encoding.
 
     Parameters
@@ -53,12 +54,14 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = Fal
         What all encodings of a program share at their beginning, laid out once.
     by_name : bool
         Sort the types by name, as the kernel's build does since Linux 7.0.
+    layout_section : bool
+        As in harness.btf.encode.
 
     Raises
     ------
     EncodeError
         What the encoding writes is not valid BTF; or types are to be sorted, and it does not say where its own sections
-        have type_ids.
+        have type_ids; or a layout section is to be written, which cannot describe its types.
     ValueError
         A section of its own has an invalid name, or a fixup is within something or of a form unknown.
     """
@@ -66,7 +69,7 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = Fal
     for name in made.sections:
         if not re.fullmatch(r"\.[\w.-]+", name) or name in (SECTION, ".btf"):
             raise ValueError(f"{encoding.name}: expected a section's name, such as {SECTION}.more, found {name!r}")
-    laid = common.then(made.types, made.strings, layout=encoding.layout)
+    laid = common.then(made.types, made.strings, layout=encoding.layout)._replace(layout_section=layout_section)
     func_id, id_map = made.func_id, None
     if by_name:
         if made.sections and made.ids is None:
@@ -106,7 +109,7 @@ def _renumbered(encoding, made, laid):
             raise ValueError(f"{encoding.name}: expected type_ids as u32 within types or {', '.join(sections)}, found "
                              f"{ids.form} within {ids.within!r}")
         if ids.within == "types":
-            at = (ordered.word_places(ids.at) - HDR_LEN) // WORD_NBYTES
+            at = (ordered.word_places(ids.at) - laid.types_start) // WORD_NBYTES
             words[at] = ordered.id_map[words[at]]
         else:
             data = np.frombuffer(sections[ids.within], np.uint8).copy()

@@ -3,6 +3,7 @@
 ======================================  ============================================================================
 ``types_of_function(btf, name)``        type_ids of a function's FUNCs, with their FUNC_PROTOs and DECL_TAGs
 ``header_bytes(btf)``                   the header's fields: DataFrame BYTE_COLUMNS
+``layout_bytes(btf)``                   the layout section, kind by kind: DataFrame BYTE_COLUMNS
 ``type_bytes(btf, type_ids)``           the fields of these types, and the strings that they name: BYTE_COLUMNS
 ======================================  ============================================================================
 
@@ -40,6 +41,12 @@ HEADER_MEANINGS = {
     "str_len": "bytes of strings",
     "layout_off": "where the layout of kinds begins",
     "layout_len": "bytes of layout",
+}
+
+LAYOUT_MEANINGS = {
+    "info_sz": "bytes that each type of the kind has after struct btf_type",
+    "elem_sz": "bytes of each of its vlen entries",
+    "flags": "none is defined",
 }
 
 
@@ -81,6 +88,21 @@ def header_bytes(btf):
         text = f"{value:#06x}" if name == "magic" else f"{value:,}"
         meaning = f"{HEADER_MEANINGS[name]}: {btf.byteorder} endian" if name == "magic" else HEADER_MEANINGS[name]
         rows.append(("header", wire.HEADER_FIELD_OFF[name], raw.hex(" "), f"btf_header.{name}", text, meaning))
+    return frame(rows, BYTE_COLUMNS)
+
+
+def layout_bytes(btf):
+    """The layout section, one row per field of each struct btf_layout: DataFrame BYTE_COLUMNS, empty where there is
+    none."""
+    rows, start = [], btf.header.hdr_len + btf.header.layout_off
+    for kind, entry in enumerate([] if btf.kind_sizes is None else btf.kind_sizes.tolist()):
+        name = Kind(kind).name if kind < len(Kind) else "of a later standard"
+        raw, at = struct.pack(wire.prefix(btf.byteorder) + wire.LAYOUT_ENTRY, *entry), 0
+        for field, letter, value in zip(LAYOUT_MEANINGS, wire.LAYOUT_ENTRY, entry, strict=True):
+            nbytes = struct.calcsize(letter)
+            rows.append((f"kind {kind} {name}", start + wire.LAYOUT_ENTRY_NBYTES * kind + at,
+                         raw[at : at + nbytes].hex(" "), f"btf_layout.{field}", f"{value:,}", LAYOUT_MEANINGS[field]))
+            at += nbytes
     return frame(rows, BYTE_COLUMNS)
 
 

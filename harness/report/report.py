@@ -261,6 +261,9 @@ def _step(results):
         said += (f" Then comes what the kernel's build does since Linux {escaped(manifest['kernel_step'])} "
                  f"(resolve_btfids): {added:,} FUNCs `_impl` with the code of a kfunc, arena pointers, types sorted by "
                  "name.")
+    if manifest.get("layout_section"):
+        said += (" Each file says how long the types of each kind are (layout section), for readers that do not know a "
+                 "kind.")
     kernel = manifest["kernel"]
     if kernel.get("kfuncs_unusable"):
         said += f" No kfuncs are known, since .BTF_ids is set aside: {escaped(kernel['kfuncs_unusable'])}."

@@ -484,6 +484,7 @@ def _policy(encoded, selection, data, added, encodings):
         "rules": encoded.rules,
         "quirks": list(encoded.quirks),
         "kernel_step": encoded.step,
+        "layout_section": encoded.layout_section,
         "added": added,
         "registers": "numbered" if convention.numbered else "counted" if convention.registers else "unsupported",
         "functions": sel.counts_of(encoded),
@@ -503,7 +504,8 @@ def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder
     Raises
     ------
     MeasureError
-        Their instances differ, a policy appears twice, or a file cannot be read or does not match its manifest.
+        Their instances differ, a policy appears twice, only some have layout sections, or a file cannot be read or does
+        not match its manifest.
     OutputError
         A file cannot be written.
     """
@@ -525,11 +527,13 @@ def gather(results: Iterable[Result], path: str | PathLike[str]) -> ResultFolder
         check_file(first.path / about["file"], tables[LIKE_FILE], about)
     for name, data in tables.items():
         write(place / name, data)
-    policies = {}
+    policies: dict[str, dict] = {}
     for result in results:
         entry = result.of.manifest["policies"][result.policy]
         if result.policy in policies:
             raise MeasureError(f"expected results of different policies, found {result.policy} twice", result.folder)
+        if entry["layout_section"] != next(iter(policies.values()), entry)["layout_section"]:
+            raise MeasureError("expected results that all have a layout section or all have none", result.folder)
         make_folder(place / result.policy)
         moved = {**entry, "selection": f"{result.policy}/{sel.NAME}", "encodings": {}}
         write(place / moved["selection"], read_bytes(result.folder / entry["selection"]))

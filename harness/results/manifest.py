@@ -19,6 +19,7 @@ policies            by name, sorted:
 - sha256            of that file
 - rules, quirks     version of pahole whose rules it follows, and the pahole bugs that it reproduces
 - kernel_step       version of the kernel's own step that was done after pahole's, or null
+- layout_section    whether the files of its encodings have one (harness.btf.kind_sizes)
 - added             file and sha256 of its added.csv, or null
 - registers         numbered, counted or unsupported: what the rules know about the machine's registers
 - functions         instances, encoded, skipped (by reason), added (by the step), names, funcs, pairs, addresses
@@ -47,7 +48,8 @@ SCHEMA = 6
 History: 1, first; 2, rules and quirks, columns of functions.csv; 3, one instances table for all policies, each with a
 selection of its own, in one manifest; annotations (tags) in the selection, sections of encodings; formulas count from
 the tables, so that predicted_growth is gone; 4, the manifest has a sha256 of itself; 5, functions.csv has the index of
-the section that an instance is in (shndx); 6, kernel_step, what it adds beside the instances (added.csv); like.
+the section that an instance is in (shndx); 6, kernel_step, what it adds beside the instances (added.csv); like;
+layout_section, false where it is missing.
 """
 
 SHIPPED = "shipped"
@@ -138,6 +140,9 @@ def _policy(path, name, entry):
         raise MeasureError(f"expected {where}quirks to be names, found {entry['quirks']!r}", path)
     if not isinstance(entry.setdefault("kernel_step", None), str | None):
         raise MeasureError(f"expected {where}kernel_step to be a version or null, found {entry['kernel_step']!r}", path)
+    if not isinstance(entry.setdefault("layout_section", False), bool):
+        raise MeasureError(f"expected {where}layout_section to be true or false, found {entry['layout_section']!r}",
+                           path)
     if entry.setdefault("added", None) is not None:
         if not isinstance(entry["added"], dict):
             raise MeasureError(f"expected {where}added to be an object or null", path)

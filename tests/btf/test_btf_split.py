@@ -55,6 +55,12 @@ def test_split__is_written_as_it_was_read(order):
     assert btf.encode(again.types, again.strings, byteorder=byteorder) == data
 
 
+def test_split__has_no_layout_section_of_its_own(files):
+    _, file = files
+    with pytest.raises(EncodeError, match="expected types without a base, whose file has the layout section of both"):
+        btf.encode(file.types, file.strings, layout_section=True)
+
+
 def test_split__writes_only_its_own_strings_that_are_referenced():
     raw, _ = both()
     base = btf.parse(raw)

@@ -9,6 +9,7 @@ import pytest
 
 from harness import btf, encodings, measure, results, run
 from harness.encodings import make_pairs
+from harness.errors import EncodeError
 from harness.model import NOWHERE, STANDARD, Kind, TypeTable
 from tests.fixtures.build import KEPT, program
 
@@ -64,6 +65,38 @@ def test_fixups__say_where_each_address_stands(name):
             assert standing == result.pairs.address[fixup.pair].tolist(), encoding
             found.update(standing)
         assert found == (set() if encoding == "plain" else set(result.pairs.address[result.pairs.known].tolist()))
+
+
+def test_layout_section__of_every_encoding_is_true_and_counted(prepared, tmp_path):
+    plain, made = encoded(prepared), run.encode(prepared, "all", encodings.names(), layout_section=True)
+    for name, data in made.files.items():
+        file = encodings.parse(data)
+        assert len(data) == len(plain.files[name]) + 88, name
+        assert file.kind_sizes[Kind.FUNC].tolist() == [8 if name == "btf_func" else 0, 0, 0]
+        for fixup in made.artifacts[name].fixups:
+            assert list(addresses_at(data, fixup)) == made.pairs.address[fixup.pair].tolist(), name
+    folder = results.save(tmp_path, prepared, made)
+    assert folder.manifest["policies"]["all"]["layout_section"]
+    result = results.load(tmp_path)["all"]
+    table = measure.measurements(result, False)
+    assert table[table.part == "layout"].bytes.tolist() == [80] * len(made.files)
+    assert measure.check_invariants(result, table).holds.all()
+
+
+def test_layout_section__that_cannot_describe_an_encoding_is_refused(prepared, monkeypatch):
+    of = encodings.make_pairs
+
+    def some_without_place(*given):
+        pairs, pair = of(*given)
+        section = pairs.section.copy()
+        section[0] = NOWHERE
+        return pairs._replace(section=section), pair
+
+    monkeypatch.setattr(run.enc, "make_pairs", some_without_place)
+    assert run.encode(prepared, "all", ["decl_tag"], layout_section=True).layout_section
+    with pytest.raises(EncodeError, match=r"^btf_func.btf: a layout section has one size for all FUNCs, and of \d+ "
+                                          r"only \d+ have 8 bytes more: leave out --layout or this encoding$"):
+        run.encode(prepared, "all", ["btf_func"], layout_section=True)
 
 
 @pytest.mark.parametrize("byteorder", ["little", "big"])

@@ -107,6 +107,7 @@ def test_load__names_the_file_that_changed(folder):
     (lambda m: m.update(policies={"../all": m["policies"]["consistent"]}), "expected names of policies and encodings"),
     (lambda m: m["policies"].update(consistent=[]), "expected policies.consistent to be an object"),
     (of_policy(lambda p: p.pop("rules")), "expected policies.consistent.rules of type str, found None"),
+    (of_policy(lambda p: p.update(layout_section="yes")), "policies.consistent.layout_section to be true or false"),
     (of_policy(lambda p: p.update(selection="/etc/passwd")), "expected names of files in this folder"),
     (of_policy(lambda p: p["encodings"].pop("plain")), "expected the encoding plain"),
     (of_policy(lambda p: p["encodings"].update({"a/b": p["encodings"]["plain"]})), "expected names of policies and"),

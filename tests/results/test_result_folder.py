@@ -160,6 +160,10 @@ def test_gather__refuses_what_does_not_belong_together(tmp_path):
         results.gather([first, other], tmp_path / "out")
     with pytest.raises(MeasureError, match="found consistent twice"):
         results.gather([first, first], tmp_path / "out")
+    edit(make(tmp_path / "c", "all"), of_policy(lambda p: p.update(layout_section=True)))
+    described = results.load(tmp_path / "c")["all"]
+    with pytest.raises(MeasureError, match="expected results that all have a layout section or all have none"):
+        results.gather([first, described], tmp_path / "out")
     (tmp_path / "a" / "plain.btf").write_bytes(b"")
     with pytest.raises(MeasureError, match=r"plain.btf: expected \d+ bytes, as the manifest says, found 0"):
         results.gather([first], tmp_path / "out")

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from harness.elf import constants as c
+from harness.elf.boot_images import what_it_is
 from harness.errors import ElfError
 
 LONGEST_NAME = 4096
@@ -84,8 +85,8 @@ def read_header(read, path):
     """
     data = read(0, 64)
     if data[:4] != c.ELFMAG:
-        raise ElfError(f"expected an ELF file (7f 45 4c 46), found {data[:4].hex(' ') or 'an empty file'}", path,
-                       offset=0)
+        found = what_it_is(read) or data[:4].hex(" ") or "an empty file"
+        raise ElfError(f"expected an ELF file (7f 45 4c 46), found {found}", path, offset=0)
     bits = {b"\1": 32, b"\2": 64}.get(data[4:5])
     end = {b"\1": "<", b"\2": ">"}.get(data[5:6])
     if bits is None or end is None:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import re
-
 import numpy as np
 
 from harness.elf import ElfImage, SymbolTable
+from harness.elf.boot_images import RELEASE
 from harness.errors import ElfError
 
 BANNER = b"linux_banner"
@@ -17,8 +16,6 @@ BANNER_NBYTES = 256
 
 MODINFO, VERMAGIC = ".modinfo", b"vermagic="
 """The section of a module, and the field in it that begins with its kernel's release."""
-
-RELEASE = re.compile(rb"[0-9]+\.[0-9]+[!-~]*")
 
 
 def release(image: ElfImage, symbols: SymbolTable) -> str | None:

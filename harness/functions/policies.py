@@ -145,23 +145,28 @@ def select(program, policy, rules, quirks=frozenset()):
         if "patchable-entry" in quirks:
             unmatched |= table.moved
         if unmatched.any():
-            die = np.where(unmatched, first_dies(program, quirks), die)
+            die = np.where(unmatched, first_dies(program, rules, quirks), die)
     return Selection(policy, reason, die)
 
 
-def first_dies(program, quirks):
-    """The first usable DIE of each instance's name, in the order of the DIEs: int64 (instances,)."""
+def first_dies(program, rules, quirks):
+    """The usable DIE of each instance's name that pahole takes where none is at a symbol, int64 (instances,): the first
+    in the order of the DIEs, or, if the rules ask for it, the first that has an address, if any has."""
 
     def make():
         table = program.instances
         usable = np.flatnonzero(usable_states(program, quirks))
-        name = _names(table)[usable]
         first = np.full(len(table.name_start) - 1, -1, np.int64)
-        first[name[::-1]] = table.name_dies[usable[::-1]]
+        rounds = [usable]
+        if rules.addressed:
+            has = wt.FN_LOW_PC | (0 if "no-ranges" in quirks else wt.FN_RANGES)
+            rounds.append(usable[(program.dies.flags[table.name_dies[usable]] & has) != 0])
+        for rows in rounds:
+            first[_names(table)[rows[::-1]]] = table.name_dies[rows[::-1]]
         mine = first[table.name_index]
         return np.where(mine >= 0, mine, table.die)
 
-    return program.once(("first dies", "part-flags" in quirks), make)
+    return program.once(("first dies", rules.addressed, "part-flags" in quirks, "no-ranges" in quirks), make)
 
 
 def spoilt_names(program, rules, quirks):

@@ -56,6 +56,9 @@ class Rules(NamedTuple):
     first : bool
         Whether `current` describes a function by the first DIE of its name, even if that has no code, such as the
         abstract instance of an inline function.
+    addressed : bool
+        Whether, of DIEs none of which is at a symbol, the first that has an address describes the function, not the
+        first of all; found by running pahole, whose source for that is not public yet.
     kfunc_tags : bool
         Whether it can write DECL_TAGs for kfuncs.
     forms : Forms
@@ -76,6 +79,7 @@ class Rules(NamedTuple):
     ambiguous: bool
     once: bool
     first: bool
+    addressed: bool
     kfunc_tags: bool
     forms: Forms
     about: str
@@ -83,27 +87,27 @@ class Rules(NamedTuple):
 
 RULES = {rules.version: rules for rules in (
     Rules("1.24", None, consistent=False, callbacks=False, hasty=False, suffixes=False, pieces=False,
-          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True,
+          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True, addressed=False,
           kfunc_tags=False, forms=Forms(nested_arrays=False, variable_at_0=False),
           about="the first DIE of each name that is exactly an ELF symbol's"),
     Rules("1.25", rk.BY_FIRST, consistent=True, callbacks=True, hasty=True, suffixes=True, pieces=True,
-          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True,
+          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True, addressed=False,
           kfunc_tags=False, forms=Forms(nested_arrays=False, variable_at_0=False),
           about="prototypes and registers must agree; one FUNC for each name"),
     Rules("1.30", rk.BY_SEEN, consistent=True, callbacks=False, hasty=False, suffixes=True, pieces=True,
-          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True,
+          uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True, addressed=False,
           kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
           about="a register is looked for in all of a parameter's location list"),
     Rules("1.31", rk.BY_SEEN, consistent=True, callbacks=False, hasty=False, suffixes=True, pieces=False,
-          uncertain=True, reordered=False, optimized=False, ambiguous=True, once=False, first=True,
+          uncertain=True, reordered=False, optimized=False, ambiguous=True, once=False, first=True, addressed=False,
           kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
           about="packed structs on the stack and names with several addresses are left out, too"),
     Rules("2026-07", rk.BY_REACHED, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
-          uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False, first=False,
+          uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False, first=False, addressed=False,
           kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
           about="registers counted as the ABI does; reordered parameters and clones that lack some are left out"),
     Rules("1.32", rk.BY_REACHED, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
-          uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False, first=False,
+          uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False, first=False, addressed=True,
           kfunc_tags=True, forms=Forms(nested_arrays=True, variable_at_0=True),
           about="the same; of types, each dimension of an array has an ARRAY of its own"),
 )}

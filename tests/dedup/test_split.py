@@ -17,7 +17,7 @@ from harness.errors import EncodeError
 from harness.model import Kind, TypeTable
 from tests.dedup import graphs
 from tests.dedup.witness import assert_agrees_over, needs_libbpf, ours, ours_over, rebased, theirs_over
-from tests.reference import wire
+from tests.reference import libbpf, wire
 from tests.reference.wire import (
     array,
     decl_tag,
@@ -140,6 +140,23 @@ def test_libbpf__gives_what_was_written_out_over_a_base(name):
     assert theirs_over(base, types) == (expected, became)
 
 
+def finds_typedefs_of_a_base():
+    """Whether libbpf merges a typedef with an equal one of the base."""
+    return theirs_over([INT, typedef("t", 1)], [typedef("t", 1), ptr(3)]) == ([ptr(2)], [2, 3])
+
+
+TYPEDEFS = not libbpf.available() or finds_typedefs_of_a_base()
+"""Whether libbpf can witness typedefs over a base."""
+
+
+@needs_libbpf
+def test_libbpf__merges_typedefs_with_those_of_the_base():
+    if libbpf.version() == (1, 7) and not TYPEDEFS:
+        pytest.skip("libbpf 1.7.0 keeps typedefs that the base has (37027144, hashed in two ways; mended in 5b0f3729, "
+                    "1.8): typedefs over a base have no outside witness")
+    assert TYPEDEFS, libbpf.version_text()
+
+
 def parts(program):
     """The first half of a program's units after dedup, and the others' types over it."""
     half = program.stops[(len(program.stops) - 1) // 2] if len(program.stops) > 1 else 0
@@ -148,14 +165,14 @@ def parts(program):
 
 
 @needs_libbpf
-@given(graphs.programs(conflicts=False))
+@given(graphs.programs(conflicts=False, typedefs=TYPEDEFS))
 @examples
 def test_split__agrees_with_libbpf_where_units_agree(program):
     assert_agrees_over(*parts(program))
 
 
 @needs_libbpf
-@given(graphs.programs(forwards=False))
+@given(graphs.programs(forwards=False, typedefs=TYPEDEFS))
 @examples
 def test_split__agrees_with_libbpf_where_definitions_conflict(program):
     assert_agrees_over(*parts(program))

@@ -18,8 +18,9 @@ HASH_ROWS = 1 << 18
 """Rows that a thread hashes at a time."""
 
 STEPS = 1 << 28
-STEPS_PER_WORD = 64
-"""How many steps a dedup may take: what compilers write takes less than two for each word."""
+STEPS_PER_WORD = 12
+"""How many steps a dedup may take: what compilers write takes less than two for each word. A step takes 20 ns in tables
+of this kind, so what is refused was looked at for about twice as long as a whole kernel of that size takes."""
 
 COARSE_STEPS = 1 << 20
 COARSE_STEPS_PER_WORD = 4

@@ -113,7 +113,7 @@ def read_kfuncs(image, symbols, name_of: Callable[[int], bytes | None] | None = 
     differ, the functions get the flags that all of them have.
     """
     try:
-        sets = _read_sets(image, symbols)
+        sets = read_sets(image, symbols)
     except ElfError as error:
         return Kfuncs({}, unusable=error.message)
     found, unsure = _by_symbol(sets), None
@@ -128,37 +128,8 @@ def read_kfuncs(image, symbols, name_of: Callable[[int], bytes | None] | None = 
     return Kfuncs(dict(sorted(found.items())), unsure=unsure)
 
 
-def kfuncs(image, symbols):
-    """The kfuncs of a kernel or module: list of Kfunc, sorted by name, each name once.
-
-    Parameters
-    ----------
-    image : harness.elf.ElfImage
-    symbols : harness.elf.SymbolTable
-
-    Returns
-    -------
-    list of Kfunc
-        With the flags that are found at the symbols, as pahole reads them: after `resolve_btfids` they may be those of
-        another function of the set, see `read_kfuncs`. The flags of a function in several sets are or-ed. Empty when
-        there is no .BTF_ids section, or no set in it is marked as holding kfuncs.
-
-    Raises
-    ------
-    ElfError
-        A set reaches past the section, by its st_size or by its cnt; its st_size is no whole number of pairs; sets
-        overlap; a function of a set does not lie at one of its pairs; a name is longer than any symbol's; or the
-        section has no bytes in this file (SHT_NOBITS) although it has sets.
-
-    Notes
-    -----
-    Names are read only of symbols that lie in the section, about 700 of a kernel's 150,000.
-    """
-    return [Kfunc(*item) for item in sorted(_by_symbol(_read_sets(image, symbols)).items())]
-
-
 def _by_symbol(sets):
-    """Flags by name, dict, as they are found at the symbols."""
+    """Flags by name, dict, as they are found at the symbols; those of a function in several sets are or-ed."""
     found = {}
     for one in sets:
         for at, func in one.named:
@@ -195,8 +166,25 @@ def _by_id(sets, name_of):
     return found
 
 
-def _read_sets(image, symbols):
-    """The Pairs of each set that is marked as holding kfuncs, list; errors as of `kfuncs`."""
+def read_sets(image, symbols):
+    """The Pairs of each set that is marked as holding kfuncs: list, by their place in the section.
+
+    Parameters
+    ----------
+    image : harness.elf.ElfImage
+    symbols : harness.elf.SymbolTable
+
+    Raises
+    ------
+    ElfError
+        A set reaches past the section, by its st_size or by its cnt; its st_size is no whole number of pairs; sets
+        overlap; a function of a set does not lie at one of its pairs; a name is longer than any symbol's; or the
+        section has no bytes in this file (SHT_NOBITS) although it has sets.
+
+    Notes
+    -----
+    Names are read only of symbols that lie in the section, about 700 of a kernel's 150,000.
+    """
     section = image.section(BTF_IDS)
     if section is None:
         return []

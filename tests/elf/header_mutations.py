@@ -28,7 +28,7 @@ from harness.elf import ElfImage
 from harness.elf.constants import SHT_NOBITS
 from harness.errors import HarnessError
 from harness.functions.ftrace import ftrace_sites
-from harness.functions.kfuncs import kfuncs
+from harness.functions.kfuncs import read_sets
 
 LIMIT_NBYTES = 700 << 20
 LIMIT_SECONDS = 5
@@ -84,7 +84,7 @@ def use(path, walked):
         image.place(np.zeros(1, np.uint64))
         if symbols is not None:
             ask(ftrace_sites, image, symbols)
-            ask(kfuncs, image, symbols)
+            ask(read_sets, image, symbols)
         if walked:
             found = ask(walk, image)
             if found is not None:

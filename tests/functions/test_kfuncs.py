@@ -17,8 +17,8 @@ from harness.functions.kfuncs import (
     Kfunc,
     Kfuncs,
     func_name,
-    kfuncs,
     read_kfuncs,
+    read_sets,
     tags,
 )
 from tests.writers.elf import (
@@ -80,8 +80,10 @@ class BtfIds:
                    byteorder=self.byteorder, e_type=self.e_type)
 
     def found(self, folder, **section):
-        with ElfImage(self.elf(**section).write(folder / "vmlinux")) as image:
-            return kfuncs(image, image.symbols())
+        """The kfuncs with the flags that are found at their symbols."""
+        result = self.read(folder, **section)
+        assert result.unusable is None
+        return [Kfunc(*kfunc) for kfunc in result.flags.items()]
 
     def resolve(self, ids):
         """Fill in ids by function's name, and sort the pairs of each set by them, as resolve_btfids does."""
@@ -102,8 +104,10 @@ class BtfIds:
             return read_kfuncs(image, image.symbols(), name_of)
 
     def refused(self, folder, match, offset, section=".BTF_ids"):
-        with pytest.raises(ElfError, match=match) as caught:
-            self.found(folder)
+        unusable = self.read(folder)
+        with ElfImage(folder / "vmlinux") as image, pytest.raises(ElfError, match=match) as caught:
+            read_sets(image, image.symbols())
+        assert unusable == Kfuncs({}, unusable=caught.value.message)
         assert caught.value.path == str(folder / "vmlinux")
         assert (caught.value.section, caught.value.offset) == (section, offset)
 
@@ -170,7 +174,7 @@ def test_kfuncs__symbols_of_other_sections_and_forms_are_none(tmp_path):
 def test_kfuncs__none_without_the_section(tmp_path):
     elf = Elf([Section.text()], [Symbol("__BTF_ID__func__f__1", 0x1000, 4)])
     with ElfImage(elf.write(tmp_path / "vmlinux")) as image:
-        assert kfuncs(image, image.symbols()) == []
+        assert read_kfuncs(image, image.symbols()) == Kfuncs({})
 
 
 def test_kfuncs__none_without_sets_or_in_empty_ones(tmp_path):
@@ -240,8 +244,9 @@ def test_kfuncs__overlapping_sets_are_refused(tmp_path):
 
 def test_kfuncs__a_file_without_the_section_s_bytes_is_refused(tmp_path):
     ids = BtfIds().set8("a", KFUNCS, ("f", 1))
-    with pytest.raises(ElfError, match="SHT_NOBITS"):
-        ids.found(tmp_path, type=SHT_NOBITS)
+    assert "SHT_NOBITS" in ids.read(tmp_path, type=SHT_NOBITS).unusable
+    with ElfImage(tmp_path / "vmlinux") as image, pytest.raises(ElfError, match="SHT_NOBITS"):
+        read_sets(image, image.symbols())
     ids.symbols = []
     assert ids.found(tmp_path, type=SHT_NOBITS) == []
 
@@ -264,11 +269,8 @@ def test_kfuncs__changed_words_and_symbols_are_read_or_refused(tmp_path):
         symbol = ids.symbols[at]
         ids.symbols[at] = symbol._replace(value=(symbol.value + int(rng.integers(-40, 40))) & top,
                                           size=int(rng.integers(0, 64)))
-        try:
-            found = ids.found(tmp_path)
-        except ElfError:
-            continue
-        assert {k.name for k in found} <= {b"f", b"g", b"h", b"i", b"x"}
+        found = ids.read(tmp_path)
+        assert found.flags.keys() <= {b"f", b"g", b"h", b"i", b"x"} and not (found.unusable and found.flags)
 
 
 def test_kfuncs__other_symbols_cost_next_to_nothing(tmp_path):
@@ -277,7 +279,7 @@ def test_kfuncs__other_symbols_cost_next_to_nothing(tmp_path):
     with ElfImage(ids.elf().write(tmp_path / "vmlinux")) as image:
         symbols = image.symbols()
         started = time.process_time()
-        found = kfuncs(image, symbols)
+        found = read_kfuncs(image, symbols).flags
         assert time.process_time() - started < 0.5  # 3 ms on an idle machine
     assert len(found) == 500
 

@@ -39,8 +39,7 @@ def with_code(image, symbols):
     if not len(mine):
         return symbols
     if image.relocatable:
-        data = image.read(section, relocated=True, skipped=(R_PPC64_TOC,))
-        words = data[: len(data) // 8 * 8].view("<u8" if image.little_endian else ">u8").astype(np.uint64)
+        words = image.words(image.read(section, relocated=True, skipped=(R_PPC64_TOC,)))
     else:
         words = words_of(image, section, 0, section.nbytes // 8 * 8)
     at = symbols.value[mine] - np.uint64(section.addr)

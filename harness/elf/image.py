@@ -126,6 +126,20 @@ class ElfImage:
         """'little' or 'big'."""
         return "little" if self.little_endian else "big"
 
+    def words(self, data, nbytes=None):
+        """The words in bytes of a section, in the file's byte order: uint64 (words,).
+
+        Parameters
+        ----------
+        data : uint8
+            A part of a word at its end is left out.
+        nbytes : {4, 8}, optional
+            Of a word; by default as many as an address has.
+        """
+        nbytes = nbytes or self.bits // 8
+        whole = data[: len(data) // nbytes * nbytes]
+        return whole.view(f"{'<' if self.little_endian else '>'}u{nbytes}").astype(np.uint64)
+
     def section(self, name):
         """The first Section of that name, or None."""
         return self._by_name.get(name)

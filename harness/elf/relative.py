@@ -31,17 +31,15 @@ def words_of(image, section, start, stop):
     ElfError
         The section, or one of relocations, cannot be read.
     """
-    order, nbytes = "<" if image.little_endian else ">", image.bits // 8
-    words = image.read(section)[start:stop].view(f"{order}u{nbytes}").astype(np.uint64)
+    words, nbytes = image.words(image.read(section)[start:stop]), image.bits // 8
     kind = RELATIVE.get(image.machine)
     if kind is None or image.bits != 64:
         return words
     first, last = np.uint64(section.addr + start), np.uint64(section.addr + stop)
     for rela in image.sections:
         if rela.type == c.SHT_RELA and rela.flags & c.SHF_ALLOC:
-            entries = image.read(rela)
-            entries = entries[: len(entries) // 24 * 24].view(f"{order}u8").reshape(-1, 3).astype(np.uint64)
-            where, info, addend = entries.T
+            entries = image.words(image.read(rela))
+            where, info, addend = entries[: len(entries) // 3 * 3].reshape(-1, 3).T
             mine = (where >= first) & (where < last) & ((info & np.uint64(0xFFFFFFFF)) == kind)
             words[((where[mine] - first) // np.uint64(nbytes)).astype(np.int64)] = addend[mine]
     return words

@@ -110,8 +110,7 @@ def _section_numbers(image, section, shndx):
         if table is None:
             raise ElfError("expected a section SHT_SYMTAB_SHNDX for st_shndx 0xffff, found none", image.path,
                            section.name, 0)
-        numbers = image.read(table)
-        numbers = numbers[: len(numbers) // 4 * 4].view("<u4" if image.little_endian else ">u4")
+        numbers = image.words(image.read(table), 4)
         if int(extended[-1]) >= len(numbers):
             raise ElfError(f"expected section numbers for {int(extended[-1]) + 1} symbols, found {len(numbers)}",
                            image.path, table.name, 4 * len(numbers))

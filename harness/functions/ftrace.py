@@ -71,7 +71,7 @@ def _lead(sites, symbols):
 
 def _sites_of_module(image):
     """The words of a relocatable file's tables, uint64; None when it has none."""
-    word = np.dtype(f"{'<' if image.little_endian else '>'}u{image.bits // 8}")
+    nbytes = image.bits // 8
     for name in MODULE_TABLES:
         # an object has one for each section of code
         tables = [s for s in image.sections if s.name == name and s.flags & SHF_ALLOC and s.type != SHT_NOBITS]
@@ -80,10 +80,10 @@ def _sites_of_module(image):
         sites = []
         for section in tables:
             data = image.read(section, relocated=True)
-            if len(data) % word.itemsize:
-                raise ElfError(f"expected addresses of {word.itemsize} bytes, found {len(data)} bytes in all",
-                               image.path, section.name, len(data) // word.itemsize * word.itemsize)
-            sites.append(data.view(word).astype(np.uint64))
+            if len(data) % nbytes:
+                raise ElfError(f"expected addresses of {nbytes} bytes, found {len(data)} bytes in all", image.path,
+                               section.name, len(data) // nbytes * nbytes)
+            sites.append(image.words(data))
         return np.concatenate(sites)
     return None
 

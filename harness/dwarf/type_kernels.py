@@ -158,6 +158,7 @@ def fill_array(s, types, type_id, n, code, pos, mask, index_id):
     words = types.words
     status = fill_reference(s, words, mask, types.start[type_id] + wd.ARRAY_TYPE)
     more = has_children(s.abbrevs, code)
+    top = LOW_32 if s.unit[sc.U_ADDRESS_SIZE] == 4 else ~np.uint64(0)
     for k in range(n + 1):
         nelems = np.uint64(1)
         none = True
@@ -165,7 +166,7 @@ def fill_array(s, types, type_id, n, code, pos, mask, index_id):
             child, mask, pos, _, status = read_child(s, pos, sc.SUBRANGES, sc.AS_IS)
             more = child > 0
             if more and status == sc.OK:
-                nelems = product_of_dimensions(nelems, dimension(s.die, mask))
+                nelems = product_of_dimensions(nelems, dimension(s.die, mask, top))
                 none = False
         if k > 0 and none and status == sc.OK:
             status = sc.ROW_MISMATCH

@@ -56,12 +56,15 @@ def enumerator_value(die, mask):
 
 
 @inline
-def dimension(die, mask):
-    """Elements of a DW_TAG_subrange_type, 0 if it does not say (DWARF 5 section 5.13); BEYOND if 32 bits cannot."""
+def dimension(die, mask, top):
+    """Elements of a DW_TAG_subrange_type, 0 if it does not say (DWARF 5 section 5.13); BEYOND if 32 bits cannot.
+
+    `top` is the highest address.
+    """
     if mask & sc.HAS_UPPER_BOUND:
         if is_constant(die[sc.FORM + sc.AT_UPPER_BOUND]):
             bound = die[sc.AT_UPPER_BOUND]
-            if bound == LOW_32 or bound == ~np.uint64(0):
+            if bound == top or bound == ~np.uint64(0):
                 return np.uint64(0)  # -1: how compilers say that there are none
             return bound + np.uint64(1) if bound < LOW_32 else BEYOND
     elif mask & sc.HAS_COUNT and is_constant(die[sc.FORM + sc.AT_COUNT]):

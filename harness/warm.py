@@ -66,10 +66,10 @@ def _first_pass():
 
 
 def _rest():
-    """Names, location lists, line programs, dedup, the join and the writer."""
+    """Names, location lists, line programs, dedup, the join, the writer and the check."""
     import numpy as np
 
-    from harness import btf
+    from harness import btf, encodings
     from harness.dedup import dedup_types
     from harness.dwarf.walk import call_kernels
     from harness.functions import join_kernels as jk
@@ -81,7 +81,8 @@ def _rest():
     types = TypeTable.of([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], [0, 4, 7])
     strings = StringTable(np.frombuffer(b"\0int\0", np.uint8).copy())
     types, _ = dedup_types(types, strings)
-    btf.encode(types, strings)
+    btf.not_identifiers(strings, types.name_off())
+    btf.check(encodings.parse(btf.encode(types, strings)))
     u1, u4, i8 = np.uint8, np.uint32, np.int64
     names, slots = np.array([1], u4), np.zeros(256, u4)
     jk.enter_names(strings.blob, names, slots)

@@ -124,13 +124,16 @@ def release_semaphores():
 def open_standard_streams():
     """Open those that are closed, so that no file that is opened later takes their place.
 
-    What is said to a closed stderr is lost; sys.stdout stays None, see `check_stdout`.
+    What is said to a closed stderr is lost; sys.stdout stays None, see `check_stdout`. Standard output is UTF-8 in any
+    locale, as files are, and takes a file's bytes that are not.
     """
     for number in range(3):
         try:
             os.fstat(number)
         except OSError:
             os.open(os.devnull, os.O_WRONLY if number == 2 else os.O_RDONLY)
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")
     if sys.stderr is None:
         sys.stderr = open(2, "w", encoding="utf-8", closefd=False)
 

@@ -19,6 +19,7 @@ from harness.cli import MAX_THREADS
 from harness.errors import HarnessError, OutputError, UsageError
 from harness.results import load
 from tests.fixtures.build import program
+from tests.measure.folders import any_instances, make
 from tests.test_cli import ROOT, assert_refused, cli
 
 
@@ -136,6 +137,17 @@ def test_cli__an_error_while_standard_output_is_written_is_one_line(tmp_path):
                                        resource.setrlimit(resource.RLIMIT_FSIZE, limit))) as running:
             _, said = running.communicate(timeout=300)
     assert_refused(subprocess.CompletedProcess((), running.returncode, "", said), "cannot be written: File too large")
+
+
+def test_cli__writes_names_as_they_are_in_the_file_whatever_the_locale(tmp_path):
+    folder = make(tmp_path / "odd", instances=any_instances(3))
+    names = [line.split(b",")[0] for line in (folder / "functions.csv").read_bytes().splitlines()]
+    with start("functions", folder, "--csv", "-q", stdout=subprocess.PIPE, encoding="utf-8", errors="surrogateescape",
+               env={"PYTHONIOENCODING": "ascii:strict"}) as running:
+        said, _ = running.communicate(timeout=300)
+    assert running.returncode == 0
+    listed = [line.split(",")[0].encode("utf-8", "surrogateescape") for line in said.splitlines()]
+    assert listed == names and {b"\xff", "é".encode()} < {*names}
 
 
 @pytest.mark.parametrize("verb", ["encode", "report"])

@@ -3,6 +3,7 @@
 ====================================  ==============================================================================
 ``read(path)``                        BtfFile of a raw .btf file
 ``data_in(path)``                     bytes of such a file, or of the .BTF section of an ELF file
+``sections_in(path)``                 the same with .BTF.base and .BTF.ext, where an ELF file has them
 ``parse(data, path, section)``        BtfFile of bytes from anywhere, say an ELF section
 ``encode(types, strings, byteorder)`` bytes of a file with these types and the strings they name
 ``lay_out(types, strings)``           Laid: the same, not yet bytes, for files that begin alike
@@ -13,6 +14,7 @@
 ``declaration(btf, type_id)``         a type as a C declaration on one line, a FUNC as its prototype
 ``same.compare(a, b)``                Same: whether two files are the same but for the order of types and strings
 ``stat(btf)``                         Account: types and bytes by kind; every byte has one label
+``waste(btf, base)``                  Waste: strings that nothing names, strings and types that a file has twice
 ====================================  ==============================================================================
 
 `read`, `parse` and `encode` take a `layout`, harness.model.STANDARD if none is given. Encodings may extend it with a
@@ -34,13 +36,16 @@ from harness.btf.account import Account, stat
 from harness.btf.check import check, limits, not_identifiers, rows_are_sound
 from harness.btf.declare import declaration
 from harness.btf.dump import dump_json, dump_raw
-from harness.btf.reader import BtfFile, data_in, parse, read
+from harness.btf.reader import BtfFile, data_in, parse, read, sections_in
+from harness.btf.waste import Amount, Waste, waste
 from harness.btf.writer import Laid, encode, lay_out
 
 __all__ = [
     "Account",
+    "Amount",
     "BtfFile",
     "Laid",
+    "Waste",
     "check",
     "data_in",
     "declaration",
@@ -53,5 +58,7 @@ __all__ = [
     "parse",
     "read",
     "rows_are_sound",
+    "sections_in",
     "stat",
+    "waste",
 ]

@@ -111,18 +111,31 @@ def data_in(path: str | PathLike[str]) -> bytes:
     ElfError
         It is malformed ELF.
     """
+    return sections_in(path, ())[wire.SECTION]
+
+
+def sections_in(path: str | PathLike[str], others: Sequence[str] = wire.OTHER_SECTIONS) -> dict[str, bytes]:
+    """What `data_in` gives, under .BTF, and of an ELF file those of some other sections that it has: dict by name.
+
+    Raises
+    ------
+    BtfFormatError
+        As from `data_in`.
+    ElfError
+        It is malformed ELF.
+    """
     try:
         with open(path, "rb") as file:
             if file.read(len(ELFMAG)) != ELFMAG:
                 file.seek(0)
-                return file.read()
+                return {wire.SECTION: file.read()}
     except OSError as error:
         raise BtfFormatError(f"expected a readable file, found: {error.strerror}", path) from error
     with ElfImage(path) as image:
-        section = image.section(wire.SECTION)
-        if section is None:
+        found = {name: image.section(name) for name in (wire.SECTION, *others)}
+        if found[wire.SECTION] is None:
             raise BtfFormatError(f"expected a section {wire.SECTION}, found none", path)
-        return image.read(section).tobytes()
+        return {name: image.read(section).tobytes() for name, section in found.items() if section is not None}
 
 
 def parse(data: bytes | bytearray | memoryview, path: str | PathLike[str] | None = None,

@@ -140,7 +140,7 @@ def compare(a: BtfFile | bytes, b: BtfFile | bytes, *, base: BtfFile | None = No
         same_bytes = bytes(a) == bytes(b)
     a, b = (f if isinstance(f, BtfFile) else parse(f, name, layout=layout, base=base)
             for f, name in ((a, "A"), (b, "B")))
-    graph = _Graph(a, b)
+    graph = _Graph.of_two(a, b)
     part = graph.partition(graph.own, graph.n_own)
     graph.refine(part, False)
     only_a = only_b = Only(np.zeros(0, np.int64), np.zeros(0, np.int8))
@@ -163,14 +163,51 @@ def compare(a: BtfFile | bytes, b: BtfFile | bytes, *, base: BtfFile | None = No
                 _changes(a, b, new_id) if new_id is not None and not same_bytes else [])
 
 
+class Content(NamedTuple):
+    """Which types and strings of one file are alike.
+
+    Attributes
+    ----------
+    class_of : int64 (next_id,)
+        By type_id, those of a base too: equal for types that are alike.
+    string : int32 (next_off,)
+        By offset of a string, those of a base too: equal for names of one text, from 1 on; 0 where no name begins.
+    """
+
+    class_of: np.ndarray
+    string: np.ndarray
+
+
+def content(btf: BtfFile, base: BtfFile | None = None) -> Content:
+    """The Content of a file: which of its types are alike, in the sense of `compare`, cycles and all.
+
+    Parameters
+    ----------
+    btf : BtfFile
+    base : BtfFile, optional
+        What it continues. Its types are compared, too.
+
+    Raises
+    ------
+    BtfFormatError
+        As from `compare`, in either file.
+    """
+    graph = _Graph.of_one(btf, base)
+    part = graph.partition(graph.own, graph.n_own)
+    graph.refine(part, False)
+    return Content(part.class_of, graph.string)
+
+
 class _Graph:
-    """Both files as one graph; see `same_kernels`.
+    """Files as one graph; see `same_kernels`.
 
     Attributes
     ----------
     n_nodes, first_a, first_b : int
-        How many nodes there are, and the first of each file.
+        How many nodes there are, and the first of each of two files.
     rows : kernels.Rows
+    string : int32 (nbytes,)
+        By index in the text of all files: number of the name that begins there, or 0.
     own : int64 (nodes,)
         Class of each node by the words of its row.
     n_own : int
@@ -178,27 +215,39 @@ class _Graph:
         Whether a declaration says the type's name instead of what it is.
     """
 
-    def __init__(self, a, b):
-        self.files = a, b
+    @classmethod
+    def of_two(cls, a, b):
+        """The graph of two files over one base, whose types are nodes without rows."""
         base, base_strings = a.types.base, a.strings.base
         if base is not b.types.base or base_strings is not b.strings.base:
             raise ValueError("expected files over one base")
-        n_a, n_b = a.types.n_types, b.types.n_types
-        self.first_a = a.types.first_id
-        self.first_b = self.first_a + n_a
-        self.n_nodes = self.first_b + n_b
         texts = [] if base is None else [base_strings.flattened().blob]
-        text = np.concatenate([*texts, a.strings.blob, b.strings.blob])
+        shifts = (0, 0), (a.types.n_types, len(a.strings.blob))
+        return cls((a, b), np.concatenate([*texts, a.strings.blob, b.strings.blob]), shifts, a.types.first_id)
+
+    @classmethod
+    def of_one(cls, btf, base):
+        """The graph of a file and its base: nodes are type_ids, and the text is that of both."""
+        files = (btf,) if base is None else (base, btf)
+        for file, below in zip(files, (None, *files), strict=False):
+            tables = (None, None) if below is None else (below.types, below.strings)
+            if file.types.base is not tables[0] or file.strings.base is not tables[1]:
+                raise ValueError("expected a file and the base that it continues, which continues none")
+        return cls(files, np.concatenate([f.strings.blob for f in files]), ((0, 0),) * len(files), 1)
+
+    def __init__(self, files, text, shifts, first):
+        bounds = np.cumsum([first, *(f.types.n_types for f in files)]).tolist()
+        self.first_a, self.first_b, self.n_nodes = bounds[0], bounds[1], bounds[-1]
         tables = [(f, kernels.Table(np.ascontiguousarray(f.types.words), f.types.start, f.types.first_id,
                                     f.types.next_id, shift, f.strings.first_off, f.strings.next_off, text_shift))
-                  for f, shift, text_shift in ((a, 0, 0), (b, n_a, len(a.strings.blob)))]
-        counts = np.array([kernels.count_row_parts(f.types.words, f.types.start) for f in self.files])
+                  for f, (shift, text_shift) in zip(files, shifts, strict=True)]
+        counts = np.array([kernels.count_row_parts(f.types.words, f.types.start) for f in files])
         n_names, n_refs = counts.sum(axis=0).tolist()
         n_strings = min(n_names, len(text))
         strings = kernels.Strings(text, np.zeros(len(text), np.int32), np.zeros(_slots(n_strings), np.int32),
                                   np.empty(n_strings + 1, np.int64), np.empty(n_strings + 1, np.int64),
                                   np.zeros(2, np.int64))
-        n_words = sum(len(f.types.words) for f in self.files)
+        n_words = sum(len(f.types.words) for f in files)
         self.rows = rows = kernels.Rows(
             np.empty(n_words, np.uint32), np.zeros(self.n_nodes + 1, np.int64), np.zeros(self.n_nodes + 1, np.int64),
             np.empty(n_refs, np.int64), np.zeros(self.n_nodes, np.int32), np.zeros(self.n_nodes, np.uint8))
@@ -206,7 +255,8 @@ class _Graph:
         for n, (file, table) in enumerate(tables):
             _raise_for(file, *kernels.add_rows(table, strings, rows, node, word, edge))
             node, word, edge = node + file.types.n_types, word + len(file.types.words), edge + int(counts[n, 1])
-        # void and the nodes of a base each have a class of their own: their type_ids do not change
+        self.string = strings.number
+        # void and nodes without rows each have a class of their own: their type_ids do not change
         self.own, self.n_own = self._classes(np.minimum(np.arange(self.n_nodes), self.first_a), rows.start, rows.words)
         self.named = ~np.isin(rows.name, (0, strings.number[0]))  # 0: of void and a base
         self.named &= np.array([kind != Kind.TYPE_TAG for kind in Kind])[rows.declared]

@@ -28,6 +28,15 @@ LAYOUT_ENTRY_NBYTES = 4
 SECTION = ".BTF"
 """Where the kernel keeps its BTF, and the section that errors name."""
 
+BASE_SECTION = ".BTF.base"
+"""What the .BTF of a module that was built outside its kernel continues: the types that it needs of its kernel, structs
+without their members (btf__distill_base of libbpf 1.5)."""
+
+EXT_SECTION = ".BTF.ext"
+"""In a BPF object: line numbers and relocations, with names in the strings of .BTF (btf.rst 4.2)."""
+
+OTHER_SECTIONS = (BASE_SECTION, EXT_SECTION)
+
 ALIGN = 4
 """type_off and layout_off, counted from the header's end, are multiples of this."""
 

@@ -125,6 +125,14 @@ def _add_threads(p, words=None):
     p.add_argument("--threads", type=_threads, default=os.cpu_count() or 1, metavar="N", help=words)
 
 
+def _add_forms(p, csv="write CSV"):
+    """The options that give a verb's tables to another program."""
+    forms = p.add_mutually_exclusive_group()
+    if csv:
+        forms.add_argument("--csv", action="store_true", help=csv)
+    forms.add_argument("--json", action="store_true", help="write JSON, addresses as hex text")
+
+
 def main(argv=None):
     """Run the command line; returns the exit code, see the module. Exceptions become one line on stderr.
 
@@ -179,7 +187,7 @@ def _run(argv, args):
     if args.verb is None:
         top.print_help()
         return EXIT_INPUT
-    if args.verb not in SILENT + SILENT_IF_QUIET * args.quiet:
+    if args.verb not in SILENT + SILENT_IF_QUIET * args.quiet or getattr(args, "json", False):
         process.check_stdout()
     return args.run(args) or EXIT_OK
 
@@ -381,6 +389,7 @@ def add_measure(verb):
              "columns: kernel,policy,encoding,part,kind,count,bytes")
     p.add_argument("folder", metavar="DIR", help="a directory that encode wrote, or a report")
     p.add_argument("--no-compression", action="store_true", help="do not measure the zstd -19 and xz -9 sizes")
+    p.add_argument("--json", action="store_true", help="also print the table as JSON, in place of the file's path")
 
 
 def run_measure(args):
@@ -389,8 +398,10 @@ def run_measure(args):
 
     folder = results.load(args.folder)
     process.check_folder(folder.path)
-    measure.measure(folder, compressed=not args.no_compression)
-    if not args.quiet:
+    table = measure.measure(folder, compressed=not args.no_compression)
+    if args.json:
+        sys.stdout.write(results.to_json(results.records(table)))
+    elif not args.quiet:
         print(folder.measurements_path)
 
 
@@ -568,7 +579,7 @@ def add_functions(verb):
                    help="only ambiguous names of this class, such as clone_twins")
     p.add_argument("--step", metavar="STEP",
                    help="list what one count of the funnel counts, such as dies_declared (needs a kernel)")
-    p.add_argument("--csv", action="store_true", help="write all columns as CSV")
+    _add_forms(p, "write all columns as CSV")
     _add_threads(p)
 
 
@@ -598,8 +609,12 @@ def run_functions(args):
             raise UsageError(f"expected a kernel, found {given}", option, args.source)
     with _result(args, args.source, args.policy or "consistent", [results.BASELINE], bool(args.policy)) as result:
         names = measure.names_of_class(result, args.klass) if args.klass else None
-        table = results.as_text(choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names),
-                                result.bits)
+        table = choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names)
+        if args.json:
+            sys.stdout.write(results.to_json(results.records(table, result.bits)))
+            _say_rows(args, table.name.tolist())
+            return
+        table = results.as_text(table, result.bits)
     columns = list(table.columns) if args.csv else list(choose.SHOWN)
     _print_rows(args, columns, [tuple(row) for row in table[columns].itertuples(index=False)])
 
@@ -621,13 +636,16 @@ def _step(args):
 
 
 def _print_rows(args, columns, rows):
-    import csv
-
     from harness.text.plain import aligned
 
     if args.csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *rows])
+        _print_csv(columns, rows)
+    elif args.json:
+        from harness.results import to_json
+
+        sys.stdout.write(to_json([dict(zip(columns, row, strict=True)) for row in rows]))
     else:
+        rows = [tuple(map(_bit, row)) for row in rows]
         text = aligned(columns, rows)
         width = process.terminal_width()
         if width is not None and max(map(len, text.splitlines())) > width:
@@ -637,10 +655,28 @@ def _print_rows(args, columns, rows):
 
             text = Table("functions", pd.DataFrame(rows, columns=list(columns))).text(width) + "\n"
         sys.stdout.write(text)
+    _say_rows(args, [row[0] for row in rows])
+
+
+def _print_csv(columns, rows):
+    """Write rows as CSV: a bit as 1 or 0, a float with two decimals, and what is unknown as nothing."""
+    import csv
+
+    said = ([f"{x:.2f}" if isinstance(x, float) else _bit(x) for x in row] for row in rows)
+    csv.writer(sys.stdout, lineterminator="\n").writerows([columns, *said])
+
+
+def _bit(value):
+    """1 or 0 for a bit, any other value as it is."""
+    return int(value) if isinstance(value, bool) else value
+
+
+def _say_rows(args, names):
+    """Say on stderr how many rows there are, and how many names."""
     if not args.quiet:
         sys.stdout.flush()
-        names = len({row[0] for row in rows})
-        print(f"{len(rows):,} row{'s' * (len(rows) != 1)}, {names:,} name{'s' * (names != 1)}", file=sys.stderr)
+        n, distinct = len(names), len(set(names))
+        print(f"{n:,} row{'s' * (n != 1)}, {distinct:,} name{'s' * (distinct != 1)}", file=sys.stderr)
 
 
 def add_lookup(verb):
@@ -651,7 +687,7 @@ def add_lookup(verb):
     p.add_argument("query", metavar="NAME|ADDRESS", help="a function, a pattern with * or ?, or an address (0x...)")
     p.add_argument("source", metavar="KERNEL|DIR",
                    help="a kernel (policy all), a directory that encode wrote, or a report")
-    p.add_argument("--csv", action="store_true", help="write CSV")
+    _add_forms(p, "write the BTF ids as CSV")
     _add_threads(p)
 
 
@@ -664,6 +700,11 @@ def run_lookup(args):
         found = measure.lookup(result, args.query)
         if args.csv:
             sys.stdout.write(measure.csv_bytes(found.rows, result.bits).decode("utf-8", "surrogateescape"))
+        elif args.json:
+            from harness.results import to_json
+            from harness.text.lookup import tables
+
+            sys.stdout.write(to_json(tables(found)))
         else:
             sys.stdout.write(to_text(found))
 
@@ -674,17 +715,35 @@ def add_compare(verb):
              "example:\n  btf-harness compare out-6.12.115 out-6.12.117")
     p.add_argument("a", metavar="A", help="a kernel, a directory that encode wrote, or a report")
     p.add_argument("b", metavar="B", help="another build, likewise")
+    p.add_argument("-o", "--output", metavar="DIR",
+                   help="write the tables as CSV into this directory, and print their paths in place of the text")
+    _add_forms(p, csv=None)
     _add_threads(p)
 
 
 def run_compare(args):
     """`compare`."""
-    from harness import measure
+    from harness import files, measure
+    from harness.report.folder import check_no_report
+    from harness.results import to_json
     from harness.text.compare import to_text
 
     only = [measure.BASELINE]
+    if args.output is not None:
+        process.check_folder(args.output)
+        check_no_report(args.output)
     with _result(args, args.a, encodings=only) as a, _result(args, args.b, encodings=only) as b:
-        sys.stdout.write(to_text(measure.compare(a, b)))
+        found = measure.compare(a, b)
+    if args.output is not None:
+        folder = files.make_folder(args.output)
+        for name, table in found.tables().items():
+            files.write(folder / f"{name}.csv", measure.csv_bytes(table))
+            if not args.quiet and not args.json:
+                print(folder / f"{name}.csv")
+    if args.json:
+        sys.stdout.write(to_json(found.records()))
+    elif args.output is None:
+        sys.stdout.write(to_text(found))
 
 
 def add_claims(verb):

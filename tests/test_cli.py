@@ -246,6 +246,67 @@ def test_cli__compare_says_that_one_build_is_itself(folder):
     assert "Nothing moved." in done.stdout
 
 
+def rows_of(done):
+    """The CSV rows that a verb wrote, list of dict."""
+    assert done.returncode == 0, done.stderr
+    return list(csv.DictReader(io.StringIO(done.stdout)))
+
+
+def json_of(*args):
+    """What a verb wrote as JSON."""
+    done = cli(*args, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.isascii()
+    return json.loads(done.stdout)
+
+
+def test_cli__json_says_what_csv_says(folder):
+    said = {True: "1", False: "0", None: ""}
+
+    def as_csv(rows):
+        return [{name: said[x] if x is None or x is True or x is False else str(x) for name, x in row.items()}
+                for row in rows]
+
+    assert as_csv(json_of("functions", folder)) == rows_of(cli("functions", folder, "--csv"))
+    step = program("several_units").path, "--step", "dies_with_code"
+    rows = json_of("functions", *step)
+    assert as_csv(rows) == rows_of(cli("functions", *step, "--csv"))
+    assert {type(row["inline"]) for row in rows} == {bool} and rows[0]["die"].startswith("0x")
+    done = cli("functions", folder, "--name", "reset", "--json")
+    assert done.stderr == "2 rows, 1 name\n" and len(json.loads(done.stdout)) == 2
+    measured = json_of("measure", folder, "--no-compression", "-q")
+    assert as_csv(measured) == list(csv.DictReader(io.StringIO((folder / "measurements.csv").read_text())))
+    found = json_of("lookup", "reset", folder)
+    ids = [{**row, "given": str(row["given"]), "address": row["address"] or "0x" + 16 * "0"} for row in found["ids"]]
+    assert as_csv(ids) == rows_of(cli("lookup", "reset", folder, "--csv"))
+    assert {row["address"] for row in found["ids"] if row["encoding"] == "plain"} == {None}
+    assert [row["name"] for row in found["instances"]] == ["reset", "reset"]
+    assert all(row["address"].startswith("0x") for row in found["instances"] + found["symbols"])
+    ways = {row["way"]: row["verdict"] for row in found["verdicts"]}
+    assert "fentry, btf_func" in ways and found["found"] == "name" and found["policy"] == "consistent"
+    assert "--json: not allowed with argument --csv" in cli("lookup", "reset", folder, "--csv", "--json").stderr
+
+
+def test_cli__compare_writes_its_tables(folder, tmp_path):
+    found = json_of("compare", folder, folder)
+    assert [row["build"] for row in found["builds"]] == ["A", "B"] and found["remarks"] == []
+    assert list(found) == ["remarks", "builds", "counterparts", "identities", "names", "moved", "ordinals"]
+    done = cli("compare", folder, folder, "-o", tmp_path / "new" / "tables")
+    assert done.returncode == 0 and done.stderr == ""
+    tables = {name: table for name, table in found.items() if name != "remarks"}
+    assert done.stdout.splitlines() == [str(tmp_path / "new" / "tables" / f"{name}.csv") for name in tables]
+    for name, table in tables.items():
+        rows = list(csv.DictReader(io.StringIO((tmp_path / "new" / "tables" / f"{name}.csv").read_text())))
+        assert rows == [{k: f"{x:.2f}" if isinstance(x, float) else str(x) for k, x in row.items()} for row in table]
+    assert cli("compare", folder, folder, "-o", tmp_path / "q", "-q").stdout == ""
+    both = cli("compare", folder, folder, "-o", tmp_path / "j", "--json")
+    assert json.loads(both.stdout) == found and len([*(tmp_path / "j").iterdir()]) == len(tables)
+    (tmp_path / "file").touch()
+    assert_refused(cli("compare", folder, folder, "-o", tmp_path / "file"), "expected a directory to write into")
+    (tmp_path / "q" / "report.json").touch()
+    assert_refused(cli("compare", folder, folder, "-o", tmp_path / "q"), "expected a directory outside a report")
+
+
 def test_cli__claims_judges_every_folder(folder):
     done = cli("claims", folder)
     assert done.returncode == 0, done.stderr

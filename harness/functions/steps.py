@@ -97,6 +97,6 @@ def rows_of_step(step, walk, table, symbols, image):
     units = [u.decode("utf-8", "surrogateescape") for u in strings.list(walk.unit_name_off)]
     names = [n.decode("utf-8", "surrogateescape") for n in strings.list(f.name_off[dies])]
     return DIE_COLUMNS, [
-        (name, f"{off:#x}", units[unit], int(flags & wt.FN_EXTERNAL != 0), int(flags & wt.FN_DECLARED_INLINE != 0))
+        (name, f"{off:#x}", units[unit], bool(flags & wt.FN_EXTERNAL), bool(flags & wt.FN_DECLARED_INLINE))
         for name, off, unit, flags in zip(names, f.die_off[dies].tolist(), f.unit[dies].tolist(),
                                           f.flags[dies].tolist(), strict=True)]

@@ -46,6 +46,8 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "declaration": Column("str", "", "a C declaration as bpftool writes it, on one line"),
     "in A": Column("int64", "functions", "matched instances in the first build"),
     "in B": Column("int64", "functions", "matched instances in the second build"),
+    "build": Column("str", "", "A or B: which of two builds"),
+    "build_id": Column("str", "", "build id of a kernel, or empty"),
     "change": Column("int64", "functions", "matched instances in the second build minus those in the first"),
     "group": Column("str", "", "all instances, or those of ambiguous names: several addresses in either build"),
     "identity": Column("str", "", "columns that together should identify one instance"),

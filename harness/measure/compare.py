@@ -29,6 +29,7 @@ import numpy as np
 from harness.errors import MeasureError
 from harness.measure.columns import frame
 from harness.measure.functions import ADDRESSABLE, MATCHED
+from harness.results import records
 from harness.results.columns import PLACE
 
 TRUTH = ("name", "unit", "file")
@@ -67,6 +68,9 @@ IDENTITIES = (
 )
 """Candidates, the plainest first. The lowest instance need not be at the start of the section (_stext): functions.csv
 does not have the sections' addresses, and code without a DIE may come first."""
+
+TABLES = ("counterparts", "identities", "names", "moved", "ordinals")
+"""The frames of a Comparison, in the order of its text."""
 
 OUTCOMES = ("right", "wrong", "unknown", "ambiguous", "lost", "gone")
 """What an identity does for an instance; together they sum to the instances."""
@@ -109,6 +113,15 @@ class Comparison:
     identities: object
     moved: object
     ordinals: object
+
+    def tables(self):
+        """The frames by name, dict; `builds` says what A and B are."""
+        builds = frame(zip("AB", self.kernels, self.build_ids, strict=True), ("build", "kernel", "build_id"))
+        return {"builds": builds, **{name: getattr(self, name) for name in TABLES}}
+
+    def records(self):
+        """All as an object of named tables for `harness.results.to_json`, dict."""
+        return {"remarks": list(self.remarks), **{name: records(table) for name, table in self.tables().items()}}
 
 
 def compare(a, b):

@@ -60,6 +60,7 @@ from harness.results.folder import (
 from harness.results.instances import INSTANCES
 from harness.results.manifest import BASELINE, SCHEMA, SHIPPED, files_of
 from harness.results.manifest import NAME as MANIFEST
+from harness.results.records import records, to_json
 from harness.results.result import Result
 from harness.results.tables import as_text, csv_bytes
 
@@ -93,6 +94,8 @@ __all__ = [
     "labels",
     "load",
     "read_bytes",
+    "records",
     "save",
     "save_all",
+    "to_json",
 ]

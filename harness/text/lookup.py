@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import textwrap
 
+from harness.results import records
 from harness.text.plain import ascii_text
 from harness.text.tracer import counted, hex_address, rows_by, verdicts
 
@@ -33,6 +34,22 @@ def to_text(lookup):
         lines += ["", "BTF ids", *_ids_text(lookup, ids.get(name, []))]
         lines += ["", "What a tracer gets", *_verdicts_text(mine)]
     return "\n".join(map(ascii_text, lines)) + "\n"
+
+
+def tables(lookup):
+    """A Lookup as an object of facts and tables for `harness.results.to_json`, dict.
+
+    instances, ids and symbols are those of the Lookup, an address that the file does not give null; added: functions of
+    the kernel's step and whose code they are; verdicts: what a tracer gets, by name and way.
+    """
+    ids = [row if row["given"] else {**row, "address": None} for row in records(lookup.rows, lookup.bits)]
+    return {
+        "query": lookup.query, "found": lookup.found, "distance": lookup.distance, "kernel": lookup.kernel,
+        "policy": lookup.policy, "rules": lookup.rules, "instances": records(lookup.instances, lookup.bits), "ids": ids,
+        "symbols": records(lookup.symbols, lookup.bits),
+        "added": [{"name": name, "code_of": other} for name, other in lookup.added.items()],
+        "verdicts": [{"name": name, "way": way, "verdict": verdict} for name, way, verdict in verdicts(lookup)],
+    }
 
 
 def _wrap(text, indent, hang=None):

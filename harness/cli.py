@@ -34,11 +34,25 @@ examples:
   btf-harness dump out/btf_func.btf | grep cpumask_weight
   btf-harness check out/btf_func.btf
   btf-harness same out/plain.btf out/shipped.btf        the same BTF? exit code 1 and what differs if not
+  btf-harness stat out/btf_func.btf -- out/plain.btf    what that adds, by kind
 """
 
 
 class _Parser(argparse.ArgumentParser):
-    """A parser whose errors are UsageErrors, so that they take one line like all others."""
+    """A parser whose errors are UsageErrors, so that they take one line like all others.
+
+    Attributes
+    ----------
+    separator : str or None
+        An option that ``--`` stands for; None: what follows ``--`` is no option.
+    """
+
+    separator = None
+
+    def parse_known_args(self, args=None, namespace=None):
+        if self.separator is not None:
+            args = [self.separator if text == "--" else text for text in args]
+        return super().parse_known_args(args, namespace)
 
     def error(self, message):
         raise UsageError(f"{message.removeprefix('argument ')} (see {self.prog} --help)")
@@ -85,7 +99,7 @@ def parser():
         return p
 
     for add in (add_kernels, add_fetch, add_tools, add_encode, add_measure, add_report, add_index, add_mail,
-                add_functions, add_lookup, add_compare, add_claims, add_dump, add_check, add_same):
+                add_functions, add_lookup, add_compare, add_claims, add_dump, add_check, add_same, add_stat):
         add(verb)
     return top
 
@@ -847,3 +861,56 @@ def run_same(args):
     found = same.compare(*files, same_bytes=data[0] == data[1])
     sys.stdout.write(to_text(found, (args.a, args.b), SHOWN if args.limit is None else args.limit, args.all))
     return EXIT_OK if found.is_same else EXIT_FAILED
+
+
+def add_stat(verb):
+    """Options of `stat`."""
+    p = verb("stat", "show what a BTF file holds, or what it has more than another, by kind", run_stat,
+             "Types and bytes by kind, and what is waste: strings that nothing names, strings and types that occur\n"
+             "again. With OLD, the difference: [NEW] and [DEL] mark what only one of the two has.\n\n"
+             "examples:\n  btf-harness stat /sys/kernel/btf/vmlinux\n"
+             "  btf-harness stat out/btf_func.btf -- out/plain.btf\n"
+             "  btf-harness stat nf_nat.ko --base ./vmlinux --json")
+    p.add_argument("file", metavar="FILE", help="a .btf file in any encoding, or an ELF file with a .BTF section")
+    p.add_argument("--against", metavar="OLD", dest="old", action=_Once,
+                   help="what it is compared with, likewise; '-- OLD' is the same")
+    p.separator = "--against"
+    p.add_argument("--base", metavar="FILE", action=_Once,
+                   help="what FILE, and OLD, continue: for modules, the BTF of their kernel")
+    p.add_argument("--old-base", metavar="FILE", action=_Once, help="what OLD continues, if that is another")
+    p.add_argument("-s", "--sort", metavar="KEY", action=_Once, help="sort by size (default), name or count")
+    p.add_argument("-n", "--rows", type=_rows, metavar="N", action=_Once,
+                   help="show N rows and the sum of the others (default: 0, all of them)")
+    _add_forms(p)
+
+
+def run_stat(args):
+    """`stat`."""
+    from harness.measure import stat
+    from harness.results import to_json
+    from harness.text.stat import to_text
+
+    sort = stat.SORTS[0] if args.sort is None else args.sort
+    if sort not in stat.SORTS:
+        raise UsageError.choice("sort", stat.SORTS, sort)
+    if args.rows is not None and (args.csv or args.json):
+        raise UsageError(f"cannot be combined with --{'csv' if args.csv else 'json'}, which has every row", "rows")
+    if args.old_base is not None and args.old is None:
+        raise UsageError("needs --against", "old-base")
+    new = stat.stat(args.file, args.base)
+    old = None if args.old is None else stat.stat(args.old, args.base if args.old_base is None else args.old_base)
+    if not args.csv and not args.json:
+        sys.stdout.write(to_text(new, old, sort, args.rows or 0))
+        return
+    if old is None:
+        columns, facts = stat.ROW_COLUMNS, {"file": new.facts()}
+        parts, waste = stat.in_order(new.parts(), sort), new.wasted()
+    else:
+        columns, facts = stat.CHANGE_COLUMNS, {"new": new.facts(), "old": old.facts()}
+        parts = stat.in_order(stat.difference(new.parts(), old.parts()), sort)
+        waste = stat.difference(new.wasted(), old.wasted())
+    if args.csv:
+        _print_csv(columns, [*parts, *waste])
+        return
+    rows = ([dict(zip(columns, row, strict=True)) for row in table] for table in (parts, waste))
+    sys.stdout.write(to_json({**facts, **dict(zip(("parts", "waste"), rows, strict=True))}))

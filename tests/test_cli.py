@@ -307,6 +307,48 @@ def test_cli__compare_writes_its_tables(folder, tmp_path):
     assert_refused(cli("compare", folder, folder, "-o", tmp_path / "q"), "expected a directory outside a report")
 
 
+def test_cli__stat_shows_a_file_and_what_it_has_more_than_another(folder):
+    plain, btf_func = folder / "plain.btf", folder / "btf_func.btf"
+    text = cli("stat", plain).stdout
+    assert text.splitlines()[0] == str(plain) and "  TOTAL\n" in text and "duplicate types" in text
+    rows = rows_of(cli("stat", plain, "--csv"))
+    assert list(rows[0]) == ["part", "kind", "count", "bytes", "share"]
+    total = [row for row in rows if row["part"] == "file"]
+    assert [int(row["bytes"]) for row in total] == [plain.stat().st_size] and total[0]["share"] == "100.00"
+    found = json_of("stat", plain, "-s", "name")
+    assert list(found) == ["file", "parts", "waste"] and found["file"]["bytes"] == plain.stat().st_size
+    assert [{k: f"{x:.2f}" if isinstance(x, float) else str(x) for k, x in row.items()}
+            for row in found["parts"] + found["waste"]] == rows_of(cli("stat", plain, "-s", "name", "--csv"))
+
+    change = cli("stat", btf_func, "--against", plain)
+    assert change.returncode == 0 and change.stdout.startswith(f"NEW  {btf_func}\n")
+    for order in ((btf_func, "--", plain, "-n", 5), ("-n", 5, btf_func, "--", plain), ("-n", 5, "--", plain, btf_func)):
+        assert cli("stat", *order).stdout == change.stdout, order
+    found = json_of("stat", btf_func, "--", plain)
+    assert (found["new"]["path"], found["old"]["path"]) == (str(btf_func), str(plain))
+    grown = btf_func.stat().st_size - plain.stat().st_size
+    assert {row["kind"] or row["part"]: row["bytes_delta"] for row in found["parts"] if row["bytes_delta"]} == {
+        "FUNC": grown, "file": grown}
+    rows = rows_of(cli("stat", btf_func, "--csv", "--", plain))
+    assert [row["bytes_delta"] for row in rows if row["kind"] == "FUNC"] == [str(grown)]
+    assert [row["percent"] for row in rows if row["part"] == "padding"] == [""]
+
+
+@pytest.mark.parametrize(("arguments", "words"), [
+    (["x", "y"], "unrecognized arguments: y"),
+    (["x", "--"], "--against: expected one argument"),
+    (["x", "--", "y", "--", "z"], "--against: given twice"),
+    (["x", "-s", "colour"], "--sort: expected one of size, name, count, found 'colour'"),
+    (["x", "-n", "-1"], "-n"),
+    (["x", "-n", "3", "--json"], "--rows: cannot be combined with --json, which has every row"),
+    (["x", "--csv", "-n", "0"], "--rows: cannot be combined with --csv, which has every row"),
+    (["x", "--old-base", "y"], "--old-base: needs --against"),
+    (["/dev/null"], "/dev/null: .BTF+0x0: expected a header of 24 bytes, found 0 bytes in all"),
+])
+def test_cli__stat_refuses_what_it_cannot_do(arguments, words):
+    assert_refused(cli("stat", *arguments), words)
+
+
 def test_cli__claims_judges_every_folder(folder):
     done = cli("claims", folder)
     assert done.returncode == 0, done.stderr

@@ -14,9 +14,14 @@ __all__ = ["COLUMNS", "MEASUREMENT_COLUMNS", "OF_A_FILE", "Column", "columns_of"
 COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else column
            for name, column in results.COLUMNS.items()} | {
     "delta": Column("int64", "bytes", "bytes more than the baseline of the same policy"),
-    "percent": Column("float64", "percent", "delta in percent of the baseline"),
+    "percent": Column("float64", "percent", "delta in percent of the baseline; of two files, in percent of old_bytes"),
     "types": Column("int64", "types", "all types of a file"),
     "extra FUNC": Column("int64", "types", "more FUNCs than in the baseline of the same policy"),
+    "share": Column("float64", "percent", "bytes in percent of the file"),
+    "old_count": Column("int64", "types", "count in the file that another is compared with"),
+    "old_bytes": Column("int64", "bytes", "bytes in that file"),
+    "count_delta": Column("int64", "types", "count minus old_count"),
+    "bytes_delta": Column("int64", "bytes", "bytes minus old_bytes"),
     "stage": Column("str", "", "stage of the funnel from DIEs to functions"),
     "functions": Column("int64", "functions", "subprogram DIEs, functions or symbols, as the row says"),
     "addresses": Column("int64", "addresses", "distinct entry addresses"),

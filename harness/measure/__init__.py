@@ -7,6 +7,7 @@
 ``measurements(result)``                the same, without writing
 ``check_invariants(result, table)``     rows (policy, invariant, statement, holds, detail)
 ``judge_claims(results)``               the estimates of data/claims.toml with verdicts
+``stat.stat(path)``                     Stat of any BTF file: types and bytes by kind, and its waste
 ``funnel(result)``, ``skipped(results)``, ``names_by_addresses(result)``, ``addresses_per_name(names)``
 ======================================  ============================================================================
 

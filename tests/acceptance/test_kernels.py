@@ -13,6 +13,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections import Counter
 from pathlib import Path
 
 import numpy as np
@@ -27,11 +28,13 @@ from harness.functions.kernel_step import IMPL_SUFFIX, step_of
 from harness.functions.kfuncs import KF_IMPLICIT_ARGS
 from harness.functions.steps import CLASSES, MATCHES, STEPS, rows_of_step
 from harness.kernels import names
+from harness.measure.stat import stat
 from harness.model import Kind, kind_number
 from harness.model import words as wd
 from harness.report import mail, plots
 from harness.results import selection
 from harness.results.tables import to_csv
+from tests.reference import waste, wire
 from tests.report import figures
 
 SHARED = Path(__file__).resolve().parents[3] / "shared"
@@ -151,6 +154,18 @@ def test_kernel__differs_from_its_own_btf_as_an_independent_reader_says(prepared
     found = same.compare(ours, prepared.shipped)
     assert (len(found.only_a.type_id), len(found.only_b.type_id)) == theirs
     assert found.is_same == (done.returncode == 0)
+
+
+def test_stat__of_its_own_btf_is_what_plain_python_counts(prepared, tmp_path):
+    if prepared.shipped is None:
+        pytest.skip("no .BTF")
+    (tmp_path / "shipped.btf").write_bytes(prepared.shipped)
+    found = stat(tmp_path / "shipped.btf")
+    types, unread = wire.unpack(prepared.shipped), waste.unread(prepared.shipped)
+    assert found.waste.unreferenced == (len(unread), sum(map(len, unread)) + len(unread))
+    assert {kind: amount.count for kind, amount in found.waste.duplicates.items()} == waste.duplicates(types)
+    assert {kind: n for kind, (n, _) in found.account.kinds.items() if n} == Counter(t.kind.name for t in types)
+    assert found.waste.strings == (prepared.shipped.count(b"\0", found.file.strings_start), found.account.string_nbytes)
 
 
 def declarations(path):

@@ -13,26 +13,13 @@ from harness import btf
 from harness.btf import same
 from harness.errors import BtfFormatError
 from tests.dedup import graphs
+from tests.reference import waste as twin
 from tests.reference import wire
 from tests.rounds import rounds
 from tests.split import file_over
 
 INT = wire.int_("int", encoding=1)
 LIST = [wire.struct_("list_head", ("next", 2), ("prev", 2)), wire.ptr(1)]
-
-
-def classes(types):
-    """The coarsest partition in which types of a class have the same row and refer to the same classes, by trying: by
-    type_id the first type_id of the class, list of int."""
-    own = ["void", *(t.with_refs(lambda _: 0) for t in types)]
-    refs = [(), *(t.refs() for t in types)]
-    known = [0] * len(own)
-    while True:
-        views = [(own[i], tuple(known[r] for r in refs[i])) for i in range(len(own))]
-        found = [views.index(view) for view in views]
-        if found == known:
-            return found
-        known = found
 
 
 def waste_of(types):
@@ -51,7 +38,7 @@ def with_strings(raw, more):
 @given(graphs.programs(duplicates=True))
 def test_content__has_the_classes_of_the_twin(program):
     file = btf.parse(program.raw())
-    first = classes(program.types)
+    first = twin.classes(program.types)
     found = same.content(file).class_of
     assert [int(np.flatnonzero(found == c)[0]) for c in found] == first
     again = [i for i, earlier in enumerate(first) if earlier != i]
@@ -60,6 +47,8 @@ def test_content__has_the_classes_of_the_twin(program):
     for kind, amount in waste.duplicates.items():
         mine = [i for i in again if program.types[i - 1].kind.name == kind]
         assert amount == (len(mine), sum(4 * len(file.types.row(i)) for i in mine))
+    assert {kind: amount.count for kind, amount in waste.duplicates.items()} == twin.duplicates(program.types)
+    assert twin.unread(program.raw()) == [] and waste.unreferenced == (0, 0)
 
 
 @settings(max_examples=rounds(100), deadline=None, suppress_health_check=list(HealthCheck))
@@ -69,7 +58,7 @@ def test_waste__over_a_base_is_that_of_the_rest_of_the_file(program, seed):
     n = random.Random(seed).choice([0, *program.stops])  # units refer to none but their own types
     file = file_over(whole, n, whole.strings.blob.tobytes().count(b"\0") - 1)
     base = whole._replace(types=file.types.base, strings=file.strings.base)
-    first = classes(program.types)
+    first = twin.classes(program.types)
     found = btf.waste(file, base)
     assert found.duplicate.count == sum(first[i] != i for i in range(n + 1, len(first)))
     assert found[:3] == ((0, 0),) * 3

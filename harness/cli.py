@@ -15,7 +15,7 @@ from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
 from harness import process
-from harness.errors import HarnessError, MeasureError, UsageError, visible
+from harness.errors import BtfFormatError, HarnessError, MeasureError, UsageError, visible
 
 EXIT_OK, EXIT_FAILED, EXIT_INPUT = 0, 1, 2
 
@@ -858,6 +858,10 @@ def run_same(args):
     base = encodings.parse(btf.data_in(args.base), args.base) if args.base is not None else None
     data = [btf.data_in(path) for path in (args.a, args.b)]
     files = [encodings.parse(d, path, base=base) for d, path in zip(data, (args.a, args.b), strict=True)]
+    for file in files if base is not None else ():
+        if same.stands_alone(file):
+            raise BtfFormatError(f"expected types that continue those of {args.base}, found a file that needs no base",
+                                 file.path)
     found = same.compare(*files, same_bytes=data[0] == data[1])
     sys.stdout.write(to_text(found, (args.a, args.b), SHOWN if args.limit is None else args.limit, args.all))
     return EXIT_OK if found.is_same else EXIT_FAILED
@@ -876,7 +880,7 @@ def add_stat(verb):
                    help="what it is compared with, likewise; '-- OLD' is the same")
     p.separator = "--against"
     p.add_argument("--base", metavar="FILE", action=_Once,
-                   help="what FILE, and OLD, continue: for modules, the BTF of their kernel")
+                   help="what FILE continues, and OLD if it needs a base: for modules, the BTF of their kernel")
     p.add_argument("--old-base", metavar="FILE", action=_Once, help="what OLD continues, if that is another")
     p.add_argument("-s", "--sort", metavar="KEY", action=_Once, help="sort by size (default), name or count")
     p.add_argument("-n", "--rows", type=_rows, metavar="N", action=_Once,
@@ -898,7 +902,9 @@ def run_stat(args):
     if args.old_base is not None and args.old is None:
         raise UsageError("needs --against", "old-base")
     new = stat.stat(args.file, args.base)
-    old = None if args.old is None else stat.stat(args.old, args.base if args.old_base is None else args.old_base)
+    old = None
+    if args.old is not None:
+        old = stat.stat(args.old, args.base if args.old_base is None else args.old_base, args.old_base is None)
     if not args.csv and not args.json:
         sys.stdout.write(to_text(new, old, sort, args.rows or 0))
         return

@@ -17,6 +17,7 @@ from harness.btf import same_kernels as kernels
 from harness.btf.account import gaps
 from harness.btf.kind_sizes import describe
 from harness.btf.reader import BtfFile, parse
+from harness.errors import BtfFormatError
 from harness.model import STANDARD, Kind, Layout, changes
 from harness.model.layout import N_KINDS
 
@@ -196,6 +197,24 @@ def content(btf: BtfFile, base: BtfFile | None = None) -> Content:
     part = graph.partition(graph.own, graph.n_own)
     graph.refine(part, False)
     return Content(part.class_of, graph.string)
+
+
+def stands_alone(btf: BtfFile) -> bool:
+    """Whether a file that was read over a base needs none: its strings begin with the empty one, and all names and
+    type_ids are in range without the base.
+
+    No file that continues another is like that but by a rare chance; a whole file would be misread over a base, whose
+    types its type_ids would mean.
+    """
+    if btf.types.base is None:
+        return True
+    if not len(btf.strings.blob) or btf.strings.blob[0] != 0:
+        return False
+    try:
+        _Graph.of_one(btf._replace(types=btf.types._replace(base=None), strings=btf.strings._replace(base=None)), None)
+    except BtfFormatError:
+        return False
+    return True
 
 
 class _Graph:

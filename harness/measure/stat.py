@@ -9,7 +9,7 @@ import os
 from typing import NamedTuple
 
 from harness import btf, encodings
-from harness.btf import ext, wire
+from harness.btf import ext, same, wire
 from harness.errors import BtfFormatError, UsageError
 
 TYPES, FILE = "types", "file"
@@ -125,20 +125,23 @@ class Stat(NamedTuple):
         return Row(part, kind, count, nbytes, 100 * nbytes / self.account.total_nbytes)
 
 
-def stat(path: str | os.PathLike[str], base: str | os.PathLike[str] | None = None) -> Stat:
+def stat(path: str | os.PathLike[str], base: str | os.PathLike[str] | None = None, if_needed: bool = False) -> Stat:
     """The Stat of a file: .btf, or ELF with a .BTF section, in the layout of any encoding.
 
     Parameters
     ----------
     path : path-like
     base : path-like, optional
-        Another one, which it continues, as a module's BTF does its kernel's. A .BTF.base section beside its own is
+        The one that it continues, as a module's BTF does its kernel's. A .BTF.base section beside its own is
         found without it, and so is the kernel of a module in /sys/kernel/btf.
+
+    if_needed : bool
+        Whether a file that needs no base is read without it.
 
     Raises
     ------
     BtfFormatError
-        A file cannot be read or is malformed.
+        A file cannot be read or is malformed; it needs no base, and that is not `if_needed`.
     ElfError
         It is malformed ELF.
     UsageError
@@ -166,6 +169,11 @@ def stat(path: str | os.PathLike[str], base: str | os.PathLike[str] | None = Non
             below = encodings.parse(btf.data_in(base), base)
     try:
         file = encodings.parse(sections[wire.SECTION], path, base=below)
+        if below is not None and same.stands_alone(file):
+            if not if_needed:
+                raise BtfFormatError(f"expected types that continue those of {said}, found a file that needs no base",
+                                     path)
+            file, below, said = encodings.parse(sections[wire.SECTION], path), None, None
         also = None
         if wire.EXT_SECTION in sections:
             also = ext.name_offs(sections[wire.EXT_SECTION], file.byteorder, path)

@@ -1,6 +1,7 @@
 """Any BTF file by itself and against another: figures against an independent look, and the text as a reader sees it."""
 
 import importlib.util
+import json
 import shutil
 import struct
 import subprocess
@@ -9,12 +10,14 @@ from pathlib import Path
 import pytest
 
 from harness import btf, encodings
+from harness.btf import same
 from harness.errors import BtfFormatError, UsageError
 from harness.measure import COLUMNS
 from harness.measure import stat as module
 from harness.measure.stat import CHANGE_COLUMNS, ROW_COLUMNS, Change, Row, difference, in_order, stat
 from harness.text.stat import to_text
 from tests.btf import btf_trees as trees
+from tests.command import cli
 from tests.reference import wire
 from tests.writers import elf
 
@@ -90,6 +93,37 @@ def test_stat__over_a_base_counts_the_rest(file):
     with pytest.raises(BtfFormatError) as caught:
         stat(file("mine.btf", module_data))
     assert "--base" not in str(caught.value)
+
+
+def test_stat__does_not_misread_a_whole_file_as_one_that_continues_a_base(file):
+    base = wire.pack([INT, wire.ptr(1), TASK])
+    vmlinux, whole = file("vmlinux.btf", base), file("whole.btf", wire.pack([INT, wire.ptr(1)]))
+    for path in (vmlinux, whole):
+        with pytest.raises(BtfFormatError, match=f"{path}: expected types that continue those of .*vmlinux.btf"):
+            stat(path, vmlinux)
+        alone = stat(path, vmlinux, if_needed=True)
+        assert alone.base is None and alone.waste == stat(path).waste and alone.parts() == stat(path).parts()
+    mine = file("mine.ko", wire.pack([wire.ptr(1)], base=base))
+    assert stat(mine, vmlinux, if_needed=True).base == str(vmlinux)
+    done = cli("stat", mine, "--base", vmlinux, "--json", "--", whole)
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    assert (found["new"]["base"], found["old"]["base"]) == (str(vmlinux), None)
+    done = cli("stat", mine, "--base", vmlinux, "--old-base", vmlinux, "--", whole)
+    assert done.returncode == 2 and "found a file that needs no base" in done.stderr
+    done = cli("same", whole, whole, "--base", vmlinux)
+    assert done.returncode == 2 and f"{whole}: expected types that continue those of {vmlinux}" in done.stderr
+
+
+@pytest.mark.parametrize(("types", "alone"), [
+    ([], True), ([INT], True), ([wire.ptr(2), wire.ptr(1)], True), ([wire.ptr(3)], False),
+    ([wire.struct_("task", ("a", 1))], True)])
+def test_stands_alone__is_in_range_without_the_base(types, alone):
+    base = btf.parse(wire.pack([INT, wire.ptr(1), TASK]))
+    file = btf.parse(wire.pack(types), base=base)
+    assert same.stands_alone(file) == alone
+    assert same.stands_alone(base)
+    assert not same.stands_alone(btf.parse(wire.pack(types, base=wire.pack([INT])), base=btf.parse(wire.pack([INT]))))
 
 
 def with_sections(**sections):

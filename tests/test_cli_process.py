@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from harness import process
-from harness.cli import MAX_THREADS
+from harness.cli.options import MAX_THREADS
 from harness.errors import HarnessError, OutputError, UsageError
 from harness.results import load
 from tests.fixtures.build import program
@@ -197,6 +197,7 @@ import multiprocessing, os, sys, time
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from harness import cli, process, warm
+from harness.cli import fetching
 from harness.report.folder import replacing
 from harness.report.worker import worker
 
@@ -208,7 +209,7 @@ def work(args):
         print(other, warm._processes[0].pid, flush=True)
         {wait}
 
-cli.run_kernels = work
+fetching.run_kernels = work
 if __name__ == "__main__":
     sys.argv[2:] = []
     cli.main.__defaults__ = (["kernels"],)

@@ -27,5 +27,5 @@ def test_names__of_files_stand_in_the_room_that_owns_them(room, spelt):
     found = [f"{path.relative_to(PACKAGE)}:{line}: {text}" for path in PACKAGE.rglob("*.py")
              for line, text in texts(path) if spelt.search(text)
              if not path.relative_to(PACKAGE).as_posix().startswith(room)
-             if not (path.name == "cli.py" and " " in text)]  # what --help says
+             if not (path.parent.name == "cli" and " " in text)]  # what --help says
     assert not found

@@ -1,0 +1,83 @@
+"""Verbs that fetch: kernels, fetch, tools."""
+
+from __future__ import annotations
+
+from harness.errors import UsageError
+
+
+def add_kernels(verb):
+    """Options of `kernels`."""
+    verb("kernels", "list the kernels in the catalogue and in the cache", run_kernels)
+
+
+def run_kernels(args):
+    """`kernels`: catalogue and cache, tab separated."""
+    from harness import kernels
+
+    cached = kernels.cached()
+    default = kernels.default_name()
+    print("name\tarchitecture\tcached\tpath")
+    for entry in kernels.catalogue():
+        mine = [k for k in cached if k.name == entry.name]
+        star = " (default)" if entry.name == default else ""
+        labels = ", ".join(k.label for k in mine) or "-"
+        print(f"{entry.name}{star}\t{entry.architecture}\t{labels}\t{mine[0].path if mine else '-'}")
+    known = {entry.name for entry in kernels.catalogue()}
+    for k in cached:
+        if k.name not in known:
+            print(f"{k.name}\t{k.provenance.get('architecture', '-')}\t{k.label}\t{k.path}")
+
+
+def add_fetch(verb):
+    """Options of `fetch`."""
+    p = verb("fetch", "fetch a kernel and print the path of its vmlinux", run_fetch,
+             "examples:\n  btf-harness fetch linux-image-6.1.0-56-cloud-amd64-dbg\n"
+             "  btf-harness fetch linux-image-7.2.13+deb14-rt-amd64-dbg --suite sid")
+    p.add_argument("name", nargs="?", metavar="NAME",
+                   help="a catalogue name or an exact package name; without one, the newest default that can be had")
+    p.add_argument("--name", action="store_true", dest="print_name", help="print the kernel's name, not its path")
+    p.add_argument("--suite", metavar="SUITE",
+                   help="where the package is: a suite of Debian such as sid or trixie-backports, in the archive that "
+                        "this machine uses (default: the machine's own suites)")
+    p.add_argument("--refresh", action="store_true", help="look for a newer version even if one is cached")
+
+
+def run_fetch(args):
+    """`fetch`."""
+    from harness import kernels
+
+    if args.name is None:
+        for option, value in (("suite", args.suite), ("refresh", args.refresh)):
+            if value:
+                raise UsageError("needs the NAME of a kernel", option)
+        kernel = kernels.fetch_default(progress=not args.quiet)
+    else:
+        kernel = kernels.fetch(args.name, refresh=args.refresh, progress=not args.quiet, suite=args.suite)
+    print(kernel.name if args.print_name else kernel.path)
+
+
+def add_tools(verb):
+    """Options of `tools`."""
+    p = verb("tools", "fetch another version of pahole, bpftool or libbpf and print what starts it", run_tools,
+             "A tool is unpacked into the cache with the libraries it needs and installs nothing. libbpf comes with a\n"
+             "Python that finds it as ctypes.CDLL('libbpf.so.1'). Without names, lists the tools in the cache.\n\n"
+             "example:\n  $(btf-harness tools pahole --suite sid) --version")
+    p.add_argument("names", nargs="*", metavar="NAME", help="pahole, bpftool, libbpf")
+    p.add_argument("--suite", metavar="SUITE", help="as for fetch: the newest version that this suite has")
+
+
+def run_tools(args):
+    """`tools`: the paths of the named ones; without names those in the cache, tab separated."""
+    from harness.kernels import tools
+
+    for name in args.names:
+        if name not in tools.TOOLS:
+            raise UsageError(f"NAME: expected one of {', '.join(tools.TOOLS)}, found {name!r}")
+    if args.suite and not args.names:
+        raise UsageError(f"--suite: needs the name of a tool: {', '.join(tools.TOOLS)}")
+    for name in args.names:
+        print(tools.fetch(name, args.suite, progress=not args.quiet).path)
+    if not args.names:
+        print("name\tversion\tarchitecture\tsuite\tpath")
+        for tool in tools.fetched():
+            print(f"{tool.name}\t{tool.version}\t{tool.architecture}\t{tool.suite or '-'}\t{tool.path}")

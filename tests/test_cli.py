@@ -392,3 +392,15 @@ def test_cli__tools_and_fetch_refuse_what_no_suite_has():
 def test_cli__tools_lists_those_in_the_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
     assert cli("tools").stdout == "name\tversion\tarchitecture\tsuite\tpath\n"
+
+
+def test_cli__build_says_which_packages_to_install(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", str(tmp_path))
+    for name in ("apt-get", "apt-cache", "apt-config", "tar"):
+        (tmp_path / name).symlink_to(sys.executable)
+    words = "install Debian's packages bc bison clang-19 coreutils dpkg flex lld-19 llvm-19 make perl python3 xz-utils"
+    assert_refused(cli("build", "--lto", "thin"), "needs programs that this machine does not have; ", words)
+    assert_refused(cli("build", "--lto", "full"), "invalid choice: 'full'")
+    assert_refused(cli("build", "--suite", "nodistro"), "expected a suite of Debian such as sid")
+    assert not (tmp_path / "cache").exists()

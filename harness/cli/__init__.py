@@ -14,7 +14,7 @@ import sys
 
 from harness import process
 from harness.cli.asking import add_claims, add_compare, add_functions, add_lookup
-from harness.cli.fetching import add_fetch, add_kernels, add_tools
+from harness.cli.fetching import add_build, add_fetch, add_kernels, add_tools
 from harness.cli.inspecting import add_check, add_dump, add_same, add_stat
 from harness.cli.making import add_encode, add_index, add_mail, add_measure, add_report
 from harness.cli.options import Parser, add_manners
@@ -54,7 +54,7 @@ def parser():
         add_manners(p, argparse.SUPPRESS)  # keep what came before the verb
         return p
 
-    for add in (add_kernels, add_fetch, add_tools, add_encode, add_measure, add_report, add_index, add_mail,
+    for add in (add_kernels, add_fetch, add_build, add_tools, add_encode, add_measure, add_report, add_index, add_mail,
                 add_functions, add_lookup, add_compare, add_claims, add_dump, add_check, add_same, add_stat):
         add(verb)
     return top

@@ -1,4 +1,4 @@
-"""Verbs that fetch: kernels, fetch, tools."""
+"""Verbs that fetch, or make what cannot be fetched: kernels, fetch, build, tools."""
 
 from __future__ import annotations
 
@@ -54,6 +54,27 @@ def run_fetch(args):
     else:
         kernel = kernels.fetch(args.name, refresh=args.refresh, progress=not args.quiet, suite=args.suite)
     print(kernel.name if args.print_name else kernel.path)
+
+
+def add_build(verb):
+    """Options of `build`."""
+    p = verb("build", "build a kernel with clang, which no distribution offers, and print its path", run_build,
+             "From Debian's source package and with the programs of this machine, into the cache: half an hour on two\n"
+             "processors. Where it was ended, the next run goes on. One that is built is not built again.")
+    p.add_argument("--lto", choices=("none", "thin"), default="none",
+                   help="link-time optimization: none (the default), or thin for ThinLTO")
+    p.add_argument("--suite", metavar="SUITE", help="where the source package is, as for fetch (default: "
+                                                    "trixie-backports)")
+
+
+def run_build(args):
+    """`build`."""
+    from harness.kernels import building
+    from harness.kernels.progress import say
+
+    kernel = building.build(args.lto, args.suite or building.SUITE, progress=not args.quiet)
+    print(kernel.path, flush=True)
+    say(f"it is called {kernel.name}, so: btf-harness encode {kernel.name} -o DIR", not args.quiet)
 
 
 def add_tools(verb):

@@ -9,7 +9,8 @@ A fetched kernel is kept in the user's cache directory with a provenance.json be
 
 Files, in the order in which data goes through them: ``names`` (the catalogue) and ``versions`` (which is newer),
 ``sources`` and ``apt`` (what is offered, and the download), ``unpack`` (the vmlinux out of the package), ``notes``
-(its build ID), ``cache`` (what is kept, and when it may be trusted), ``fetching`` (all of it), ``kernel``.
+(its build ID), ``cache`` (what is kept, and when it may be trusted), ``fetching`` (all of it), ``kernel``. ``tools``
+fetches programs, ``building`` builds a kernel with clang.
 """
 
 from harness.kernels.fetching import cached, fetch, fetch_default, resolve

@@ -116,13 +116,15 @@ class Apt:
         self.stamp = self.root / "updated"
         self.complaint = ""  # what the last apt-get update could not do
 
-    def find(self, pattern):
+    def find(self, pattern, beginning="linux-image-"):
         """The newest version among all packages whose names match, or None; the lists are fetched as needed.
 
         Parameters
         ----------
         pattern : str
             Regular expression for the whole name.
+        beginning : str
+            How all of these names begin.
 
         Returns
         -------
@@ -133,7 +135,7 @@ class Apt:
         KernelError
             The machine has no usable sources, or apt fails.
         """
-        return self._ask(lambda: newest(self._candidates(pattern)))
+        return self._ask(lambda: newest(self._candidates(pattern, beginning)))
 
     def needed(self, *packages):
         """The newest version of some packages and of all that they depend on: list of Candidate.
@@ -318,13 +320,13 @@ class Apt:
         else:
             self.stamp.touch()
 
-    def _candidates(self, pattern):
+    def _candidates(self, pattern, beginning):
         matches = re.compile(pattern).fullmatch
-        names = [name for name in self._run("apt-cache", "pkgnames", "linux-image-").split() if matches(name)]
+        names = [name for name in self._run("apt-cache", "pkgnames", beginning).split() if matches(name)]
         if not names:
             return []
         records = self._run("apt-cache", "show", *sorted(names))
-        return parse_records(records, self.architecture)
+        return parse_records(records, self.architecture, "all")
 
     def _closure(self, packages):
         plan = self._run("apt-get", "-q", "-s", "--no-install-recommends", "install", *packages)

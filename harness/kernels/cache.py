@@ -158,8 +158,13 @@ def read_provenance(directory):
     return provenance if provenance["size"] == nbytes else None
 
 
-def all_good():
+def all_good(parent=None):
     """Every completely cached kernel, the newest versions first.
+
+    Parameters
+    ----------
+    parent : Path, optional
+        The kernels directory by default.
 
     Returns
     -------
@@ -167,9 +172,10 @@ def all_good():
         Directory and provenance.
     """
     try:
-        directories = sorted(path for path in kernels_directory().iterdir() if not path.name.startswith("."))
+        every = sorted((parent or kernels_directory()).iterdir())
     except OSError:
         return []
+    directories = (path for path in every if not path.name.startswith("."))
     good = [(path, provenance) for path in directories if (provenance := read_provenance(path)) is not None]
     return sorted(good, key=lambda one: versions.sort_key(one[1]["version"]), reverse=True)
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.errors import KernelError
-from harness.kernels import cache, names
+from harness.kernels import building, cache, names
 from harness.kernels.apt import PATH_HINT, Apt, require_apt
 from harness.kernels.kernel import Kernel, from_path
 from harness.kernels.notes import build_id
@@ -58,13 +58,13 @@ def _as_kernel(directory, provenance, name=None):
 
 
 def cached() -> list[Kernel]:
-    """The kernels already on disk, the newest versions first.
+    """The kernels already on disk: those that were fetched, then those that were built; the newest versions first.
 
     Returns
     -------
     list of Kernel
     """
-    return [_as_kernel(directory, provenance) for directory, provenance in cache.all_good()]
+    return [_as_kernel(directory, provenance) for directory, provenance in cache.all_good()] + building.built()
 
 
 def fetch(name: str, refresh: bool = False, progress: bool = True, suite: str | None = None) -> Kernel:
@@ -73,7 +73,7 @@ def fetch(name: str, refresh: bool = False, progress: bool = True, suite: str | 
     Parameters
     ----------
     name : str
-        A catalogue name; or a package name, perhaps with ``:architecture``.
+        A catalogue name; or a package name, perhaps with ``:architecture``; or the name of one that was built.
     refresh : bool
         Ask apt even if the name was resolved within the last day. A cached kernel that is still the newest is kept.
     progress : bool
@@ -99,6 +99,9 @@ def fetch(name: str, refresh: bool = False, progress: bool = True, suite: str | 
     deleted after its vmlinux (0.3 to 0.7 GB) is unpacked: about half a minute.
     """
     names.check_suite(suite)
+    mine = next((kernel for kernel in building.built() if kernel.name == name), None)
+    if mine is not None:
+        return mine
     wanted = _understand(name, suite)
     good = [(directory, found) for directory, found in cache.all_good() if wanted.matches(found)]
     if good and not refresh:

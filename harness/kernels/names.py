@@ -171,6 +171,8 @@ def entry_of(package: str, architecture: str | None = None) -> CatalogueEntry | 
 def pahole_of(provenance: dict[str, Any]) -> str | None:
     """Version of the pahole that wrote the .BTF section of a kernel with this provenance; None if that is not known or
     there is none."""
+    if "pahole" in provenance:  # it was built here
+        return provenance["pahole"]
     entry = entry_of(provenance.get("package", ""), provenance.get("architecture"))
     return None if entry is None else entry.pahole
 

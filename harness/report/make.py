@@ -65,11 +65,10 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
     """
     from harness import run
     from harness.functions import DEFAULT, POLICIES, rules_of
-    from harness.kernels import names
 
     with replacing(out) as fresh, worker(threads) as pool:
         progress = progress or run.Silent()
-        pahole, like = names.pahole_of(kernel.provenance), None
+        pahole, like = _own_pahole(kernel), None
         walked_apart = pahole is not None and rules_of(pahole).forms != rules_of(DEFAULT).forms
         if pahole is not None and walked_apart:
             progress.stage(f"encode like pahole {pahole}, which wrote the kernel's own .BTF")
@@ -90,6 +89,15 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
         found.keep_measurements(report.measurements)
         write_files(report, fresh, index)
     return report
+
+
+def _own_pahole(kernel):
+    """Version of the pahole that wrote the kernel's own .BTF; None if that is not known or has no rules here."""
+    from harness.functions import RULES
+    from harness.kernels import names
+
+    version = names.pahole_of(kernel.provenance)
+    return version if version in RULES else None
 
 
 def _like(program, pahole, kernel_step):

@@ -1,6 +1,7 @@
 """Real kernels against witnesses: their own .BTF, bpftool, an independent reader, and the reference figures.
 
-BTF_HARNESS_KERNELS names them, comma separated (catalogue names, package names or paths); `all` is the catalogue.
+BTF_HARNESS_KERNELS names them, comma separated (catalogue names, package names, names of built ones or paths); `all` is
+the catalogue and what `make clang-kernel` has built.
 Without it everything here is skipped: a kernel is a download of some hundred MB.
 """
 
@@ -27,7 +28,7 @@ from harness.functions import QUIRKS, join
 from harness.functions.kernel_step import IMPL_SUFFIX, step_of
 from harness.functions.kfuncs import KF_IMPLICIT_ARGS
 from harness.functions.steps import CLASSES, MATCHES, STEPS, rows_of_step
-from harness.kernels import names
+from harness.kernels import building, names
 from harness.measure.stat import stat
 from harness.model import Kind, kind_number
 from harness.model import words as wd
@@ -40,7 +41,7 @@ from tests.report import figures
 SHARED = Path(__file__).resolve().parents[3] / "shared"
 WANTED = [k for k in os.environ.get("BTF_HARNESS_KERNELS", "").split(",") if k]
 if WANTED == ["all"]:
-    WANTED = [entry.name for entry in kernels.catalogue()]
+    WANTED = [entry.name for entry in kernels.catalogue()] + [kernel.name for kernel in building.built()]
 
 NAMES = [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in WANTED] or [
     pytest.param("", marks=pytest.mark.skip(reason="BTF_HARNESS_KERNELS names no kernel"))]

@@ -5,12 +5,15 @@ import io
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pytest
 
 from harness import encodings, measure, report, results
 from harness.errors import MeasureError
+from harness.kernels import Kernel
 from harness.report import mail, plots, summary
+from harness.report.make import _own_pahole
 from harness.report.report import _left_out
 from harness.report.tables import Table, cell
 from tests.measure.folders import INSTANCES, make
@@ -255,3 +258,10 @@ def test_left_out__says_what_of_the_file_has_no_place_in_the_results():
         ("compile units", "2,401"), ("units left out", "1 of C++, 12 of Rust"),
         ("per-CPU variables without a VAR", "2: void"), ("type DIEs that BTF has no form for", "3")]
     assert list(_left_out({"funnel": {"units": 1}, "variables_skipped": {}})) == [("compile units", "1")]
+
+
+@pytest.mark.parametrize(("provenance", "version"), [
+    ({"pahole": "1.32"}, "1.32"), ({"pahole": "9.99"}, None), ({"size": 1}, None),
+    ({"package": "linux-image-7.2.13+deb14-cloud-amd64-dbg", "architecture": "amd64"}, "1.32")])
+def test_report__the_kernel_s_own_pahole_is_one_whose_rules_are_known(provenance, version):
+    assert _own_pahole(Kernel("k", "k", Path("k"), provenance)) == version

@@ -31,7 +31,7 @@ class Match(IntEnum):
     EXACT = 1
     """A symbol of exactly the DIE's name."""
     SUFFIX = 2
-    """A symbol whose base name is the DIE's name: a clone such as .isra.0 or .constprop.0."""
+    """A symbol whose base name is the DIE's name: a clone such as .isra.0 or .constprop.0; a renamed one."""
     PART = 3
     """A .part or .cold symbol: a piece of the function; also the only symbol of a name with no DIE at its address."""
     FALLBACK = 4
@@ -81,6 +81,9 @@ own run-time functions."""
 
 MAX_NAMES_AT = 16
 """How many symbols of one address are looked at for a name with a prefix."""
+
+RENAMED = (".llvm.", ".lto_priv.")
+"""What a symbol's name has where LTO renamed a static function, which is no clone: clang's, gcc's."""
 
 PREFIXES = ((b"__pfx_", SymbolClass.PADDING), (b"__SCT__", SymbolClass.STATIC_CALL), (b"__cfi_", SymbolClass.CFI))
 
@@ -431,8 +434,10 @@ def _dropped(image, found):
 
 
 def promoted(symbols, rows):
-    """Which rows of a symbol table are static functions that ThinLTO made global, by their names: bool (n,)."""
-    return np.array([b".llvm." in name for name in Strings(symbols.strtab).list(symbols.name_off[rows])], bool)
+    """Which rows of a symbol table are static functions that LTO renamed, by their names: bool (n,)."""
+    marks = [mark.encode() for mark in RENAMED]
+    names = Strings(symbols.strtab).list(symbols.name_off[rows])
+    return np.array([any(mark in name for mark in marks) for name in names], bool)
 
 
 def prefixed(names, entry, symbols, rows):

@@ -13,7 +13,7 @@ import numpy as np
 
 from harness.errors import MeasureError, UsageError
 from harness.measure.columns import COLUMNS, frame
-from harness.measure.functions import ADDRESSABLE, coded, first_rows
+from harness.measure.functions import ADDRESSABLE, cloned, coded, first_rows
 from harness.model import NOWHERE
 
 LOST = "overridden"
@@ -46,7 +46,7 @@ CAUSES = (
                             "several times"),
     Cause("inline_out_of_line", "one definition that is in a header or declared inline has several addresses: each "
                                 "unit emitted its own copy"),
-    Cause("clone_twins", "separate definitions, at least one with a suffixed symbol"),
+    Cause("clone_twins", "separate definitions, at least one a clone (.constprop, .isra)"),
     Cause("same_prototype", "separate definitions with one prototype"),
     Cause("different_prototype", "separate definitions with several prototypes"),
     Cause("weak_strong", "one address, and a weak definition that was overridden"),
@@ -56,7 +56,8 @@ CAUSES = (
 
 What made copies of one definition comes before what separate definitions have in common, and whatever gives a name
 several addresses before what leaves it one. Of the columns several may be true: same_prototype and different_prototype
-say it of every name, clone_twins of every name one of whose addresses has a suffixed symbol.
+say it of every name, clone_twins of every name one of whose addresses is a clone's. A static function that LTO renamed
+(.llvm.<hash>) has a suffix and is no clone.
 """
 
 NAME_COLUMNS = (
@@ -153,7 +154,7 @@ def _ambiguous_names(result):
     for cause, names in _copies(here).items():
         out[cause] = index.isin(names)
     many = out.addresses > 1
-    out["clone_twins"] = many & (out.suffixed_addresses > 0)
+    out["clone_twins"] = many & (_count(here, cloned(here)).reindex(index) > 0)
     out["same_prototype"] = several & (out.signatures == 1)
     out["different_prototype"] = several & (out.signatures > 1)
     out["weak_strong"] = index.isin(lost.name)
@@ -233,19 +234,19 @@ def _count(rows, holds):
 def _copies(here):
     """Names with a definition that has several addresses, dict of cause to array of names.
 
-    A definition is a file and line of declaration. Copies in one unit with a suffixed symbol among them are clones;
+    A definition is a file and line of declaration. Copies in one unit with a clone among them are clones;
     copies of what is in a header or declared inline are emitted by each unit that uses it; all others come of a
     source file that was compiled several times, be it as such (one name of a unit) or included by others.
     """
     known = here[(here.file != "") & (here.line > 0)]
     if not len(known):
         return {cause: [] for cause in ("true_twins", "compiled_twice", "inline_out_of_line")}
-    known = known.assign(suffixed=known.match == "suffix",
+    known = known.assign(cloned=cloned(known),
                          header=known.file.str.endswith(HEADER_SUFFIX) | known.inline)
     definition = ["name", "file", "line"]
-    unit = known.groupby([*definition, "unit"]).agg(n=("address", "size"), suffixed=("suffixed", "any"),
+    unit = known.groupby([*definition, "unit"]).agg(n=("address", "size"), cloned=("cloned", "any"),
                                                     header=("header", "any")).reset_index()
-    unit["twins"] = (unit.n > 1) & unit.suffixed
+    unit["twins"] = (unit.n > 1) & unit.cloned
     whole = unit.groupby(definition).agg(n=("n", "sum"), units=("unit", "size"), twins=("twins", "any"),
                                          header=("header", "any")).reset_index()
     copied = (whole.n > 1) & ((whole.units > 1) | ~whole.twins)

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.errors import MeasureError
 from harness.measure.columns import frame
-from harness.measure.functions import MATCHED, coded, first_rows, names_by_addresses, ranks
+from harness.measure.functions import MATCHED, cloned, coded, first_rows, names_by_addresses, ranks, renamed_suffix
 from harness.measure.result import BASELINE
 from harness.paths import data_file
 from harness.results import labels
@@ -44,8 +44,11 @@ def note_on_addresses(result, name):
     if len(rows):
         exact = int((rows.match == "exact").sum())
         parts = [f"{exact:,} with a symbol of exactly this name"] if exact else []
-        clones = rows[rows.match == "suffix"].symbol.str.replace(r"\.\d+$", "", regex=True).str.removeprefix(name)
+        is_clone = cloned(rows)
+        clones = rows[is_clone].symbol.str.replace(r"\.\d+$", "", regex=True).str.removeprefix(name)
         parts += [f"{n:,} {suffix} clones" for suffix, n in clones.value_counts().items()]
+        renamed = rows[(rows.match == "suffix") & ~is_clone].symbol.map(renamed_suffix)
+        parts += [f"{n:,} renamed by LTO ({suffix})" for suffix, n in renamed.value_counts().items()]
         places = rows.groupby(["file", "line"]).size()
         source = f"one definition, {places.index[0][0]}:{places.index[0][1]}" if len(places) == 1 else (
             f"{len(places):,} definitions")

@@ -86,7 +86,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "true_twins": Column("bool", "", "one definition, several addresses in one unit"),
     "compiled_twice": Column("bool", "", "one definition in a source file, compiled in several units"),
     "inline_out_of_line": Column("bool", "", "one inline definition, emitted in several units"),
-    "clone_twins": Column("bool", "", "several addresses, at least one with a suffixed symbol"),
+    "clone_twins": Column("bool", "", "several addresses, at least one of them a clone's"),
     "same_prototype": Column("bool", "", "several instances, one prototype"),
     "different_prototype": Column("bool", "", "several instances, several prototypes"),
     "weak_strong": Column("bool", "", "a weak definition of the name was overridden at link time"),

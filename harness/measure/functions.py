@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.functions.join import RENAMED
 from harness.measure.columns import COLUMNS, frame
 from harness.model import NOWHERE, Kind, TypeTable, changes
 
@@ -25,7 +26,7 @@ STAGES = (
     ("dies_with_code", "- instances, with code"),
     ("dies_exact", "  - exact: a symbol of exactly this name at the address"),
     ("dies_suffix", "  - suffix: a symbol with .isra, .constprop or the like"),
-    ("dies_promoted", "    (of these, .llvm: a static function that ThinLTO renamed)"),
+    ("dies_promoted", "    (of these, .llvm, .lto_priv: a static function that LTO renamed)"),
     ("dies_part", "  - part: a symbol with .part or .cold, a piece of a function"),
     ("dies_alias", "  - alias: only symbols of other names at the address"),
     ("dies_prefixed", "    (of these, its name with a prefix: __pi_, __kvm_nvhe_ of arm64)"),
@@ -46,6 +47,17 @@ STAGES = (
     ("elf_elsewhere", "- a DIE has the name but not the address"),
 )
 """Counts of the manifest's funnel, in order, and what they are; each '-' group adds up to the line above it."""
+
+
+def cloned(rows):
+    """Which rows of functions.csv are clones, bool Series: the symbol has a suffix that does not come of LTO renaming a
+    static function."""
+    return (rows.match == "suffix") & np.array([not renamed_suffix(symbol) for symbol in rows.symbol], bool)
+
+
+def renamed_suffix(symbol):
+    """The beginning of the suffix that LTO gave a symbol when it renamed a static function, str; "" if it did not."""
+    return next((mark for mark in RENAMED if mark in symbol), "").rstrip(".")
 
 
 class Coded(NamedTuple):

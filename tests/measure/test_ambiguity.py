@@ -40,6 +40,9 @@ ALL_CAUSES = [
     # separate definitions
     at("cloned", 0xE0, file="a.c", unit="a.c", line=1),
     at("cloned", 0xF0, "suffix", file="b.c", unit="b.c", line=1),
+    # a static function that ThinLTO renamed is no clone
+    at("promoted", 0xF8, file="a.c", unit="a.c", line=6),
+    at("promoted", 0xFC, "suffix", file="b.c", unit="b.c", line=6, symbol="promoted.llvm.123"),
     at("type_show", 0x100, file="a.c", unit="a.c", line=2, section=".init.text"),
     at("type_show", 0x110, file="b.c", unit="b.c", line=2, ftrace=0),
     at("init_once", 0x120, file="a.c", unit="a.c", line=3, proto=TAKES_NODE),
@@ -61,8 +64,9 @@ ALL_CAUSES = [
 CLASSES = {
     "twin": "true_twins", "again": "compiled_twice", "object": "compiled_twice", "spread": "inline_out_of_line",
     "header": "inline_out_of_line", "inlined": "inline_out_of_line", "cloned": "clone_twins",
-    "type_show": "same_prototype", "init_once": "different_prototype", "macro": "same_prototype",
-    "asm": "same_prototype", "weak": "weak_strong", "first_name": "alias", "second_name": "alias",
+    "promoted": "same_prototype", "type_show": "same_prototype", "init_once": "different_prototype",
+    "macro": "same_prototype", "asm": "same_prototype", "weak": "weak_strong", "first_name": "alias",
+    "second_name": "alias",
 }
 
 
@@ -78,7 +82,8 @@ def test_ambiguous_names__have_one_class_each(tmp_path):
 
 
 def test_ambiguous_names__dtypes_are_declared(tmp_path):
-    for instances in (ALL_CAUSES, [at("alone", 0)], ALL_CAUSES[-1:], ALL_CAUSES[-2:]):
+    exact = [row for row in ALL_CAUSES if row[2] == "exact"]
+    for instances in (ALL_CAUSES, exact, [at("alone", 0)], ALL_CAUSES[-1:], ALL_CAUSES[-2:]):
         result = measure.load(make(tmp_path / str(len(instances)), instances=instances))
         for made, columns in ((ambiguous_names(result), NAME_COLUMNS), (ambiguity_summary(result), SUMMARY_COLUMNS),
                               (aliases(result), ALIAS_COLUMNS)):
@@ -92,6 +97,7 @@ def test_ambiguous_names__counts(tmp_path):
     columns = ["instances", "addresses", "signatures", "suffixed_addresses", "init_addresses", "runtime_addresses",
                "ftrace_addresses"]
     assert found.loc["spread", columns].tolist() == [3, 3, 1, 1, 0, 3, 3]
+    assert found.loc["promoted", columns].tolist() == [2, 2, 1, 1, 0, 2, 2]
     assert found.loc["type_show", columns].tolist() == [2, 2, 1, 0, 1, 1, 1]
     assert found.loc["init_once", columns].tolist() == [2, 2, 2, 0, 1, 1, 2]
     assert found.loc["weak", columns].tolist() == [2, 1, 2, 0, 0, 1, 1]
@@ -102,7 +108,7 @@ def test_ambiguous_names__what_would_separate_them(tmp_path):
     found = names(tmp_path / "r")
     file, line, unit = (set(found.index[found[c]])
                         for c in ("file_separates", "file_line_separates", "unit_separates"))
-    assert file == {"cloned", "type_show", "init_once", "weak"}
+    assert file == {"cloned", "promoted", "type_show", "init_once", "weak"}
     assert line == file | {"macro"}
     assert unit == file | {"again", "spread", "header", "inlined"}
 

@@ -5,7 +5,7 @@ import pytest
 from harness import measure
 from harness.errors import MeasureError
 from harness.measure import claims as module
-from tests.measure.folders import make
+from tests.measure.folders import INSTANCES, make
 
 
 class Fake:
@@ -83,6 +83,14 @@ def test_claims__say_where_a_figure_comes_from(tmp_path, name, words):
              "predicted": 3, "compare": "equal"}
     row = measure.judge_claims([measure.load(make(tmp_path / "tiny"))], [entry]).iloc[0]
     assert row.reason.startswith(words)
+
+
+def test_claims__tell_clones_from_what_lto_renamed(tmp_path):
+    more = [("twice", 0xFFFFFFFF81000030 + 16 * n, "suffix", 1, "", {"symbol": f"twice.{suffix}"})
+            for n, suffix in enumerate(("llvm.12", "llvm.345", "lto_priv.0", "constprop.1", "constprop.0"))]
+    note = module.note_on_addresses(measure.load(make(tmp_path / "r", instances=[*INSTANCES[:3], *more])), "twice")
+    assert note.startswith(": 2 with a symbol of exactly this name and 2 .constprop clones and 2 renamed by "
+                           "LTO (.llvm) and 1 renamed by LTO (.lto_priv), of a function ")
 
 
 def test_claims__are_judged_for_each_kernel_and_over_all(monkeypatch):

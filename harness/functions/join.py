@@ -474,6 +474,7 @@ def _counts(walk, symbols, functions, dies, discarded, found, n_fallback, elf_cl
         **walk.counts,
         "dies_declared": walk.counts["subprogram_dies"] - len(f.name_off),
         "dies_without_name": int((f.name_off == 0).sum()),
+        "dies_nameless_code": int(((f.name_off == 0) & has_code(f)).sum()),
         "dies_abstract": int(abstract.sum()),
         "dies_without_code": int((without_code & ~abstract).sum()),
         "dies_discarded": len(discarded),

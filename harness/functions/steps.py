@@ -19,8 +19,9 @@ SYMBOL_COLUMNS = ("symbol", "address", "size", "binding", "section")
 
 MATCHES = {f"dies_{m.name.lower()}": m for m in Match if m != Match.FALLBACK}
 CLASSES = {f"elf_{c.name.lower()}": c for c in SymbolClass}
-STEPS = ("dies_declared", "dies_without_name", "dies_abstract", "dies_without_code", "dies_discarded",
-         "dies_with_code", "dies_assembler", "dies_promoted", "dies_prefixed", *MATCHES, "fallback", *CLASSES)
+STEPS = ("dies_declared", "dies_without_name", "dies_nameless_code", "dies_abstract", "dies_without_code",
+         "dies_discarded", "dies_with_code", "dies_assembler", "dies_promoted", "dies_prefixed", *MATCHES, "fallback",
+         *CLASSES)
 
 
 def check_step(step):
@@ -88,6 +89,7 @@ def rows_of_step(step, walk, table, symbols, image):
         dies = np.flatnonzero({
             "dies_declared": declared,
             "dies_without_name": ~named & ~declared,
+            "dies_nameless_code": ~named & ~declared & code,
             "dies_abstract": named & ~code & abstract & ~declared,
             "dies_without_code": named & ~code & ~abstract & ~declared,
             "dies_with_code": named & code & ~declared & kept,

@@ -20,6 +20,7 @@ STAGES = (
     ("subprogram_dies", "subprogram DIEs"),
     ("dies_declared", "- declarations"),
     ("dies_without_name", "- named in another unit (LTO), or not at all"),
+    ("dies_nameless_code", "  (of these, with code)"),
     ("dies_abstract", "- abstract: DW_AT_inline and no code of their own"),
     ("dies_without_code", "- other definitions without code"),
     ("dies_discarded", "- discarded: the linker left their code out"),

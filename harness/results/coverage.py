@@ -47,9 +47,9 @@ def uncovered(manifest: dict, policy: str) -> list[str]:
     if any(lost.values()):
         every = ", ".join(f"{n:,} {what}{'s' * (n != 1)}" for what, n in lost.items() if n)
         said.append(f"left out, as BTF has no form for them: {every}")
-    if funnel.get("dies_without_name"):
-        n = funnel["dies_without_name"]
-        said.append(f"{n:,} subprogram DIE{'s' * (n != 1)} without a name: what would name them is in another unit "
+    if funnel.get("dies_nameless_code"):
+        n = funnel["dies_nameless_code"]
+        said.append(f"{n:,} function{'s' * (n != 1)} with code without a name: what would name them is in another unit "
                     "(LTO, or dwz)")
     with_code = functions["instances"]
     if functions["encoded"] < ENOUGH_FUNCTIONS * with_code:

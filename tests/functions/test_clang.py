@@ -1,4 +1,4 @@
-"""What clang's ThinLTO and kCFI do to functions: static ones get other names, their hashes and padding have names."""
+"""What clang does to functions: ThinLTO renames static ones, hashes have symbols, inlined ones leave scopes."""
 
 import subprocess
 
@@ -7,6 +7,7 @@ from elftools.elf.elffile import ELFFile
 
 from harness import measure, results, run
 from harness.functions import Match
+from harness.results.coverage import uncovered
 from tests.fixtures.build import find
 from tests.fixtures.handmade import reasons
 
@@ -87,3 +88,16 @@ def test_thinlto__renamed_functions_are_kept_and_are_no_clones(linked, tmp_path)
     result = results.save(tmp_path / "out", prepared, run.encode(prepared, "all"))["all"]
     names = measure.ambiguous_names(result).set_index("name")
     assert names["class"].to_dict() == {"twin": "same_prototype"} and names.suffixed_addresses["twin"] == 1
+
+
+def test_clang__the_scope_of_an_inlined_function_s_static_variable_is_no_lost_function(tmp_path):
+    """A subprogram DIE without a name, code or origin, which holds the variable's DIE."""
+    (tmp_path / "a.c").write_text(
+        "static inline int gone(int n) { static void *__attribute__((used)) kept = &kept; return n; }\n"
+        "int user(int n) { return gone(n); }\n")
+    subprocess.run([find("clang-19"), "-g", "-O2", "-c", tmp_path / "a.c", "-o", tmp_path / "a.o"], check=True)
+    prepared = run.prepare(tmp_path / "a.o", threads=1)
+    counts = prepared.instances.counts
+    assert (counts["dies_without_name"], counts["dies_nameless_code"]) == (1, 0)
+    manifest = results.save(tmp_path / "out", prepared, run.encode(prepared, "current")).manifest
+    assert uncovered(manifest, "current") == []

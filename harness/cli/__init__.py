@@ -14,6 +14,7 @@ import sys
 
 from harness import process
 from harness.cli.asking import add_claims, add_compare, add_functions, add_lookup
+from harness.cli.executing import add_matrix
 from harness.cli.fetching import add_build, add_fetch, add_kernels, add_tools
 from harness.cli.inspecting import add_check, add_dump, add_same, add_stat
 from harness.cli.making import add_encode, add_index, add_mail, add_measure, add_report
@@ -55,7 +56,8 @@ def parser():
         return p
 
     for add in (add_kernels, add_fetch, add_build, add_tools, add_encode, add_measure, add_report, add_index, add_mail,
-                add_functions, add_lookup, add_compare, add_claims, add_dump, add_check, add_same, add_stat):
+                add_functions, add_lookup, add_compare, add_claims, add_matrix, add_dump, add_check, add_same,
+                add_stat):
         add(verb)
     return top
 

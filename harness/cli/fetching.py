@@ -79,11 +79,13 @@ def run_build(args):
 
 def add_tools(verb):
     """Options of `tools`."""
-    p = verb("tools", "fetch another version of pahole, bpftool or libbpf and print what starts it", run_tools,
-             "A tool is unpacked into the cache with the libraries it needs and installs nothing. libbpf comes with a\n"
-             "Python that finds it as ctypes.CDLL('libbpf.so.1'). Without names, lists the tools in the cache.\n\n"
+    p = verb("tools", "fetch another version of pahole, bpftool, libbpf ... and print what starts it", run_tools,
+             "A tool is unpacked into the cache with the libraries it needs and installs nothing. libbpf and drgn\n"
+             "come with a Python that finds them, as ctypes.CDLL('libbpf.so.1'), cilium-ebpf with a Go compiler.\n"
+             "Without names, lists the tools in the cache.\n\n"
              "example:\n  $(btf-harness tools pahole --suite sid) --version")
-    p.add_argument("names", nargs="*", metavar="NAME", help="pahole, bpftool, libbpf")
+    p.add_argument("names", nargs="*", metavar="NAME",
+                   help="pahole, bpftool, libbpf, llvm, bpftrace, drgn, cilium-ebpf")
     p.add_argument("--suite", metavar="SUITE", help="as for fetch: the newest version that this suite has")
 
 

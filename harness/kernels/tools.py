@@ -38,11 +38,14 @@ class Kind(NamedTuple):
         Further packages that it needs beside those that it depends on.
     program : str
         What is started, below the folder of the packages.
+    is_static : bool
+        It is linked to nothing, so no loader is needed; then the packages may have none.
     """
 
     package: str
     others: tuple
     program: str
+    is_static: bool = False
 
 
 TOOLS = {
@@ -50,6 +53,11 @@ TOOLS = {
     "bpftool": Kind("bpftool", (), "usr/sbin/bpftool"),
     # a library is asked by a Python of its own suite, which finds it by its name: ctypes.CDLL("libbpf.so.1")
     "libbpf": Kind("libbpf1", ("python3-minimal", "libpython3-stdlib"), "usr/bin/python3"),
+    "llvm": Kind("llvm", (), "usr/bin/llvm-objdump"),
+    "bpftrace": Kind("bpftrace", (), "usr/bin/bpftrace"),
+    "drgn": Kind("python3-drgn", (), "usr/bin/python3"),
+    # a library of Go is asked by a program that this compiler builds from it
+    "cilium-ebpf": Kind("golang-github-cilium-ebpf-dev", ("golang-go",), "usr/bin/go", is_static=True),
 }
 
 
@@ -153,14 +161,14 @@ def _fill(stage, name, suite, version, apt, packages):
             raise KernelError(f"dpkg-deb could not unpack it: {done.stderr.strip()}", path=deb)
         shutil.rmtree(debs)
     script = stage / name
-    script.write_text(starter(root, TOOLS[name].program))
+    script.write_text(starter(root, TOOLS[name].program, TOOLS[name].is_static))
     script.chmod(0o755)
     record = {"schema": SCHEMA, "name": name, "version": version, "architecture": apt.architecture, "suite": suite,
               "packages": {one.package: one.version for one in packages}}
     cache.write_atomically(stage / "tool.json", json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
-def starter(root, program):
+def starter(root, program, is_static=False):
     """The script that starts a program of unpacked packages, wherever their folder lies.
 
     Parameters
@@ -169,6 +177,8 @@ def starter(root, program):
         The folder.
     program : str
         Below it.
+    is_static : bool
+        It needs no loader.
 
     Raises
     ------
@@ -177,8 +187,13 @@ def starter(root, program):
     """
     loaders = sorted(path for pattern in ("ld-linux*.so.*", "ld64.so.*") for path in root.rglob(pattern)
                      if path.is_file() and not path.is_symlink())
-    if not loaders or not (root / program).is_file():
-        raise KernelError(f"expected {program if loaders else 'a loader, ld-linux*.so.*'} in the packages", path=root)
+    if not (root / program).is_file() or not (loaders or is_static):
+        raise KernelError(f"expected {program if loaders or is_static else 'a loader, ld-linux*.so.*'} in the packages",
+                          path=root)
+    if is_static:
+        return ("#!/bin/sh\n"
+                'root=$(dirname "$(readlink -f "$0")")/root\n'
+                f'exec "$root"/{shlex.quote(program)} "$@"\n')
     libraries = sorted({path.parent.relative_to(root) for path in root.rglob("*.so.*") if path.is_file()})
     library_path = ":".join(f"$root/{path}" for path in libraries)
     return ("#!/bin/sh\n"

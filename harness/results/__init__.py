@@ -23,6 +23,9 @@ shipped.btf            folder           the kernel's own .BTF section, if it has
 [POLICY/]ENCODING.btf  folder           the artifact of an encoding
 forms.csv              forms            how many functions each form of the rules keeps; only if requested
 measurements.csv       measurements     every byte with one label; once measured
+matrix.csv             executed         what each consumer did with each file; once executed, as the next two
+survival.csv           executed         which addresses survive what a build does to a file
+usage.csv              executed         time and memory of a reader; not the same twice
 =====================  ===============  =============================================================================
 
 A folder of one policy (`btf-harness encode`) has all files at its top; a folder of several has a subfolder for each
@@ -38,8 +41,11 @@ from harness.results.columns import (
     FUNCTION_COLUMNS,
     INLINED_COLUMNS,
     INSTANCE_COLUMNS,
+    MATRIX_COLUMNS,
     MEASUREMENT_COLUMNS,
     SELECTION_COLUMNS,
+    SURVIVAL_COLUMNS,
+    USAGE_COLUMNS,
     Column,
 )
 from harness.results.folder import (
@@ -76,11 +82,14 @@ __all__ = [
     "INSTANCE_COLUMNS",
     "IN_REPORT",
     "MANIFEST",
+    "MATRIX_COLUMNS",
     "MEASUREMENT_COLUMNS",
     "SCHEMA",
     "SELECTION_COLUMNS",
     "SHIPPED",
+    "SURVIVAL_COLUMNS",
     "TABLES",
+    "USAGE_COLUMNS",
     "Column",
     "Result",
     "ResultFolder",

@@ -86,6 +86,24 @@ COLUMNS = {
     "kind": Column("str", "", "BTF kind when part is types, else empty"),
     "count": Column("int64", "types", "types of that kind; in part file, all types; else 0"),
     "bytes": Column("int64", "bytes", "size of the part"),
+    # matrix.csv, survival.csv, usage.csv
+    "base": Column("str", "", "of a split file: with base, or without; empty for a file that needs none"),
+    "consumer": Column("str", "", "program, library or kernel that opened the file"),
+    "version": Column("str", "", "its version, as it says itself; empty where it was not there"),
+    "verdict": Column("str", "", "the result"),
+    "message": Column("str", "", "what it said, or why it was not asked; one line"),
+    "detail": Column("str", "", "the figures"),
+    "treatment": Column("str", "", "what was done to the file before it was read back"),
+    "addresses": Column("int64", "addresses", "distinct entry addresses"),
+    "kept": Column("int64", "addresses", "those that still have a FUNC of their own name and prototype"),
+    "merged": Column("int64", "addresses", "of those kept: whose FUNC now stands for several, and did not before"),
+    "lost": Column("int64", "addresses", "those that no FUNC of their name and prototype has any more"),
+    "question": Column("str", "", "what a reader asks: the ids of an address, or of a name"),
+    "answers": Column("int64", "", "distinct keys that the file has an answer for"),
+    "build_ms": Column("float64", "ms", "to read the file and build the index, the least of several"),
+    "index_bytes": Column("int64", "bytes", "of the index"),
+    "peak_bytes": Column("int64", "bytes", "most that the process took beyond what an idle one takes"),
+    "lookup_ns": Column("float64", "ns", "of one look-up, the least of several rounds"),
 }
 """Column of each name, in the order of the files."""
 
@@ -108,3 +126,7 @@ FUNCTION_COLUMNS = (*INSTANCE_COLUMNS, *SELECTION_COLUMNS[1:])
 INLINED_COLUMNS = ("name", "dies", "units", "declared_inline")
 FORM_COLUMNS = ("rules", "quirks", "policy", "instances", "names")
 MEASUREMENT_COLUMNS = ("kernel", "policy", "encoding", "part", "kind", "count", "bytes")
+MATRIX_COLUMNS = ("policy", "encoding", "base", "consumer", "version", "verdict", "message", "detail")
+SURVIVAL_COLUMNS = ("policy", "encoding", "treatment", "version", "verdict", "addresses", "kept", "merged", "lost",
+                    "message")
+USAGE_COLUMNS = ("policy", "encoding", "question", "answers", "build_ms", "index_bytes", "peak_bytes", "lookup_ns")

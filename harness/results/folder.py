@@ -17,6 +17,7 @@ from harness.errors import MeasureError
 from harness.files import make_folder, remove, write
 from harness.functions.join import Match
 from harness.results import added as ad
+from harness.results import executed as ex
 from harness.results import forms as fm
 from harness.results import instances as ins
 from harness.results import manifest as mf
@@ -260,6 +261,24 @@ class ResultFolder(Once):
         write(self.measurements_path, ms.write_measurements(table))
         return self.measurements_path
 
+    def executed(self, name: str) -> pd.DataFrame | None:
+        """matrix.csv, survival.csv or usage.csv as a DataFrame, or None where that was not executed; errors as of
+        `inlined`.
+
+        Parameters
+        ----------
+        name : {"matrix", "survival", "usage"}
+        """
+        path = self.path / ex.FILES[name]
+        return ex.read_executed(path, name) if path.is_file() else None
+
+    def keep_executed(self, name: str, table: pd.DataFrame) -> Path:
+        """Write such a table, a DataFrame as from harness.witnesses; returns its Path; errors as of
+        `keep_measurements`."""
+        path = self.path / ex.FILES[name]
+        write(path, ex.write_executed(table, name))
+        return path
+
 
 def _headline_first(policy):
     return policy != HEADLINE, policy
@@ -449,7 +468,7 @@ def _save(path, program, every, place, forms=None, like=None):
 
 def _forget(path):
     """Remove what an earlier run left and what could be taken for new results; its manifest first."""
-    names = [fm.NAME, ms.NAME, SHIPPED_FILE, LIKE_FILE, *(f"{name}.btf" for name in enc.names())]
+    names = [fm.NAME, ms.NAME, *ex.FILES.values(), SHIPPED_FILE, LIKE_FILE, *(f"{name}.btf" for name in enc.names())]
     try:
         manifest = mf.read_manifest(path / mf.NAME, read_bytes(path / mf.NAME))
     except MeasureError:  # there is none, or it is of another version

@@ -3,11 +3,13 @@
 ==========================  ========================================================================================
 ``ask(result)``             Answers of every witness: which loads which file, and the frames of the comparisons
 ``ask_readers(result)``     which loads which file: bpftool, the running kernel
+``matrix(result)``          what each consumer does with each file: accepted, refused, accepted but wrong, not tried
 ==========================  ========================================================================================
 
-To add a witness, add a file with a `WITNESS` (or several, `WITNESSES`), see harness.witnesses.witness; nothing else
-names them. Each question is asked in a process of its own, with limits. A witness that is not installed says so; one
-that crashes or hangs becomes a row of the frame and never ends the run.
+To add a witness, add a file with a `WITNESS` (or several, `WITNESSES`), see harness.witnesses.witness; for one that
+tells what it found in a file, a `CONSUMER`, see harness.witnesses.consumer; nothing else names them. Each question is
+asked in a process of its own, with limits. A witness that is not installed says so; one that crashes or hangs becomes a
+row of the frame and never ends the run.
 """
 
 from __future__ import annotations
@@ -17,8 +19,11 @@ import pkgutil
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, NamedTuple
 
+from harness.errors import UsageError
 from harness.measure.columns import frame
+from harness.witnesses import opening
 from harness.witnesses.asking import Silence, ask_each
+from harness.witnesses.consumer import Answer, Case, Consumer, Version
 from harness.witnesses.witness import (
     ALL_FILES,
     FAILED,
@@ -35,23 +40,36 @@ if TYPE_CHECKING:
 
     from harness.results import Result
 
-__all__ = ["Answers", "Comparison", "Found", "Reader", "ask", "ask_readers", "comparisons"]
+__all__ = ["Answer", "Answers", "Case", "Comparison", "Consumer", "Found", "Reader", "Version", "ask", "ask_readers",
+           "comparisons", "consumer", "matrix"]
 
-HELPERS = ("asking", "program", "witness")
+HELPERS = ("asking", "consumer", "content", "opening", "program", "witness")
 """Modules of this folder that are not witnesses."""
+
+
+def _modules():
+    return [importlib.import_module(f"{__name__}.{module.name}") for module in pkgutil.iter_modules(__path__)
+            if module.name not in HELPERS]
 
 
 def found_here() -> dict[str, Reader | Comparison]:
     """The witnesses of this folder, dict by name, in order of rank."""
     found: list[Reader | Comparison] = []
-    for module in pkgutil.iter_modules(__path__):
-        if module.name not in HELPERS:
-            content = importlib.import_module(f"{__name__}.{module.name}")
-            found += getattr(content, "WITNESSES", None) or [content.WITNESS]
+    for module in _modules():
+        found += getattr(module, "WITNESSES", [])
+        found += [module.WITNESS] if hasattr(module, "WITNESS") else []
     return {w.name: w for w in sorted(found, key=lambda w: (w.rank, w.name))}
 
 
+def consumers_here() -> dict[str, Consumer]:
+    """The consumers of this folder, likewise."""
+    found: list[Consumer] = [module.CONSUMER for module in _modules() if hasattr(module, "CONSUMER")]
+    return {c.name: c for c in sorted(found, key=lambda c: (c.rank, c.name))}
+
+
 REGISTRY = found_here()
+
+CONSUMERS = consumers_here()
 
 
 class Answers(NamedTuple):
@@ -76,6 +94,40 @@ class Answers(NamedTuple):
 def comparisons() -> list[Comparison]:
     """Every Comparison, list."""
     return [w for w in REGISTRY.values() if isinstance(w, Comparison)]
+
+
+def consumer(name: str) -> Consumer:
+    """The Consumer of that name.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+    """
+    if name not in CONSUMERS:
+        raise UsageError.choice("consumer", list(CONSUMERS), name)
+    return CONSUMERS[name]
+
+
+def matrix(result: Result, consumers: Iterable[str] | None = None,
+           names: Iterable[str] | None = None) -> pd.DataFrame:
+    """What consumers do with the files of a Result, by doing it: DataFrame MATRIX_COLUMNS of harness.results.
+
+    Parameters
+    ----------
+    result : harness.results.Result
+    consumers : iterable of str, optional
+        Their names; all by default.
+    names : iterable of str, optional
+        Encodings, or 'shipped'; all that the result has by default.
+
+    Raises
+    ------
+    UsageError
+        There is no such consumer or encoding.
+    """
+    asked = list(CONSUMERS.values()) if consumers is None else [consumer(name) for name in dict.fromkeys(consumers)]
+    return opening.matrix(result, asked, names)
 
 
 def ask_readers(result: Result) -> pd.DataFrame:

@@ -1,8 +1,11 @@
-"""bpftool, and so libbpf's reader: which files does it load?"""
+"""bpftool, and so libbpf's reader: which files does it load, and what does it print of them?"""
 
 from __future__ import annotations
 
-from harness.witnesses.program import find_program, not_installed, run
+import re
+
+from harness.witnesses.consumer import ACCEPTED, Answer, Consumer
+from harness.witnesses.program import ended, fetched, find_program, not_installed, run
 from harness.witnesses.witness import LOADED, REFUSED, Found, Reader
 
 
@@ -33,4 +36,31 @@ def ask(program, path):
     return REFUSED, f"exit {status}: {words}" if isinstance(status, int) else status
 
 
+def versions():
+    """Each bpftool: the installed one and those that `btf-harness tools` has fetched."""
+    return fetched("bpftool", find_program("bpftool"), number, "bpftool")
+
+
+def number(program):
+    """The version of a bpftool and its libbpf: '7.5.0 (libbpf 1.5)'."""
+    out = run(program, "version")[1]
+    own, library = (re.search(pattern, out) for pattern in (r"bpftool v?(\S+)", r"libbpf v?(\S+)"))
+    return f"{own[1] if own else '?'}{f' (libbpf {library[1]})' if library else ''}"
+
+
+def dump(program, case):
+    """The Answer of bpftool to a Case: `btf dump file F format raw` is compared line by line, and `format c` must
+    print declarations."""
+    base = ["-B", case.base_path] if case.base_path is not None else []
+    status, out, stderr = run(program, *base, "btf", "dump", "file", case.path, "format", "raw")
+    if status != 0:
+        return ended(status, stderr, case.path)
+    status, header, stderr = run(program, *base, "btf", "dump", "file", case.path, "format", "c")
+    note = f"format c: {len(header.splitlines()):,} lines" if status == 0 else \
+        f"format c: {ended(status, stderr, case.path).message}"
+    return Answer(ACCEPTED, seen={"text": out}, note=note)
+
+
 WITNESS = Reader(name="bpftool", find=find, ask=ask, rank=10)
+
+CONSUMER = Consumer(name="bpftool", versions=versions, open=dump, rank=30)

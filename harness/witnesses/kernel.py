@@ -11,6 +11,9 @@ import re
 import struct
 import sys
 
+from harness.witnesses.consumer import ACCEPTED, Answer, Consumer, Version
+from harness.witnesses.consumer import NOT_TRIED as NOT_TRIED_CELL
+from harness.witnesses.consumer import REFUSED as REFUSED_CELL
 from harness.witnesses.witness import LOADED, NOT_ASKED, NOT_PERMITTED, REFUSED, Found, Reader
 
 MAX_BTF_NBYTES = 16 << 20
@@ -98,4 +101,20 @@ def _btf_load(data, number, log):
     return fd, ctypes.get_errno() if fd < 0 else 0
 
 
+def versions():
+    """The running kernel, one Version."""
+    found = find()
+    return [Version(platform.release(), found.how, found.missing)]
+
+
+def load(number, case):
+    """The Answer of bpf(BPF_BTF_LOAD) to a Case; it tells nothing of what it found."""
+    if case.base_path is not None:
+        return Answer(NOT_TRIED_CELL, "BPF_BTF_LOAD takes no base: the kernel opens split BTF of its modules only")
+    verdict, words = ask(number, case.path)
+    return Answer({LOADED: ACCEPTED, REFUSED: REFUSED_CELL}.get(verdict, NOT_TRIED_CELL), words)
+
+
 WITNESS = Reader(name="kernel", find=find, ask=ask, rank=20)
+
+CONSUMER = Consumer(name="kernel", versions=versions, open=load, rank=10)

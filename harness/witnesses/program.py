@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import signal
 import subprocess
 import tempfile
+from pathlib import Path
+
+from harness.witnesses.consumer import FAILED, REFUSED, Answer, Version
 
 TIMEOUT_S = 120
 
@@ -21,7 +26,45 @@ def not_installed(name, package):
     return f"{name} is not installed (package {package})"
 
 
-def run(program, *arguments, output=True):
+def fetched(tool, installed, number, package, start=lambda path: path):
+    """The Versions of a program: the installed one, and those that `btf-harness tools` has fetched.
+
+    Parameters
+    ----------
+    tool : str
+        Its name in harness.kernels.tools.
+    installed : str or None
+        Path of the installed one.
+    number : callable
+        (how) -> its version, str; a version that is there twice is asked once.
+    package : str
+        Debian's, to install.
+    start : callable
+        (path of a fetched tool's script) -> what to start.
+
+    Returns
+    -------
+    list of Version
+        The oldest first; one that says what to do, if there is none.
+    """
+    from harness.kernels import tools
+
+    paths = [installed] if installed else []
+    paths += [start(one.path) for one in reversed(tools.fetched()) if one.name == tool]
+    found = {}
+    for path in paths:
+        found.setdefault(number(path), path)
+    if not found:
+        return [Version("", None, f"{not_installed(tool, package)}; `btf-harness tools {tool} --suite SUITE` fetches "
+                                  "one")]
+    return [Version(version, path) for version, path in sorted(found.items(), key=lambda item: _digits(item[0]))]
+
+
+def _digits(version):
+    return [int(part) for part in re.findall(r"\d+", version)]
+
+
+def run(program, *arguments, output=True, environment=None):
     """Run a program to its end: (exit status, or a str that says why there is none; stdout; stderr), the latter str.
 
     Standard output goes into a file, or with output=False nowhere: bpftool writes each line by itself, and a reader at
@@ -31,11 +74,36 @@ def run(program, *arguments, output=True):
         with tempfile.TemporaryFile() as out:
             done = subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                   stdout=out if output else subprocess.DEVNULL, timeout=TIMEOUT_S, check=False,
-                                  env={**os.environ, "LC_ALL": "C"})
+                                  env={**os.environ, "LC_ALL": "C", **(environment or {})})
             out.seek(0)
             stdout = out.read()
     except subprocess.TimeoutExpired:
         return f"timed out after {TIMEOUT_S} s", "", ""
     except OSError as error:
         return f"cannot be run: {error.strerror}", "", ""
-    return done.returncode, stdout.decode("utf-8", "replace"), done.stderr.decode("utf-8", "replace")
+    return done.returncode, stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "replace")
+
+
+def ended(status, stderr, path):
+    """The Answer of a program that ended with an exit status other than 0: it refused the file, or failed.
+
+    Parameters
+    ----------
+    status : int or str
+        As `run` gives it.
+    stderr : str
+    path : Path
+        Of the file, which its name stands for.
+    """
+    words = last_lines(stderr, path)
+    if isinstance(status, str):
+        return Answer(FAILED, status)
+    if status < 0:
+        return Answer(FAILED, f"killed by {signal.Signals(-status).name}{f': {words}' if words else ''}")
+    return Answer(REFUSED, words or f"exit {status}")
+
+
+def last_lines(text, path, n=2):
+    """The last distinct lines of what a program said that are not blank, with a file's name for its path, str."""
+    lines = list(dict.fromkeys(line.strip() for line in text.splitlines() if line.strip()))
+    return "; ".join(lines[-n:]).replace(str(path), Path(path).name)

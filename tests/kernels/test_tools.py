@@ -103,3 +103,14 @@ def test_fetch__sweeps_up_what_a_killed_process_left(fake_apt, cache_home):
     left.mkdir(parents=True)
     tools.fetch("pahole", progress=False)
     assert not left.exists()
+
+
+def test_starter__of_a_static_program_needs_no_loader(tmp_path):
+    (tmp_path / "root").mkdir()
+    (tmp_path / "root" / "go").write_text("#!/bin/sh\necho \"$@\"\n")
+    os.chmod(tmp_path / "root" / "go", 0o755)
+    (tmp_path / "start").write_text(tools.starter(tmp_path / "root", "go", is_static=True))
+    os.chmod(tmp_path / "start", 0o755)
+    assert subprocess.run([tmp_path / "start", "a b"], capture_output=True, text=True, check=True).stdout == "a b\n"
+    with pytest.raises(KernelError, match="expected none in the packages"):
+        tools.starter(tmp_path / "root", "none", is_static=True)

@@ -1,0 +1,163 @@
+"""What is in a .btf file, in the terms in which consumers tell it, and how the two are compared."""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+
+import numpy as np
+
+from harness import btf
+from harness.btf.wire import WHOLE
+from harness.model import Kind
+from harness.model import words as wd
+from harness.model.layout import HEAD_WORDS
+from harness.model.strings import Strings
+from harness.witnesses.consumer import ACCEPTED, WRONG, Answer, Case
+
+SHOWN = 3
+"""Examples of what differs."""
+
+UNKNOWN = "UNKNOWN"
+"""What a consumer calls a type of which it knows only the size, among the kinds of `types`."""
+
+NEW = Kind.ENUM64 + 1
+"""Kinds from here on are not in Linux 6.0; who steps over them by the layout section has not misread the file."""
+
+
+class Content:
+    """What a BtfFile says; of a split one, its own types only.
+
+    Each method is a Counter of str, except `text`.
+    """
+
+    def __init__(self, file):
+        self.file = file
+        self.kinds = file.types.kind()
+        self.start = file.types.row_starts()
+        self.strings = Strings(file.strings.flattened().blob)
+
+    def _names(self, rows):
+        return [name.decode("utf-8", "surrogateescape")
+                for name in self.strings.list(self.file.types.words[self.start[rows] + wd.NAME])]
+
+    def types(self):
+        """Types by kind."""
+        number, count = np.unique(self.kinds, return_counts=True)
+        return Counter({Kind(n).name: int(c) for n, c in zip(number.tolist(), count, strict=True)})
+
+    def named(self, kind):
+        """Names of the types of a kind that have one."""
+        return Counter(name for name in self._names(np.flatnonzero(self.kinds == kind)) if name)
+
+    def tags(self):
+        """DECL_TAGs of FUNCs that are not of a parameter: 'tag of function'."""
+        types = self.file.types
+        rows = np.flatnonzero(self.kinds == Kind.DECL_TAG)
+        target = types.words[self.start[rows] + wd.SIZE_TYPE].astype(np.int64) - types.first_id
+        whole = types.words[self.start[rows] + wd.COMPONENT_IDX] == WHOLE
+        whole &= (target >= 0) & (target < len(self.kinds))
+        rows, target = rows[whole], target[whole]
+        func = self.kinds[target] == Kind.FUNC
+        return Counter(f"{tag} of {name}" for tag, name in zip(self._names(rows[func]), self._names(target[func]),
+                                                               strict=True))
+
+    def parameters(self):
+        """FUNCs with the names of their parameters: 'name(a, b)'; '?' for one without a name."""
+        types = self.file.types
+        funcs = np.flatnonzero(self.kinds == Kind.FUNC)
+        proto = types.words[self.start[funcs] + wd.SIZE_TYPE].astype(np.int64) - types.first_id
+        known = (proto >= 0) & (proto < len(self.kinds))
+        known[known] = self.kinds[proto[known]] == Kind.FUNC_PROTO
+        distinct = np.unique(proto[known])
+        vlen = types.vlen()
+        said = {}
+        for row in distinct.tolist():
+            at = self.start[row] + HEAD_WORDS
+            words = types.words[at : at + 2 * vlen[row]].reshape(-1, 2)
+            names = [name.decode("utf-8", "surrogateescape") or "?" for name in self.strings.list(words[:, 0])]
+            said[row] = f"({', '.join(names)})"
+        return Counter(name + said.get(p, "(?)") for name, p in zip(self._names(funcs), proto.tolist(), strict=True))
+
+    def text(self):
+        """What `dump` prints, str."""
+        out = io.BytesIO()
+        btf.dump_raw(self.file, out)
+        return out.getvalue().decode("utf-8", "surrogateescape")
+
+    def of(self, what):
+        """The content of that name, see CONTENT."""
+        return self.named(Kind[what]) if what in Kind.__members__ else getattr(self, what)()
+
+
+CONTENT = ("text", "types", "tags", "parameters", *Kind.__members__)
+"""What a consumer may tell: text as `bpftool btf dump file` prints it, types by kind, tags of FUNCs, FUNCs with the
+names of their parameters, or the names of a kind's types."""
+
+WORDS = {"types": ("type", "types"), "tags": ("tag of a FUNC", "tags of FUNCs"),
+         "parameters": ("FUNC with its parameters", "FUNCs with their parameters")}
+"""One and several; of a kind, its names."""
+
+
+def _counted(n, what, distinct=False):
+    one, several = WORDS.get(what, (f"{what} name", f"{what} names"))
+    return f"{n:,} {'distinct ' if distinct else ''}{one if n == 1 else several}"
+
+
+def judge(case: Case, answer: Answer) -> tuple[str, str, str]:
+    """(verdict, message, detail) of an Answer: what a consumer found is compared with what this program reads.
+
+    Parameters
+    ----------
+    case : Case
+    answer : Answer
+    """
+    if answer.verdict != ACCEPTED:
+        return answer.verdict, answer.message, answer.note
+    ours, wrong, counts = Content(case.file), [], []
+    for what, theirs in answer.seen.items():
+        counted, difference = compare(what, ours.of(what), theirs)
+        counts.append(counted)
+        wrong += [difference] if difference else []
+    detail = "; ".join([*counts, *([answer.note] if answer.note else [])])
+    if wrong:
+        return WRONG, "; ".join(wrong), detail
+    return ACCEPTED, answer.message, detail
+
+
+def compare(what, ours, theirs):
+    """(what was counted, what differs), both str, the latter '' if nothing does."""
+    if isinstance(theirs, str):
+        return _compare_text(ours, theirs)
+    distinct = isinstance(theirs, (set, frozenset))
+    if distinct:
+        ours, theirs = Counter(set(ours)), Counter(theirs)
+    more, stepped = Counter(), 0
+    if what == "types" and theirs[UNKNOWN]:
+        new = Counter({name: n for name, n in ours.items() if Kind[name] >= NEW and name not in theirs})
+        stepped = min(new.total(), theirs[UNKNOWN])
+        theirs, more = theirs - Counter({UNKNOWN: stepped}), new if stepped == new.total() else more
+    counted = _counted(theirs.total() + stepped, what, distinct)
+    counted += f", {stepped:,} of an unknown kind" if stepped else ""
+    missing, strange = ours - theirs - more, theirs - ours
+    if not missing and not strange:
+        return counted, ""
+    parts = []
+    for said, which in (("missing", missing), ("not in the file", strange)):
+        if which:
+            shown = sorted(which, key=lambda name: (-which[name], name))[:SHOWN]
+            examples = ", ".join(f"{name} {which[name]:,}" if what == "types" else name or "(none)" for name in shown)
+            parts.append(f"{_counted(which.total(), what, distinct)} {said} ({examples}"
+                         f"{', ...' if len(which) > SHOWN else ''})")
+    return counted, ", ".join(parts)
+
+
+def _compare_text(ours, theirs):
+    ours_lines, lines = ours.splitlines(), theirs.splitlines()
+    counted = f"{len(lines):,} lines"
+    if ours == theirs or ours_lines == lines:
+        return f"{counted}, each as here", ""
+    pairs = zip(ours_lines, lines, strict=False)
+    at = next((k for k, (a, b) in enumerate(pairs) if a != b), min(len(lines), len(ours_lines)))
+    a, b = (text[at].strip() if at < len(text) else "the end" for text in (ours_lines, lines))
+    return counted, f"{len(lines):,} lines, here {len(ours_lines):,}; the first that differs: {b!r}, here {a!r}"

@@ -1,0 +1,50 @@
+"""libbpf, through its API: what it finds in a file, by the Python of the suite that it is from."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections import Counter
+from pathlib import Path
+
+from harness.witnesses.consumer import ACCEPTED, FAILED, Answer, Consumer, Version
+from harness.witnesses.program import ended, fetched, run
+
+SCRIPT = Path(__file__).parent / "inside" / "libbpf.py"
+
+
+def call(python, verb, *words):
+    """Run SCRIPT by a Python: (exit status, stdout, stderr)."""
+    return run(python, "-I", "-B", SCRIPT, verb, *words)
+
+
+def installed():
+    """A Python that finds the machine's own libbpf: this one, if there is such a library; else None."""
+    return sys.executable if call(sys.executable, "version")[0] == 0 else None
+
+
+def number(python):
+    """Version of the libbpf beside a Python: '1.7'."""
+    return call(python, "version")[1].strip().removeprefix("v") or "?"
+
+
+def versions():
+    """Each libbpf: that of the machine and those that `btf-harness tools` has fetched."""
+    return [Version(v.number, v.how, v.missing.replace("libbpf is not", "libbpf.so.1 is not"))
+            for v in fetched("libbpf", installed(), number, "libbpf1")]
+
+
+def read(python, case):
+    """The Answer of libbpf to a Case: types, FUNCs and tags as its API gives them."""
+    base = [case.base_path] if case.base_path is not None else []
+    status, out, stderr = call(python, "read", case.path, *base)
+    if status != 0:
+        return ended(status, stderr, case.path)
+    try:
+        seen = {what: Counter(counts) for what, counts in json.loads(out).items()}
+    except (ValueError, AttributeError, TypeError) as error:
+        return Answer(FAILED, f"expected counts as JSON, found {out[:40]!r}: {error}")
+    return Answer(ACCEPTED, seen=seen)
+
+
+CONSUMER = Consumer(name="libbpf", versions=versions, open=read, rank=20)

@@ -10,11 +10,12 @@ from harness.cli.options import Once, add_forms
 
 def add_matrix(verb):
     """Options of `matrix`."""
-    p = verb("matrix", "have every consumer open every file: write matrix.csv next to manifest.json", run_matrix,
+    p = verb("matrix", "have every consumer open every file: matrix.csv, survival.csv, usage.csv", run_matrix,
              "Consumers are the running kernel, libbpf, bpftool, pahole and others, each in every version that is\n"
              "installed or that `btf-harness tools` has fetched. A cell is what happened: accepted, refused, accepted\n"
              "but wrong (what it found differs from what is there), failed (crashed, timed out), or not tried.\n"
-             "\n"
+             "survival.csv: which addresses are kept by dedup, name sort, byte swap and under a split BTF. usage.csv:\n"
+             "time and memory of a reader. Both are written unless --consumer or --encoding is given.\n\n"
              "examples:\n  btf-harness matrix out\n  btf-harness matrix out --consumer bpftool --encoding btf_func")
     p.add_argument("folder", metavar="DIR", help="a directory that encode wrote, or a report")
     p.add_argument("--consumer", action="append", metavar="NAME",
@@ -29,8 +30,10 @@ def add_matrix(verb):
 def run_matrix(args):
     """`matrix`; of some consumers or files, their rows of matrix.csv become new."""
     from harness import results, witnesses
-    from harness.text.matrix import to_text
+    from harness.text.matrix import survival_text, to_text
     from harness.witnesses.opening import renewed
+    from harness.witnesses.survival import survival
+    from harness.witnesses.usage import usage
 
     for name in args.consumer or ():
         witnesses.consumer(name)
@@ -39,12 +42,19 @@ def run_matrix(args):
     result = folder.some(results.HEADLINE) if args.policy is None else folder[args.policy]
     table = witnesses.matrix(result, args.consumer, args.encoding)
     path = folder.keep_executed("matrix", renewed(folder.executed("matrix"), table))
+    survived = None
+    if not args.consumer and not args.encoding:
+        survived = survival(result)
+        folder.keep_executed("survival", survived)
+        folder.keep_executed("usage", usage(result))
     if args.csv:
         sys.stdout.write(results.csv_bytes(table).decode("utf-8", "surrogateescape"))
     elif args.json:
         sys.stdout.write(results.to_json(table.to_dict("records")))
     else:
         sys.stdout.write(to_text(table))
+        if survived is not None and len(survived):
+            sys.stdout.write("\n" + survival_text(survived))
         if not args.quiet:
             sys.stdout.flush()
             print(path, file=sys.stderr)

@@ -38,6 +38,34 @@ def to_text(table, width=WIDTH):
     return "\n".join(out).rstrip() + "\n"
 
 
+SURVIVAL_LEGEND = ("What becomes of the addresses when the file is treated so and read back; yes: each is kept; WRONG: "
+                   "some are lost or merged")
+
+
+def survival_text(table, width=WIDTH):
+    """The table of what addresses survive, likewise, str; '' without rows.
+
+    Parameters
+    ----------
+    table : DataFrame
+        SURVIVAL_COLUMNS.
+    width : int
+    """
+    out = []
+    for policy, rows in table.groupby("policy", sort=False):
+        rows = rows.assign(base="", consumer=rows.treatment)
+        files = list(dict.fromkeys(zip(rows.encoding, rows.base, strict=True)))
+        out += [*textwrap.wrap(f"{ascii_text(policy)}: {SURVIVAL_LEGEND}", width), "", *_grid(rows, files, width), ""]
+        wrong = rows.verdict == WRONG
+        told = rows.assign(message=[
+            f"{kept:,} kept, {merged:,} of them merged, {lost:,} lost{'; ' * bool(message)}{message}" if is_wrong
+            else message for kept, merged, lost, message, is_wrong
+            in zip(rows.kept, rows.merged, rows.lost, rows.message, wrong, strict=True)])
+        for encoding, base in files:
+            out += _said(told[told.encoding == encoding], _named(encoding, base), width)
+    return "\n".join(out).rstrip() + "\n" * bool(out)
+
+
 def _named(encoding, base):
     return ascii_text(f"{encoding}, {base}" if base else encoding)
 

@@ -4,6 +4,8 @@
 ``ask(result)``             Answers of every witness: which loads which file, and the frames of the comparisons
 ``ask_readers(result)``     which loads which file: bpftool, the running kernel
 ``matrix(result)``          what each consumer does with each file: accepted, refused, accepted but wrong, not tried
+``survival.survival(result)``  which addresses survive dedup, the name sort, a byte swap and being a base
+``usage.usage(result)``     time and memory of a reader
 ==========================  ========================================================================================
 
 To add a witness, add a file with a `WITNESS` (or several, `WITNESSES`), see harness.witnesses.witness; for one that
@@ -43,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Answers", "Case", "Comparison", "Consumer", "Found", "Reader", "Version", "ask", "ask_readers",
            "comparisons", "consumer", "matrix"]
 
-HELPERS = ("asking", "consumer", "content", "opening", "program", "witness")
+HELPERS = ("asking", "consumer", "content", "opening", "program", "survival", "usage", "witness")
 """Modules of this folder that are not witnesses."""
 
 

@@ -48,25 +48,30 @@ class _Asked(NamedTuple):
     deadline: float
 
 
-def ask_each(questions):
+def ask_each(questions, timeout_s=None, at_once=None):
     """The answers to some questions, in their order.
 
     Parameters
     ----------
     questions : list of (function, *arguments)
+    timeout_s : float, optional
+        For each; TIMEOUT_S by default.
+    at_once : int, optional
+        AT_ONCE by default.
 
     Returns
     -------
     list
         What each function returned, or a Silence.
     """
+    limit_s = TIMEOUT_S if timeout_s is None else timeout_s
     answers, waiting, running = [None] * len(questions), deque(enumerate(questions)), {}
     try:
         while waiting or running:
-            while waiting and len(running) < AT_ONCE:
+            while waiting and len(running) < (at_once or AT_ONCE):
                 number, question = waiting.popleft()
-                pipe, process = _start(question)
-                running[pipe] = _Asked(number, process, time.monotonic() + TIMEOUT_S)
+                pipe, process = _start(question, limit_s)
+                running[pipe] = _Asked(number, process, time.monotonic() + limit_s)
             patience = min(asked.deadline for asked in running.values()) - time.monotonic()
             ready = connection.wait(running, max(0, patience))
             for pipe in ready:
@@ -75,7 +80,7 @@ def ask_each(questions):
             if not ready:
                 pipe = min(running, key=lambda pipe: running[pipe].deadline)
                 asked = running.pop(pipe)
-                answers[asked.number] = Silence(f"timed out after {TIMEOUT_S} s")
+                answers[asked.number] = Silence(f"timed out after {limit_s} s")
                 _end(pipe, asked.process)
     finally:
         for pipe, asked in running.items():
@@ -83,10 +88,10 @@ def ask_each(questions):
     return answers
 
 
-def _start(question):
+def _start(question, limit_s):
     """Start to ask: the pipe that the answer comes by, and the process."""
     ours, theirs = multiprocessing.Pipe(duplex=False)
-    process = multiprocessing.get_context("fork").Process(target=_answer, args=(theirs, *question))
+    process = multiprocessing.get_context("fork").Process(target=_answer, args=(theirs, limit_s, *question))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # of forking beside threads, since Python 3.12
         process.start()
@@ -94,11 +99,11 @@ def _start(question):
     return ours, process
 
 
-def _answer(pipe, function, *arguments):
+def _answer(pipe, limit_s, function, *arguments):
     """In the other process: answer one question."""
     try:
         _end_with_asker()
-        _limit()
+        _limit(limit_s)
         answer = function(*arguments)
     except Exception as error:
         answer = Silence(f"{type(error).__name__}: {error}".removesuffix(": "))
@@ -112,11 +117,11 @@ def _end_with_asker():
     ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 
 
-def _limit():
+def _limit(limit_s):
     """Limit what this process and those that it starts may take."""
     with open("/proc/self/statm") as file:
         taken = int(file.read().split()[0]) * resource.getpagesize()
-    for limit, most in ((resource.RLIMIT_AS, taken + MEMORY_NBYTES), (resource.RLIMIT_CPU, int(TIMEOUT_S) + 1),
+    for limit, most in ((resource.RLIMIT_AS, taken + MEMORY_NBYTES), (resource.RLIMIT_CPU, int(limit_s) + 1),
                         (resource.RLIMIT_CORE, 0)):
         hard = resource.getrlimit(limit)[1]
         resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from harness.witnesses.consumer import ACCEPTED, Answer, Consumer
-from harness.witnesses.program import ended, fetched, find_program, not_installed, run
+from harness.witnesses.program import ended, fetched, find_program, not_installed, run, run_long
 from harness.witnesses.witness import LOADED, REFUSED, Found, Reader
 
 
@@ -52,10 +52,10 @@ def dump(program, case):
     """The Answer of bpftool to a Case: `btf dump file F format raw` is compared line by line, and `format c` must
     print declarations."""
     base = ["-B", case.base_path] if case.base_path is not None else []
-    status, out, stderr = run(program, *base, "btf", "dump", "file", case.path, "format", "raw")
+    status, out, stderr = run_long(program, *base, "btf", "dump", "file", case.path, "format", "raw")
     if status != 0:
         return ended(status, stderr, case.path)
-    status, header, stderr = run(program, *base, "btf", "dump", "file", case.path, "format", "c")
+    status, header, stderr = run_long(program, *base, "btf", "dump", "file", case.path, "format", "c")
     note = f"format c: {len(header.splitlines()):,} lines" if status == 0 else \
         f"format c: {ended(status, stderr, case.path).message}"
     return Answer(ACCEPTED, seen={"text": out}, note=note)

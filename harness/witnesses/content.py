@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 from collections import Counter
 
 import numpy as np
@@ -17,6 +18,9 @@ from harness.witnesses.consumer import ACCEPTED, WRONG, Answer, Case
 
 SHOWN = 3
 """Examples of what differs."""
+
+VALUED = re.compile(r"(?<!\S)[a-z_]+=\S+")
+"""A tag that has a value, among other words."""
 
 UNKNOWN = "UNKNOWN"
 """What a consumer calls a type of which it knows only the size, among the kinds of `types`."""
@@ -62,22 +66,25 @@ class Content:
         return Counter(f"{tag} of {name}" for tag, name in zip(self._names(rows[func]), self._names(target[func]),
                                                                strict=True))
 
+    def shapes(self):
+        """Types by kind, ENUM64s among the ENUMs, for consumers that do not tell them apart."""
+        types = self.types()
+        types["ENUM"] += types.pop("ENUM64", 0)
+        return +types
+
+    def valued(self):
+        """DECL_TAGs of FUNCs that have a value: 'address=0x...'."""
+        return Counter({tag: n for tag, n in self._tags_alone().items() if VALUED.fullmatch(tag)})
+
+    def _tags_alone(self):
+        alone = Counter()
+        for tag, n in self.tags().items():
+            alone[tag.rpartition(" of ")[0]] += n
+        return alone
+
     def parameters(self):
         """FUNCs with the names of their parameters: 'name(a, b)'; '?' for one without a name."""
-        types = self.file.types
-        funcs = np.flatnonzero(self.kinds == Kind.FUNC)
-        proto = types.words[self.start[funcs] + wd.SIZE_TYPE].astype(np.int64) - types.first_id
-        known = (proto >= 0) & (proto < len(self.kinds))
-        known[known] = self.kinds[proto[known]] == Kind.FUNC_PROTO
-        distinct = np.unique(proto[known])
-        vlen = types.vlen()
-        said = {}
-        for row in distinct.tolist():
-            at = self.start[row] + HEAD_WORDS
-            words = types.words[at : at + 2 * vlen[row]].reshape(-1, 2)
-            names = [name.decode("utf-8", "surrogateescape") or "?" for name in self.strings.list(words[:, 0])]
-            said[row] = f"({', '.join(names)})"
-        return Counter(name + said.get(p, "(?)") for name, p in zip(self._names(funcs), proto.tolist(), strict=True))
+        return Counter(signatures(self.file, self.file.types.ids_of(Kind.FUNC)))
 
     def text(self):
         """What `dump` prints, str."""
@@ -90,11 +97,49 @@ class Content:
         return self.named(Kind[what]) if what in Kind.__members__ else getattr(self, what)()
 
 
-CONTENT = ("text", "types", "tags", "parameters", *Kind.__members__)
-"""What a consumer may tell: text as `bpftool btf dump file` prints it, types by kind, tags of FUNCs, FUNCs with the
-names of their parameters, or the names of a kind's types."""
+def signatures(file, func_id):
+    """FUNCs of a file with the names of their parameters, list of str: 'name(a, b)'; '?' for one without a name.
 
-WORDS = {"types": ("type", "types"), "tags": ("tag of a FUNC", "tags of FUNCs"),
+    Parameters
+    ----------
+    file : BtfFile
+    func_id : int64 (n,)
+        type_ids of its own; one of another kind, or none, is '?'.
+    """
+    types, strings = file.types, Strings(file.strings.flattened().blob)
+    kinds, start, vlen = types.kind(), types.row_starts(), types.vlen()
+
+    def row_of(type_id, kind):
+        row = type_id - types.first_id
+        return row if 0 <= row < len(kinds) and kinds[row] == kind else None
+
+    def text(offset):
+        return strings.list(np.array([offset]))[0].decode("utf-8", "surrogateescape")
+
+    out, said = [], {}
+    for type_id in np.asarray(func_id).tolist():
+        func = row_of(type_id, Kind.FUNC)
+        if func is None:
+            out.append("?")
+            continue
+        name_off, proto_id = (int(types.words[start[func] + at]) for at in (wd.NAME, wd.SIZE_TYPE))
+        if proto_id not in said:
+            proto = row_of(proto_id, Kind.FUNC_PROTO)
+            said[proto_id] = "(?)"
+            if proto is not None:
+                at = start[proto] + HEAD_WORDS
+                words = types.words[at : at + 2 * vlen[proto]].reshape(-1, 2)
+                said[proto_id] = f"({', '.join(text(off) or '?' for off in words[:, 0].tolist())})"
+        out.append(text(name_off) + said[proto_id])
+    return out
+
+
+CONTENT = ("text", "types", "shapes", "tags", "valued", "parameters", *Kind.__members__)
+"""What a consumer may tell: text as `bpftool btf dump file` prints it, types by kind (shapes: ENUM64 among ENUM), tags
+of FUNCs, those that have a value, FUNCs with the names of their parameters, or the names of a kind's types."""
+
+WORDS = {"types": ("type", "types"), "shapes": ("type", "types"),
+         "valued": ("tag with a value", "tags with a value"), "tags": ("tag of a FUNC", "tags of FUNCs"),
          "parameters": ("FUNC with its parameters", "FUNCs with their parameters")}
 """One and several; of a kind, its names."""
 
@@ -133,7 +178,7 @@ def compare(what, ours, theirs):
     if distinct:
         ours, theirs = Counter(set(ours)), Counter(theirs)
     more, stepped = Counter(), 0
-    if what == "types" and theirs[UNKNOWN]:
+    if what in ("types", "shapes") and theirs[UNKNOWN]:
         new = Counter({name: n for name, n in ours.items() if Kind[name] >= NEW and name not in theirs})
         stepped = min(new.total(), theirs[UNKNOWN])
         theirs, more = theirs - Counter({UNKNOWN: stepped}), new if stepped == new.total() else more
@@ -146,7 +191,8 @@ def compare(what, ours, theirs):
     for said, which in (("missing", missing), ("not in the file", strange)):
         if which:
             shown = sorted(which, key=lambda name: (-which[name], name))[:SHOWN]
-            examples = ", ".join(f"{name} {which[name]:,}" if what == "types" else name or "(none)" for name in shown)
+            examples = ", ".join(f"{name} {which[name]:,}" if what in ("types", "shapes") else name or "(none)"
+                                 for name in shown)
             parts.append(f"{_counted(which.total(), what, distinct)} {said} ({examples}"
                          f"{', ...' if len(which) > SHOWN else ''})")
     return counted, ", ".join(parts)

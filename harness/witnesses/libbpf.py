@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import sys
-from collections import Counter
 from pathlib import Path
 
-from harness.witnesses.consumer import ACCEPTED, FAILED, Answer, Consumer, Version
-from harness.witnesses.program import ended, fetched, run
+from harness.witnesses.consumer import Consumer, Version
+from harness.witnesses.program import as_counts, ended, fetched, run_long
 
 SCRIPT = Path(__file__).parent / "inside" / "libbpf.py"
 
 
 def call(python, verb, *words):
     """Run SCRIPT by a Python: (exit status, stdout, stderr)."""
-    return run(python, "-I", "-B", SCRIPT, verb, *words)
+    return run_long(python, "-I", "-B", SCRIPT, verb, *words)
 
 
 def installed():
@@ -40,11 +38,7 @@ def read(python, case):
     status, out, stderr = call(python, "read", case.path, *base)
     if status != 0:
         return ended(status, stderr, case.path)
-    try:
-        seen = {what: Counter(counts) for what, counts in json.loads(out).items()}
-    except (ValueError, AttributeError, TypeError) as error:
-        return Answer(FAILED, f"expected counts as JSON, found {out[:40]!r}: {error}")
-    return Answer(ACCEPTED, seen=seen)
+    return as_counts(out)
 
 
 CONSUMER = Consumer(name="libbpf", versions=versions, open=read, rank=20)

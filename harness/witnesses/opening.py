@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
     from harness.results import Result
 
+FIND_TIMEOUT_S = 900
+"""For the versions of a consumer, one of which may have to be compiled first."""
+
+OPEN_TIMEOUT_S = 600
+"""For a file: a consumer may run several programs, each with harness.witnesses.program.LONG_TIMEOUT_S."""
+
 MAGICS = (MAGIC.to_bytes(2, "little"), MAGIC.to_bytes(2, "big"))
 
 
@@ -68,12 +74,12 @@ def matrix(result: Result, consumers: Sequence[Consumer], names: Iterable[str] |
         As in `cases`.
     """
     opened = cases(result, names)
-    found = [_versions(answer) for answer in ask_each([(_find, consumer) for consumer in consumers])]
+    found = [_versions(answer) for answer in ask_each([(_find, consumer) for consumer in consumers], FIND_TIMEOUT_S)]
     asked = [(consumer, version) for consumer, versions in zip(consumers, found, strict=True) for version in versions]
     questions = [(_open, consumer, version.how, case)
                  for consumer, version in asked if isinstance(version, Version) and not version.missing
                  for case in opened]
-    answers, rows = iter(ask_each(questions)), []
+    answers, rows = iter(ask_each(questions, OPEN_TIMEOUT_S)), []
     for consumer, version in asked:
         for case in opened:
             if isinstance(version, Silence):

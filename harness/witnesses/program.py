@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
 import signal
 import subprocess
 import tempfile
+from collections import Counter
 from pathlib import Path
 
-from harness.witnesses.consumer import FAILED, REFUSED, Answer, Version
+from harness.witnesses.consumer import ACCEPTED, FAILED, REFUSED, Answer, Version
 
 TIMEOUT_S = 120
+
+LONG_TIMEOUT_S = 240
 
 
 def find_program(name):
@@ -64,7 +68,7 @@ def _digits(version):
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def run(program, *arguments, output=True, environment=None):
+def run(program, *arguments, output=True, environment=None, timeout_s=TIMEOUT_S):
     """Run a program to its end: (exit status, or a str that says why there is none; stdout; stderr), the latter str.
 
     Standard output goes into a file, or with output=False nowhere: bpftool writes each line by itself, and a reader at
@@ -73,15 +77,20 @@ def run(program, *arguments, output=True, environment=None):
     try:
         with tempfile.TemporaryFile() as out:
             done = subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
-                                  stdout=out if output else subprocess.DEVNULL, timeout=TIMEOUT_S, check=False,
+                                  stdout=out if output else subprocess.DEVNULL, timeout=timeout_s, check=False,
                                   env={**os.environ, "LC_ALL": "C", **(environment or {})})
             out.seek(0)
             stdout = out.read()
     except subprocess.TimeoutExpired:
-        return f"timed out after {TIMEOUT_S} s", "", ""
+        return f"timed out after {timeout_s} s", "", ""
     except OSError as error:
         return f"cannot be run: {error.strerror}", "", ""
     return done.returncode, stdout.decode("utf-8", "surrogateescape"), done.stderr.decode("utf-8", "replace")
+
+
+def run_long(program, *arguments, environment=None):
+    """As `run`, for consumers, one of which takes 14 s of a core for a kernel and more on a busy machine."""
+    return run(program, *arguments, environment=environment, timeout_s=LONG_TIMEOUT_S)
 
 
 def ended(status, stderr, path):
@@ -101,6 +110,14 @@ def ended(status, stderr, path):
     if status < 0:
         return Answer(FAILED, f"killed by {signal.Signals(-status).name}{f': {words}' if words else ''}")
     return Answer(REFUSED, words or f"exit {status}")
+
+
+def as_counts(out):
+    """The Answer of a program that printed what it found: JSON, counts by name by what they are of."""
+    try:
+        return Answer(ACCEPTED, seen={what: Counter(counts) for what, counts in json.loads(out).items()})
+    except (ValueError, AttributeError, TypeError) as error:
+        return Answer(FAILED, f"expected counts as JSON, found {out[:40]!r}: {error}")
 
 
 def last_lines(text, path, n=2):

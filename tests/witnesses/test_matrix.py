@@ -102,7 +102,7 @@ def test_consumer__that_fails_on_a_file_is_a_cell_and_the_others_answer(result, 
 
     monkeypatch.setattr(asking, "MEMORY_NBYTES", 1 << 28)
     if words.startswith("timed"):
-        monkeypatch.setattr(asking, "TIMEOUT_S", 0.5)
+        monkeypatch.setattr(opening, "OPEN_TIMEOUT_S", 0.5)
     table = opening.matrix(result, [consumer(one)])
     assert table.verdict.tolist() == ["accepted", "failed", "accepted", "accepted"]
     assert words in table.message[1]
@@ -294,7 +294,7 @@ def test_libbpf__content_is_compared(result):
 
 
 def test_libbpf__that_answers_nonsense_fails(result, monkeypatch):
-    monkeypatch.setattr(libbpf, "run", lambda *words: (0, "hello", ""))
+    monkeypatch.setattr(libbpf, "run_long", lambda *words: (0, "hello", ""))
     (plain,) = opening.cases(result, ["plain"])
     assert libbpf.read("python", plain).verdict == "failed"
 

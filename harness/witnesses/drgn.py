@@ -1,0 +1,50 @@
+"""drgn: does it read BTF at all? It is asked for a type of each file, and a version that finds none has no reader."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+from harness.model import Kind
+from harness.witnesses.consumer import ACCEPTED, NOT_TRIED, Answer, Consumer
+from harness.witnesses.content import Content
+from harness.witnesses.program import ended, fetched, run_long
+
+SCRIPT = Path(__file__).parent / "inside" / "drgn.py"
+
+
+def call(python, verb, *words):
+    """Run SCRIPT by a Python: (exit status, stdout, stderr)."""
+    return run_long(python, "-B", SCRIPT, verb, *words)
+
+
+def versions():
+    """Each drgn: the installed one and those that `btf-harness tools` has fetched."""
+    installed = sys.executable if call(sys.executable, "version")[0] == 0 else None
+    return fetched("drgn", installed, number, "python3-drgn")
+
+
+def number(python):
+    """The version of the drgn beside a Python."""
+    return call(python, "version")[1].strip() or "?"
+
+
+def read(python, case):
+    """The Answer of drgn to a Case: whether it finds the file's first struct with a name of its own."""
+    if case.base:
+        return Answer(NOT_TRIED, "drgn takes no base")
+    names = Content(case.file).named(Kind.STRUCT)
+    name = next((name for name, n in names.items() if n == 1), None)
+    if name is None:
+        return Answer(NOT_TRIED, "the file has no struct to ask for")
+    status, out, stderr = call(python, "read", case.path, f"struct {name}")
+    said = out.strip().splitlines()
+    if status != 0 or not said:
+        return ended(status if status != 0 else 1, stderr, case.path)
+    if said[-1] == "found":
+        return Answer(ACCEPTED, note=f"finds struct {name}")
+    return Answer(NOT_TRIED, f"drgn has no BTF reader: given the file, it says "
+                               f"{said[-1].replace(str(case.path), 'the file')}")
+
+
+CONSUMER = Consumer(name="drgn", versions=versions, open=read, rank=80)

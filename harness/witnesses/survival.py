@@ -1,0 +1,203 @@
+"""Which addresses survive what is done to a file after it is written: by doing it, and reading the file back.
+
+Rows of SURVIVAL_COLUMNS: policy, encoding, treatment, version, verdict, addresses, kept, merged, lost, message. A file
+is read back as its encoding reads it; an address is kept if a FUNC of the same name and parameters still has it, and
+merged if that FUNC now stands for several and did not before.
+
+=============  =====================================================================================================
+treatment      what is done
+=============  =====================================================================================================
+dedup          btf__dedup of libbpf once more, as resolve_btfids does
+name sort      types in the order of their names, as resolve_btfids does since Linux 7.0: here, and btf__permute
+byte swap      the other byte order: here, and btf__set_endianness
+base of split  a split BTF is put over the file by libbpf
+=============  =====================================================================================================
+
+Sections of an encoding's own that are BTF are deduplicated and swapped over the file's; others stay as they are, since
+nothing in a kernel's build knows them.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from harness import btf
+from harness import encodings as enc
+from harness.errors import HarnessError
+from harness.measure.columns import frame
+from harness.results import SHIPPED, SURVIVAL_COLUMNS
+from harness.witnesses import libbpf
+from harness.witnesses.asking import Silence, ask_each
+from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, WRONG, Version
+from harness.witnesses.content import signatures
+from harness.witnesses.inside.libbpf import ABSENT
+from harness.witnesses.opening import FIND_TIMEOUT_S, MAGICS, OPEN_TIMEOUT_S
+from harness.witnesses.program import ended, last_lines
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.results import Result
+
+HERE = "btf-harness"
+
+DEDUP, SORT, SWAP, BASE = "dedup", "name sort", "byte swap", "base of split"
+
+OTHER = {"little": "big", "big": "little"}
+
+
+class Told(NamedTuple):
+    """What a file tells of addresses.
+
+    Attributes
+    ----------
+    pairs : Counter of (str, int)
+        FUNC with its parameters, and address; as often as it is there.
+    alone : set of (str, int)
+        Those whose FUNC stands for no other address.
+    """
+
+    pairs: Counter
+    alone: set
+
+
+def told(encoding, file, sections):
+    """The Told of a BtfFile and the further sections, as an Encoding reads them."""
+    func_id, address = encoding.read(file, sections)
+    func_id = np.asarray(func_id, np.int64)
+    distinct, which, count = np.unique(func_id, return_inverse=True, return_counts=True)
+    said = signatures(file, distinct)
+    pairs = [(said[k], a) for k, a in zip(which.tolist(), address.tolist(), strict=True)]
+    alone = {pair for pair, n in zip(pairs, count[which].tolist(), strict=True) if n == 1}
+    return Told(Counter(pairs), alone)
+
+
+def survival(result: Result, names=None) -> pd.DataFrame:
+    """What becomes of the addresses in the files of a Result: DataFrame SURVIVAL_COLUMNS.
+
+    Parameters
+    ----------
+    result : harness.results.Result
+    names : iterable of str, optional
+        Encodings; by default all that the result has. Those without addresses have no rows.
+    """
+    names = [name for name in (result.encodings if names is None else names) if name != SHIPPED]
+    asked = [(name, told(enc.encoding(name), result.btf(name), result.sections(name)))
+             for name in names if name in enc.REGISTRY]
+    asked = [(name, before) for name, before in asked if before.pairs]
+    (found,) = ask_each([(lambda: list(libbpf.versions()),)], FIND_TIMEOUT_S)
+    versions = [Version("", None, found.words)] if isinstance(found, Silence) else found
+    steps = [(SORT, HERE, _sort_here), (SWAP, HERE, _swap_here)]
+    for version in versions:
+        steps += [(what, version, treat) for what, treat in
+                  ((DEDUP, _dedup), (SORT, _sort), (SWAP, _swap), (BASE, _base))]
+    questions = [(_survives, result, name, before, version, treat)
+                 for name, before in asked for _, version, treat in steps]
+    answers, rows = iter(ask_each(questions, OPEN_TIMEOUT_S)), []
+    for name, before in asked:
+        for what, version, _ in steps:
+            answer = next(answers)
+            verdict, counts, message = (FAILED, (0, 0, 0), answer.words) if isinstance(answer, Silence) else answer
+            by = version if version == HERE else f"libbpf {version.number}".strip()
+            rows.append((result.policy, name, what, by, verdict, before.pairs.total(), *counts,
+                         " ".join(message.split())))
+    order = {what: k for k, what in enumerate((DEDUP, SORT, SWAP, BASE))}
+    place = {name: k for k, (name, _) in enumerate(asked)}
+    rows.sort(key=lambda row: (place[row[1]], order[row[2]]))
+    return frame(rows, SURVIVAL_COLUMNS)
+
+
+class _Stopped(Exception):
+    """A treatment did not come to its end: verdict and message."""
+
+
+def _survives(result, name, before, version, treat):
+    """In the other process: (verdict, (kept, merged, lost), message) of one treatment of one file."""
+    if version != HERE and version.missing:
+        return NOT_TRIED, (0, 0, 0), version.missing
+    with tempfile.TemporaryDirectory(prefix="btf-harness-") as folder:
+        try:
+            data, sections = treat(result, name, Path(folder), None if version == HERE else version.how)
+        except _Stopped as stop:
+            return stop.args[0], (0, 0, 0), stop.args[1]
+    try:
+        after = told(enc.encoding(name), enc.parse(data, f"{name}.btf"), sections)
+    except (HarnessError, ValueError, IndexError, KeyError) as error:
+        return WRONG, (0, 0, before.pairs.total()), f"cannot be read back: {error}"
+    kept = before.pairs & after.pairs
+    merged = sum(n for pair, n in kept.items() if pair in before.alone and pair not in after.alone)
+    lost, strange = (before.pairs - kept).total(), (after.pairs - kept).total()
+    message = f"{strange:,} that were not there" if strange else ""
+    return WRONG if merged or lost or strange else ACCEPTED, (kept.total(), merged, lost), message
+
+
+def _libbpf(python, verb, path, out, *words):
+    """Have libbpf do something to a file; the bytes that it wrote, or a _Stopped."""
+    status, _, stderr = libbpf.call(python, verb, path, out, *words)
+    if status == ABSENT:
+        raise _Stopped(NOT_TRIED, last_lines(stderr, path))
+    if status != 0:
+        answer = ended(status, stderr, path)
+        raise _Stopped(answer.verdict, answer.message)
+    return out.read_bytes()
+
+
+def _split(result, name, treat):
+    """The further sections of an encoding, those that are BTF treated: dict of str to bytes."""
+    return {section: treat(section, data) if data[:2] in MAGICS else data
+            for section, data in result.sections(name).items()}
+
+
+def _paths(result, name):
+    """The file of each section of an encoding, dict of str to Path."""
+    return dict(zip([enc.SECTION, *result.sections(name)], result.paths(name), strict=True))
+
+
+def _dedup(result, name, folder, python):
+    paths, base = _paths(result, name), folder / "base"
+    data = _libbpf(python, "dedup", paths[enc.SECTION], base)
+    return data, _split(result, name,
+                        lambda section, _: _libbpf(python, "dedup", paths[section], folder / "split", base))
+
+
+def _swap(result, name, folder, python):
+    other, paths = OTHER[result.btf(name).byteorder], _paths(result, name)
+    data = _libbpf(python, "endian", paths[enc.SECTION], folder / "base", other)
+    return data, _split(result, name, lambda section, data: _swapped(section, data, result.btf(name), other))
+
+
+def _base(result, name, folder, python):
+    return _libbpf(python, "base", result.files[name], folder / "out"), result.sections(name)
+
+
+def _sort(result, name, folder, python):
+    file = result.btf(name)
+    ids = _by_name(file).id_map.astype("=u4")
+    (folder / "ids").write_bytes(ids.tobytes())
+    return _libbpf(python, "permute", result.files[name], folder / "out", folder / "ids"), result.sections(name)
+
+
+def _sort_here(result, name, folder, how):
+    return _by_name(result.btf(name)).data(), result.sections(name)
+
+
+def _by_name(file):
+    return btf.lay_out(file.types, file.strings, byteorder=file.byteorder, layout=file.layout).by_name()
+
+
+def _swap_here(result, name, folder, how):
+    file = result.btf(name)
+    other = OTHER[file.byteorder]
+    data = btf.encode(file.types, file.strings, byteorder=other, layout=file.layout)
+    return data, _split(result, name, lambda section, split: _swapped(section, split, file, other))
+
+
+def _swapped(section, data, base, order):
+    """A split section in another byte order."""
+    file = enc.parse(data, section, base=base)
+    return btf.encode(file.types, file.strings, byteorder=order, layout=file.layout)

@@ -1,0 +1,158 @@
+"""Consumers that are other programs, by stand-ins that answer as they do; those that are here are in the acceptance
+tests."""
+
+import json
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pytest
+
+from harness import measure
+from harness.kernels import tools
+from harness.witnesses import bpftrace, cilium, drgn, opening, pahole
+from harness.witnesses.consumer import Answer
+from harness.witnesses.content import Content, judge
+from tests.measure.folders import make
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setenv("PATH", f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}")
+    (tmp_path / "bin").mkdir()
+
+
+@pytest.fixture
+def result(tmp_path):
+    return measure.load(make(tmp_path / "tiny"))
+
+
+def stand_in(path, text):
+    """A shell script in place of a program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"#!/bin/sh\n{text}\n")
+    path.chmod(0o755)
+    return str(path)
+
+
+def case_of(result, name):
+    return opening.cases(result, [name])[0]
+
+
+PFUNCT = """
+case "$*" in
+*--all*) echo "address=0xffffffff81000000 void alone(int a);"
+         echo "address=0xffffffff81000010 address=0xffffffff81000020 bpf_kfunc void twice(int a);"
+         echo "address=0xffffffff81000030 address=0xffffffff81000040 address=0xffffffff81000000 int x(void);"
+         echo "{last}";;
+*) printf "alias\\nalone\\ncloned\\nfound\\ntwice\\n";;
+esac
+"""
+
+
+@pytest.mark.parametrize(("last", "verdict"), [("address=0xffffffff81000080 int y(void);", "accepted"),
+                                               ("int y(void);", "accepted but wrong")])
+def test_pahole__tags_that_are_not_printed_are_lost_addresses(result, tmp_path, last, verdict):
+    program = stand_in(tmp_path / "bin" / "pahole", "echo 'Unknown kind 18' >&2; echo 'Unknown kind 17' >&2; echo s")
+    stand_in(tmp_path / "bin" / "pfunct", PFUNCT.format(last=last))
+    case = case_of(result, "decl_tag")
+    found = judge(case, pahole.read(program, case))
+    assert found[0] == verdict
+    assert found[2].endswith("pahole: 1 structs, Unknown kind N (2 times)")
+    if verdict != "accepted":
+        assert found[1] == "1 tag with a value missing (address=0xffffffff81000080)"
+
+
+def test_pahole__without_all_names_are_compared_and_tags_are_not(result, tmp_path):
+    program = stand_in(tmp_path / "bin" / "pahole", "echo s")
+    stand_in(tmp_path / "bin" / "pfunct", 'case "$*" in *--all*) exit 64;; esac; printf "alias\\nalone\\n"')
+    case = case_of(result, "decl_tag")
+    verdict, message, detail = judge(case, pahole.read(program, case))
+    assert (verdict, message) == ("accepted but wrong", "3 FUNC names missing (cloned, found, twice)")
+    assert detail.endswith("pfunct prints no tags")
+
+
+def test_pahole__its_pfunct_is_the_fetched_one(tmp_path):
+    fetched = tmp_path / "pahole_1.99"
+    stand_in(fetched / "root" / "usr/bin/pfunct", 'echo "pfunct $*"')
+    program = stand_in(fetched / "pahole", 'exec "$(dirname "$(readlink -f "$0")")"/root/usr/bin/pahole "$@"')
+    said = subprocess.run([*pahole.beside(program), "-F", "btf"], capture_output=True, text=True, check=True).stdout
+    assert said == "pfunct -F btf\n"
+    assert pahole.beside("/usr/bin/pahole") == ["/usr/bin/pfunct"]
+
+
+def test_pahole__that_refuses_gives_its_words(result, tmp_path):
+    program = stand_in(tmp_path / "bin" / "pahole", 'echo "libbpf: Unsupported BTF_KIND:31" >&2; exit 1')
+    assert pahole.read(program, case_of(result, "plain")) == Answer("refused", "libbpf: Unsupported BTF_KIND:31")
+
+
+@pytest.mark.parametrize(("text", "verdict", "words"), [
+    ('test "$BPFTRACE_BTF" && echo "struct node"', "accepted", ""),
+    ('echo "struct edge"', "accepted but wrong", "1 distinct STRUCT name missing (node)"),
+    ('echo "failed to parse BTF" >&2', "refused", "failed to parse BTF"),
+    ("kill -SEGV $$", "failed", "killed by SIGSEGV"), ("true", "failed", "it lists no struct and says nothing"),
+    ("echo 'no /sys/kernel/tracing/available_events (none)' >&2; exit 1", "not tried",
+     "it lists nothing on a machine without /sys/kernel/tracing/available_events"),
+])
+def test_bpftrace__lists_structs(result, tmp_path, text, verdict, words):
+    program, case = stand_in(tmp_path / "bin" / "bpftrace", text), case_of(result, "plain")
+    found = judge(case, bpftrace.read(program, case))
+    assert found[0] == verdict and words in found[1]
+
+
+def test_cilium__is_compiled_once_with_the_fetched_library(result, tmp_path, monkeypatch):
+    content = Content(result.btf("decl_tag"))
+    out = {what: dict(content.of(what)) for what in ("shapes", "FUNC", "parameters", "tags")}
+    (tmp_path / "out.json").write_text(json.dumps(out))
+    go = stand_in(tmp_path / "tools" / "cilium-ebpf_0.22.0+ds1-1_amd64" / "cilium-ebpf",
+                  f'echo "$*" >> {tmp_path}/calls\n'
+                  f'printf "#!/bin/sh\\ncat {tmp_path}/out.json\\n" > "$3"; chmod 755 "$3"')
+    (tmp_path / "tools" / "cilium-ebpf_0.22.0+ds1-1_amd64" / "root/usr/lib/go-1.27").mkdir(parents=True)
+    tool = tools.Tool("cilium-ebpf", "0.22.0+ds1-1", "amd64", "sid", {}, tmp_path / go)
+    monkeypatch.setattr(tools, "fetched", lambda: [tool])
+    for _ in range(2):
+        (version,) = cilium.versions()
+        assert version.number == "0.22.0" and not version.missing
+    assert (tmp_path / "calls").read_text().count("build -o ") == 1
+    case = case_of(result, "decl_tag")
+    assert judge(case, cilium.read(version.how, case))[:2] == ("accepted", "")
+    plain = case_of(result, "plain")
+    assert judge(plain, cilium.read(version.how, plain))[0] == "accepted but wrong"
+
+
+def test_cilium__that_cannot_be_compiled_says_why(tmp_path, monkeypatch):
+    go = stand_in(tmp_path / "cilium-ebpf_1-1_amd64" / "cilium-ebpf", 'echo "no such package" >&2; exit 1')
+    tool = tools.Tool("cilium-ebpf", "1-1", "amd64", "sid", {}, tmp_path / go)
+    monkeypatch.setattr(tools, "fetched", lambda: [tool])
+    assert cilium.versions()[0].missing.endswith("expected a Go compiler beside it, found none")
+    (tmp_path / "cilium-ebpf_1-1_amd64" / "root/usr/lib/go-1.27").mkdir(parents=True)
+    assert cilium.versions()[0].missing.endswith("no such package")
+    monkeypatch.setattr(tools, "fetched", list)
+    assert "btf-harness tools cilium-ebpf --suite SUITE" in cilium.versions()[0].missing
+
+
+def test_drgn__that_finds_no_type_has_no_reader(result, tmp_path):
+    case = case_of(result, "plain")
+    no = stand_in(tmp_path / "bin" / "none", f"echo 'LookupError: could not find it in {case.path}'")
+    assert drgn.read(no, case) == Answer(
+        "not tried", "drgn has no BTF reader: given the file, it says LookupError: could not find it in the file")
+    assert drgn.read(stand_in(tmp_path / "bin" / "yes", "echo found"), case).verdict == "accepted"
+    assert drgn.read(stand_in(tmp_path / "bin" / "ends", "echo Oops >&2; exit 1"), case) == Answer("refused", "Oops")
+
+
+def test_inside__drgn_asks_the_module_and_not_its_own_file(tmp_path):
+    (tmp_path / "drgn.py").write_text("__version__ = '9'\n\nclass Program:\n    def load_debug_info(self, paths):\n"
+                                      "        self.paths = paths\n    def type(self, name):\n"
+                                      "        raise LookupError(f'{name} in {self.paths}')\n")
+    said = [subprocess.run([sys.executable, "-B", drgn.SCRIPT, *words], capture_output=True, text=True, check=True,
+                           env={**os.environ, "PYTHONPATH": str(tmp_path)}).stdout
+            for words in (["version"], ["read", "f.btf", "struct x"])]
+    assert said == ["9\n", "LookupError: struct x in ['f.btf']\n"]
+
+
+def test_content__shapes_count_enums_of_either_size_together(result):
+    content = Content(result.btf("plain"))
+    content.types = lambda: Counter(ENUM=2, ENUM64=3, INT=1)
+    assert content.shapes() == Counter(ENUM=5, INT=1)

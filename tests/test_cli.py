@@ -383,7 +383,7 @@ def test_cli__encode_follows_rules_and_quirks(folder, tmp_path):
 
 def test_cli__tools_and_fetch_refuse_what_no_suite_has():
     assert_refused(cli("tools", "foo"), "NAME: expected one of pahole, bpftool, libbpf, llvm, bpftrace, drgn, "
-                   "cilium-ebpf, found 'foo'")
+                   "cilium-ebpf, aya-obj, found 'foo'")
     assert_refused(cli("tools", "--suite", "sid"), "--suite: needs the name of a tool")
     words = "expected a suite of Debian such as sid or trixie-backports, found 'nodistro'"
     assert_refused(cli("tools", "pahole", "--suite", "nodistro"), words)

@@ -81,11 +81,11 @@ def add_tools(verb):
     """Options of `tools`."""
     p = verb("tools", "fetch another version of pahole, bpftool, libbpf ... and print what starts it", run_tools,
              "A tool is unpacked into the cache with the libraries it needs and installs nothing. libbpf and drgn\n"
-             "come with a Python that finds them, as ctypes.CDLL('libbpf.so.1'), cilium-ebpf with a Go compiler.\n"
-             "Without names, lists the tools in the cache.\n\n"
+             "come with a Python that finds them, as ctypes.CDLL('libbpf.so.1'), cilium-ebpf with a Go compiler;\n"
+             "aya-obj needs a cargo on this machine. Without names, lists the tools in the cache.\n\n"
              "example:\n  $(btf-harness tools pahole --suite sid) --version")
     p.add_argument("names", nargs="*", metavar="NAME",
-                   help="pahole, bpftool, libbpf, llvm, bpftrace, drgn, cilium-ebpf")
+                   help="pahole, bpftool, libbpf, llvm, bpftrace, drgn, cilium-ebpf, aya-obj")
     p.add_argument("--suite", metavar="SUITE", help="as for fetch: the newest version that this suite has")
 
 

@@ -40,12 +40,15 @@ class Kind(NamedTuple):
         What is started, below the folder of the packages.
     is_static : bool
         It is linked to nothing, so no loader is needed; then the packages may have none.
+    script : str
+        What starts it instead, in a shell where $root is the folder of the packages; `program` must then be there.
     """
 
     package: str
     others: tuple
     program: str
     is_static: bool = False
+    script: str = ""
 
 
 TOOLS = {
@@ -58,6 +61,10 @@ TOOLS = {
     "drgn": Kind("python3-drgn", (), "usr/bin/python3"),
     # a library of Go is asked by a program that this compiler builds from it
     "cilium-ebpf": Kind("golang-github-cilium-ebpf-dev", ("golang-go",), "usr/bin/go", is_static=True),
+    # a library of Rust, by the machine's own cargo
+    "aya-obj": Kind("librust-aya-obj-dev", (), "usr/share/cargo/registry", script=(
+        'exec cargo --offline --config \'source.crates-io.replace-with="debian"\' '
+        '--config "source.debian.directory=\\"$root/usr/share/cargo/registry\\"" "$@"')),
 }
 
 
@@ -161,24 +168,21 @@ def _fill(stage, name, suite, version, apt, packages):
             raise KernelError(f"dpkg-deb could not unpack it: {done.stderr.strip()}", path=deb)
         shutil.rmtree(debs)
     script = stage / name
-    script.write_text(starter(root, TOOLS[name].program, TOOLS[name].is_static))
+    script.write_text(starter(root, TOOLS[name]))
     script.chmod(0o755)
     record = {"schema": SCHEMA, "name": name, "version": version, "architecture": apt.architecture, "suite": suite,
               "packages": {one.package: one.version for one in packages}}
     cache.write_atomically(stage / "tool.json", json.dumps(record, indent=2, sort_keys=True) + "\n")
 
 
-def starter(root, program, is_static=False):
-    """The script that starts a program of unpacked packages, wherever their folder lies.
+def starter(root, kind):
+    """The script that starts the program of a Kind from unpacked packages, wherever their folder lies.
 
     Parameters
     ----------
     root : Path
         The folder.
-    program : str
-        Below it.
-    is_static : bool
-        It needs no loader.
+    kind : Kind
 
     Raises
     ------
@@ -187,20 +191,19 @@ def starter(root, program, is_static=False):
     """
     loaders = sorted(path for pattern in ("ld-linux*.so.*", "ld64.so.*") for path in root.rglob(pattern)
                      if path.is_file() and not path.is_symlink())
-    if not (root / program).is_file() or not (loaders or is_static):
-        raise KernelError(f"expected {program if loaders or is_static else 'a loader, ld-linux*.so.*'} in the packages",
-                          path=root)
-    if is_static:
-        return ("#!/bin/sh\n"
-                'root=$(dirname "$(readlink -f "$0")")/root\n'
-                f'exec "$root"/{shlex.quote(program)} "$@"\n')
+    by_loader = not (kind.is_static or kind.script)
+    if by_loader and not loaders:
+        raise KernelError("expected a loader, ld-linux*.so.*, in the packages", path=root)
+    if not (root / kind.program).exists():
+        raise KernelError(f"expected {kind.program} in the packages", path=root)
+    begin = '#!/bin/sh\nroot=$(dirname "$(readlink -f "$0")")/root\n'
+    if not by_loader:
+        return begin + (kind.script or f'exec "$root"/{shlex.quote(kind.program)} "$@"') + "\n"
     libraries = sorted({path.parent.relative_to(root) for path in root.rglob("*.so.*") if path.is_file()})
     library_path = ":".join(f"$root/{path}" for path in libraries)
-    return ("#!/bin/sh\n"
-            'root=$(dirname "$(readlink -f "$0")")/root\n'
-            "unset LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH PYTHONHOME\n"
+    return (f"{begin}unset LD_PRELOAD LD_LIBRARY_PATH PYTHONPATH PYTHONHOME\n"
             f'exec "$root"/{shlex.quote(str(loaders[0].relative_to(root)))} --library-path "{library_path}" '
-            f'"$root"/{shlex.quote(program)} "$@"\n')
+            f'"$root"/{shlex.quote(kind.program)} "$@"\n')
 
 
 def _read(path):

@@ -25,6 +25,11 @@ VALUED = re.compile(r"(?<!\S)[a-z_]+=\S+")
 UNKNOWN = "UNKNOWN"
 """What a consumer calls a type of which it knows only the size, among the kinds of `types`."""
 
+MODIFIERS = (Kind.CONST, Kind.VOLATILE, Kind.RESTRICT, Kind.TYPE_TAG)
+
+PREFIXES = {Kind.TYPEDEF: "typedef ", Kind.STRUCT: "struct ", Kind.UNION: "union ", Kind.ENUM: "enum ",
+            Kind.ENUM64: "enum "}
+
 NEW = Kind.ENUM64 + 1
 """Kinds from here on are not in Linux 6.0; who steps over them by the layout section has not misread the file."""
 
@@ -86,6 +91,17 @@ class Content:
         """FUNCs with the names of their parameters: 'name(a, b)'; '?' for one without a name."""
         return Counter(signatures(self.file, self.file.types.ids_of(Kind.FUNC)))
 
+    def numbered(self):
+        """Types but modifiers, by type_id, as LLVM prints them: '[5] struct foo'."""
+        rows = np.flatnonzero(~np.isin(self.kinds, MODIFIERS))
+        kflag = self.file.types.kind_flag()
+        out = Counter()
+        for row, name in zip(rows.tolist(), self._names(rows), strict=True):
+            type_id, kind = row + self.file.types.first_id, self.kinds[row]
+            word = ("fwd union " if kflag[row] else "fwd struct ") if kind == Kind.FWD else PREFIXES.get(kind, "")
+            out[f"[{type_id}] {word}{name or f'<anon {type_id}>'}"] = 1
+        return out
+
     def text(self):
         """What `dump` prints, str."""
         out = io.BytesIO()
@@ -134,11 +150,12 @@ def signatures(file, func_id):
     return out
 
 
-CONTENT = ("text", "types", "shapes", "tags", "valued", "parameters", *Kind.__members__)
+CONTENT = ("text", "types", "shapes", "tags", "valued", "parameters", "numbered", *Kind.__members__)
 """What a consumer may tell: text as `bpftool btf dump file` prints it, types by kind (shapes: ENUM64 among ENUM), tags
-of FUNCs, those that have a value, FUNCs with the names of their parameters, or the names of a kind's types."""
+of FUNCs, those that have a value, FUNCs with the names of their parameters, names by type_id, or the names of a kind's
+types."""
 
-WORDS = {"types": ("type", "types"), "shapes": ("type", "types"),
+WORDS = {"types": ("type", "types"), "numbered": ("name by type_id", "names by type_id"), "shapes": ("type", "types"),
          "valued": ("tag with a value", "tags with a value"), "tags": ("tag of a FUNC", "tags of FUNCs"),
          "parameters": ("FUNC with its parameters", "FUNCs with their parameters")}
 """One and several; of a kind, its names."""

@@ -109,8 +109,10 @@ def test_starter__of_a_static_program_needs_no_loader(tmp_path):
     (tmp_path / "root").mkdir()
     (tmp_path / "root" / "go").write_text("#!/bin/sh\necho \"$@\"\n")
     os.chmod(tmp_path / "root" / "go", 0o755)
-    (tmp_path / "start").write_text(tools.starter(tmp_path / "root", "go", is_static=True))
-    os.chmod(tmp_path / "start", 0o755)
-    assert subprocess.run([tmp_path / "start", "a b"], capture_output=True, text=True, check=True).stdout == "a b\n"
-    with pytest.raises(KernelError, match="expected none in the packages"):
-        tools.starter(tmp_path / "root", "none", is_static=True)
+    for kind, said in ((tools.Kind("go", (), "go", is_static=True), "a b\n"),
+                       (tools.Kind("go", (), "go", script='cd "$root"; ls'), "go\n")):
+        (tmp_path / "start").write_text(tools.starter(tmp_path / "root", kind))
+        os.chmod(tmp_path / "start", 0o755)
+        assert subprocess.run([tmp_path / "start", "a b"], capture_output=True, text=True, check=True).stdout == said
+        with pytest.raises(KernelError, match="expected none in the packages"):
+            tools.starter(tmp_path / "root", kind._replace(program="none"))

@@ -3,15 +3,17 @@ tests."""
 
 import json
 import os
+import struct
 import subprocess
 import sys
 from collections import Counter
 
 import pytest
 
-from harness import measure
+from harness import btf, measure
+from harness.elf import ElfImage
 from harness.kernels import tools
-from harness.witnesses import bpftrace, cilium, drgn, opening, pahole
+from harness.witnesses import bpftrace, cilium, drgn, llvm, opening, pahole
 from harness.witnesses.consumer import Answer
 from harness.witnesses.content import Content, judge
 from tests.measure.folders import make
@@ -131,6 +133,63 @@ def test_cilium__that_cannot_be_compiled_says_why(tmp_path, monkeypatch):
     assert cilium.versions()[0].missing.endswith("no such package")
     monkeypatch.setattr(tools, "fetched", list)
     assert "btf-harness tools cilium-ebpf --suite SUITE" in cilium.versions()[0].missing
+
+
+OBJDUMP = """
+test "$1" = -dr || exit 9
+echo "       1: exit"
+echo "          0000000000000008:  CO-RE <byte_off> [1] int::[0] (0)"
+{more}
+"""
+
+
+def llvm_case(result, tmp_path):
+    """A file whose strings end in a digit, as those of a kernel do, in either byte order."""
+    file = result.btf("decl_tag")
+    path = tmp_path / "big.btf"
+    path.write_bytes(btf.encode(file.types, file.strings, byteorder="big"))
+    return case_of(result, "decl_tag")._replace(path=path, file=btf.read(path))
+
+
+def test_llvm__is_given_an_object_that_asks_for_each_type(result, tmp_path):
+    for case in (case_of(result, "decl_tag"), llvm_case(result, tmp_path)):
+        data = case.path.read_bytes()
+        (tmp_path / "in.o").write_bytes(llvm.bpf_object(case.file, data))
+        with ElfImage(tmp_path / "in.o") as image:
+            assert image.read(image.section(".BTF")).tobytes() == data
+            ext = image.read(image.section(".BTF.ext")).tobytes()
+            order = ">" if data[:1] == b"\xeb" else "<"
+            head = struct.unpack_from(f"{order}HBB7I3I", ext)
+            n = head[-1]
+            assert head[:4] == (0xEB9F, 1, 0, 32) and head[8:11] == (0, len(ext) - 32, 16) and n == 19
+            code = case.file.strings.get(head[11]).decode()
+            assert image.read(image.section(code)).tobytes() == llvm.EXIT * n
+            relos = struct.unpack_from(f"{order}{4 * n}I", ext, 44)
+            assert list(relos[1::4]) == list(range(1, 20)) and list(relos[::4]) == list(range(0, 8 * n, 8))
+            assert case.file.strings.get(relos[2]).isdigit()
+
+
+@pytest.mark.parametrize(("more", "verdict", "message"), [
+    ("", "accepted but wrong", "names by type_id missing"),
+    ("cat {lines}", "accepted", ""), ("echo 'error: incomplete type' >&2; exit 1", "refused", "incomplete type"),
+])
+def test_llvm__tells_names_by_type_id(result, tmp_path, more, verdict, message):
+    case = case_of(result, "decl_tag")
+    names = Content(case.file).numbered()
+    assert names["[3] struct node"] == names["[2] <anon 2>"] == names["[8] alias"] == 1
+    lines = [f"  0: CO-RE <byte_off> {name}::[3] (3)" for name in names if not name.startswith("[1] ")]
+    (tmp_path / "lines").write_text("\n".join(lines) + "\n")
+    program = stand_in(tmp_path / "bin" / "llvm-objdump", OBJDUMP.format(more=more.format(lines=tmp_path / "lines")))
+    found = judge(case, llvm.read(program, case))
+    assert found[0] == verdict and message in found[1]
+
+
+def test_llvm__that_prints_no_relocation_has_no_reader(result, tmp_path):
+    case = case_of(result, "decl_tag")
+    assert "no BTF reader" in llvm.read(stand_in(tmp_path / "bin" / "old", "echo '0: exit'"), case).message
+    assert llvm.read(stand_in(tmp_path / "bin" / "odd", "echo bad .BTF >&2"), case).verdict == "refused"
+    plain = case_of(result, "plain")
+    assert llvm.read("", plain) == Answer("not tried", "the file has no string that a CO-RE relocation could use")
 
 
 def test_drgn__that_finds_no_type_has_no_reader(result, tmp_path):

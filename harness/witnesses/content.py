@@ -10,7 +10,7 @@ import numpy as np
 
 from harness import btf
 from harness.btf.wire import WHOLE
-from harness.model import Kind
+from harness.model import Kind, TypeTable
 from harness.model import words as wd
 from harness.model.layout import HEAD_WORDS
 from harness.model.strings import Strings
@@ -60,16 +60,16 @@ class Content:
         return Counter(name for name in self._names(np.flatnonzero(self.kinds == kind)) if name)
 
     def tags(self):
-        """DECL_TAGs of FUNCs that are not of a parameter: 'tag of function'."""
+        """DECL_TAGs of FUNCs, in the file or its base, that are not of a parameter: 'tag of function'."""
         types = self.file.types
         rows = np.flatnonzero(self.kinds == Kind.DECL_TAG)
-        target = types.words[self.start[rows] + wd.SIZE_TYPE].astype(np.int64) - types.first_id
-        whole = types.words[self.start[rows] + wd.COMPONENT_IDX] == WHOLE
-        whole &= (target >= 0) & (target < len(self.kinds))
-        rows, target = rows[whole], target[whole]
-        func = self.kinds[target] == Kind.FUNC
-        return Counter(f"{tag} of {name}" for tag, name in zip(self._names(rows[func]), self._names(target[func]),
-                                                               strict=True))
+        target_id = types.size_type()[rows].astype(np.int64)
+        kinds, name_off = types.by_id(TypeTable.kind), types.by_id(TypeTable.name_off)
+        own = (types.words[self.start[rows] + wd.COMPONENT_IDX] == WHOLE) & (target_id < len(kinds))
+        rows, target_id = rows[own], target_id[own]
+        of_func = kinds[target_id] == Kind.FUNC
+        names = self.strings.texts(name_off[target_id[of_func]])
+        return Counter(f"{tag} of {name}" for tag, name in zip(self._names(rows[of_func]), names, strict=True))
 
     def shapes(self):
         """Types by kind, ENUM64s among the ENUMs, for consumers that do not tell them apart."""
@@ -120,33 +120,23 @@ def signatures(file, func_id):
     ----------
     file : BtfFile
     func_id : int64 (n,)
-        type_ids of its own; one of another kind, or none, is '?'.
+        type_ids, of the file or its base; one of another kind, or none, is '?'.
     """
     types, strings = file.types, Strings(file.strings.flattened().blob)
-    kinds, start, vlen = types.kind(), types.row_starts(), types.vlen()
-
-    def row_of(type_id, kind):
-        row = type_id - types.first_id
-        return row if 0 <= row < len(kinds) and kinds[row] == kind else None
-
-    def text(offset):
-        return strings.list(np.array([offset]))[0].decode("utf-8", "surrogateescape")
-
-    out, said = [], {}
-    for type_id in np.asarray(func_id).tolist():
-        func = row_of(type_id, Kind.FUNC)
-        if func is None:
-            out.append("?")
-            continue
-        name_off, proto_id = (int(types.words[start[func] + at]) for at in (wd.NAME, wd.SIZE_TYPE))
-        if proto_id not in said:
-            proto = row_of(proto_id, Kind.FUNC_PROTO)
-            said[proto_id] = "(?)"
-            if proto is not None:
-                at = start[proto] + HEAD_WORDS
-                words = types.words[at : at + 2 * vlen[proto]].reshape(-1, 2)
-                said[proto_id] = f"({', '.join(text(off) or '?' for off in words[:, 0].tolist())})"
-        out.append(text(name_off) + said[proto_id])
+    kinds, name_off = types.by_id(TypeTable.kind), types.by_id(TypeTable.name_off)
+    func_id = np.asarray(func_id, np.int64)
+    known = (func_id >= 0) & (func_id < len(kinds))
+    known[known] = kinds[func_id[known]] == Kind.FUNC
+    proto_id = types.by_id(TypeTable.size_type)[func_id[known]].astype(np.int64)
+    distinct = [i for i in np.unique(proto_id).tolist() if i < len(kinds) and kinds[i] == Kind.FUNC_PROTO]
+    offsets = [types.row(i)[HEAD_WORDS::2] for i in distinct]
+    names = iter(strings.texts(np.concatenate([*offsets, np.zeros(0, np.uint32)])).tolist())  # all at once
+    said = {i: f"({', '.join(next(names) or '?' for _ in own)})" for i, own in zip(distinct, offsets, strict=True)}
+    funcs = iter(zip(strings.texts(name_off[func_id[known]]).tolist(), proto_id.tolist(), strict=True))
+    out = []
+    for there in known.tolist():
+        name, proto = next(funcs) if there else ("?", None)
+        out.append(name if proto is None else name + said.get(proto, "(?)"))
     return out
 
 

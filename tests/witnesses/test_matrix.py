@@ -154,8 +154,10 @@ def test_cases__split_sections_are_opened_with_base_and_without(tmp_path):
     blob = np.frombuffer(b"over\0", np.uint8)
     from harness.model import TypeTable, info_word
 
-    types = TypeTable(np.array([base.strings.next_off, info_word(Kind.TYPEDEF), 1], np.uint32),
-                      np.array([0, 0, 3], np.int64), base.types)
+    over, func_id = base.strings.next_off, base.types.ids_of(Kind.FUNC)[0]
+    words = [over, info_word(Kind.TYPEDEF), 1, over, info_word(Kind.FUNC), 4,
+             over, info_word(Kind.DECL_TAG), func_id, 0xFFFFFFFF]
+    types = TypeTable(np.array(words, np.uint32), np.array([0, 0, 3, 6, 10], np.int64), base.types)
     split = btf.encode(types, StringTable(blob, base.strings))
     (folder / "plain.BTF.more").write_bytes(split)
     (folder / "plain.BTF.table").write_bytes(b"\x01\x02\x03")
@@ -165,14 +167,15 @@ def test_cases__split_sections_are_opened_with_base_and_without(tmp_path):
     assert [(c.encoding, c.base, c.path.name, c.base_path and c.base_path.name) for c in found] == [
         ("plain", "", "plain.btf", None), ("plain", "with base", "plain.BTF.more", "plain.btf"),
         ("plain", "without", "plain.BTF.more", None), ("shipped", "", "shipped.btf", None)]
-    assert Content(found[1].file).types() == Content(found[2].file).types() == Counter(TYPEDEF=1)
-    assert Content(found[1].file).named(Kind.TYPEDEF) == Counter(["over"])
+    for content in (Content(found[1].file), Content(found[2].file)):
+        assert content.types() == Counter(TYPEDEF=1, FUNC=1, DECL_TAG=1)
+        assert content.tags() == Counter(["over of alias"]) and content.parameters() == Counter(["over(a)"])
     table = witnesses.matrix(result, ["kernel"], ["plain"])
     assert table.verdict[1] == "not tried" and "takes no base" in table.message[1]
     if libbpf.installed() is not None:
         table = witnesses.matrix(result, ["libbpf"], ["plain"])
         assert table.verdict.tolist()[:2] == ["accepted", "accepted"] and table.verdict[2] != "accepted"
-        assert table.detail[1].startswith("1 type;")
+        assert table.detail[1].startswith("3 types;")
 
 
 def test_matrix__some_rows_become_new_and_the_others_stay(result):

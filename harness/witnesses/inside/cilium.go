@@ -2,7 +2,7 @@
 //
 //	reader FILE [BASE]
 //
-// Exit status 1 where it refuses. It is built for several versions, of which only 0.22 has Func.Tags and All.
+// Exit status 1 where it refuses. It is built for several versions, and uses what all of them have.
 package main
 
 import (
@@ -77,8 +77,7 @@ func main() {
 		if kind == "DECL_TAG" {
 			value := reflect.ValueOf(t).Elem()
 			index, target := value.FieldByName("Index"), value.FieldByName("Type")
-			_, itself := reflect.TypeOf(btf.Func{}).FieldByName("Tags") // then FUNCs tell their tags themselves
-			if f, ok := target.Interface().(*btf.Func); ok && index.Int() == -1 && !itself {
+			if f, ok := target.Interface().(*btf.Func); ok && index.Int() == -1 {
 				tags[value.FieldByName("Value").String()+" of "+f.Name]++
 			}
 		}
@@ -87,11 +86,6 @@ func main() {
 			return
 		}
 		funcs[f.Name]++
-		if given := reflect.ValueOf(f).Elem().FieldByName("Tags"); given.IsValid() {
-			for k := 0; k < given.Len(); k++ {
-				tags[given.Index(k).String()+" of "+f.Name]++
-			}
-		}
 		said := "(?)"
 		if proto, ok := f.Type.(*btf.FuncProto); ok {
 			names := []string{}

@@ -13,7 +13,7 @@ import pytest
 from harness import btf, measure
 from harness.elf import ElfImage
 from harness.kernels import tools
-from harness.witnesses import bpftrace, cilium, drgn, llvm, opening, pahole
+from harness.witnesses import aya, bpftrace, cilium, drgn, llvm, opening, pahole
 from harness.witnesses.consumer import Answer
 from harness.witnesses.content import Content, judge
 from tests.measure.folders import make
@@ -190,6 +190,30 @@ def test_llvm__that_prints_no_relocation_has_no_reader(result, tmp_path):
     assert llvm.read(stand_in(tmp_path / "bin" / "odd", "echo bad .BTF >&2"), case).verdict == "refused"
     plain = case_of(result, "plain")
     assert llvm.read("", plain) == Answer("not tried", "the file has no string that a CO-RE relocation could use")
+
+
+def test_aya__is_compiled_once_and_what_it_writes_is_compared(result, tmp_path, monkeypatch):
+    started = stand_in(tmp_path / "aya-obj_0.2.1-4_amd64" / "aya-obj",
+                       f'echo "$1" >> {tmp_path}/calls; mkdir -p "$CARGO_TARGET_DIR/debug"\n'
+                       'printf \'#!/bin/sh\\ncp "$1" "$2"\\n\' > "$CARGO_TARGET_DIR/debug/reader"\n'
+                       'chmod 755 "$CARGO_TARGET_DIR/debug/reader"')
+    tool = tools.Tool("aya-obj", "0.2.1-4", "amd64", "sid", {}, tmp_path / started)
+    monkeypatch.setattr(tools, "fetched", lambda: [tool])
+    monkeypatch.setattr(aya, "find_program", lambda name: "/usr/bin/cargo")
+    for _ in range(2):
+        (version,) = aya.versions()
+        assert version.number == "0.2.1" and not version.missing
+    assert (tmp_path / "calls").read_text() == "build\n"
+    case = case_of(result, "decl_tag")
+    assert judge(case, aya.read(version.how, case))[:2] == ("accepted", "")
+    other = stand_in(tmp_path / "other", f'cp {result.files["plain"]} "$2"')
+    assert "7 types missing (DECL_TAG 7)" in judge(case, aya.read(other, case))[1]
+    torn = stand_in(tmp_path / "torn", 'echo x > "$2"')
+    assert judge(case, aya.read(torn, case))[0] == "accepted but wrong"
+    monkeypatch.setattr(aya, "find_program", lambda name: None)
+    assert aya.versions()[0].missing == "cargo is not installed (package cargo)"
+    monkeypatch.setattr(tools, "fetched", list)
+    assert "btf-harness tools aya-obj --suite SUITE" in aya.versions()[0].missing
 
 
 def test_drgn__that_finds_no_type_has_no_reader(result, tmp_path):

@@ -68,12 +68,13 @@ def _digits(version):
     return [int(part) for part in re.findall(r"\d+", version)]
 
 
-def run(program, *arguments, output=True, environment=None, timeout_s=TIMEOUT_S):
+def run(program, *arguments, output=True, environment=None, timeout_s=None):
     """Run a program to its end: (exit status, or a str that says why there is none; stdout; stderr), the latter str.
 
     Standard output goes into a file, or with output=False nowhere: bpftool writes each line by itself, and a reader at
     the other end of a pipe would be woken for each of half a million.
     """
+    timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
     try:
         with tempfile.TemporaryFile() as out:
             done = subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,

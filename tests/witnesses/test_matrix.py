@@ -33,7 +33,7 @@ def open_it(how, case):
     return Answer("accepted", seen={"types": Counter({how: 1})} if case.encoding == "shipped" else {})
 
 
-CONSUMER = Consumer(name="parrot", versions=lambda: [Version("1.0", "INT"), Version("2.0", "", "it flew away")],
+CONSUMER = Consumer(name="budgie", versions=lambda: [Version("1.0", "INT"), Version("2.0", "", "it flew away")],
                     open=open_it, rank=1)
 """
 
@@ -63,12 +63,12 @@ def cells(table):
 
 def test_consumer__is_one_new_file(result, tmp_path, monkeypatch):
     (tmp_path / "more").mkdir()
-    (tmp_path / "more" / "parrot.py").write_text(ONE_FILE)
+    (tmp_path / "more" / "budgie.py").write_text(ONE_FILE)
     monkeypatch.setattr(witnesses, "__path__", [*witnesses.__path__, str(tmp_path / "more")])
     monkeypatch.setattr(witnesses, "CONSUMERS", witnesses.consumers_here())
-    monkeypatch.delitem(sys.modules, "harness.witnesses.parrot", raising=False)
-    assert next(iter(witnesses.CONSUMERS)) == "parrot" and "parrot" not in witnesses.found_here()
-    table = witnesses.matrix(result, ["parrot"])
+    monkeypatch.delitem(sys.modules, "harness.witnesses.budgie", raising=False)
+    assert next(iter(witnesses.CONSUMERS)) == "budgie" and "budgie" not in witnesses.found_here()
+    table = witnesses.matrix(result, ["budgie"])
     assert tuple(table.columns) == results.MATRIX_COLUMNS and set(table.policy) == {"consistent"}
     assert cells(table)[:4] == [
         ["plain", "", "1.0", "accepted", "", ""], ["decl_tag", "", "1.0", "accepted", "", ""],

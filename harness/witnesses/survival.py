@@ -187,17 +187,23 @@ def _sort_here(result, name, folder, how):
 
 
 def _by_name(file):
-    return btf.lay_out(file.types, file.strings, byteorder=file.byteorder, layout=file.layout).by_name()
+    return btf.lay_out(file.types, file.strings, byteorder=file.byteorder, layout=file.layout,
+                       layout_section=file.header.layout_len > 0).by_name()
 
 
 def _swap_here(result, name, folder, how):
     file = result.btf(name)
     other = OTHER[file.byteorder]
-    data = btf.encode(file.types, file.strings, byteorder=other, layout=file.layout)
-    return data, _split(result, name, lambda section, split: _swapped(section, split, file, other))
+    return _in_order(file, other), _split(result, name, lambda section, split: _swapped(section, split, file, other))
 
 
 def _swapped(section, data, base, order):
     """A split section in another byte order."""
     file = enc.parse(data, section, base=base)
-    return btf.encode(file.types, file.strings, byteorder=order, layout=file.layout)
+    return _in_order(file, order)
+
+
+def _in_order(file, order):
+    """The bytes of a BtfFile in a byte order."""
+    return btf.encode(file.types, file.strings, byteorder=order, layout=file.layout,
+                      layout_section=file.header.layout_len > 0)

@@ -8,7 +8,7 @@ import numpy as np
 from harness.accelerate import inline
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
-from harness.dwarf.form_kernels import form_size, sleb, uleb
+from harness.dwarf.form_kernels import form_size, joined, sleb, uleb
 
 
 @inline
@@ -82,6 +82,8 @@ def attribute_of(at):
         return sc.AT_DECL_LINE
     if at == dw.DW_AT_GNU_dwo_name:
         return sc.AT_DWO_NAME
+    if at == dw.DW_AT_import:
+        return sc.AT_IMPORT
     return 0
 
 
@@ -124,6 +126,8 @@ def class_of(tag):
         return sc.C_VARIABLE
     if tag == dw.DW_TAG_LLVM_annotation:
         return sc.C_ANNOTATION
+    if tag == dw.DW_TAG_imported_unit:
+        return sc.C_IMPORT
     if (tag == dw.DW_TAG_reference_type or tag == dw.DW_TAG_rvalue_reference_type
             or tag == dw.DW_TAG_ptr_to_member_type or tag == dw.DW_TAG_string_type or tag == dw.DW_TAG_set_type
             or tag == dw.DW_TAG_file_type or tag == dw.DW_TAG_shared_type or tag == dw.DW_TAG_coarray_type
@@ -143,7 +147,10 @@ def attribute_flags(attribute, form):
         return sc.AF_ANNOTATION
     if attribute == sc.AT_SIBLING:
         return sc.AF_SIBLING
-    if attribute == sc.AT_SIGNATURE or (attribute == sc.AT_TYPE and (
+    if attribute == sc.AT_IMPORT:
+        return sc.AF_IMPORT
+    refers = attribute == sc.AT_TYPE or attribute == sc.AT_ORIGIN or attribute == sc.AT_SPECIFICATION
+    if attribute == sc.AT_SIGNATURE or (refers and (
             form == dw.DW_FORM_ref_addr or form == dw.DW_FORM_ref_sig8 or form == dw.DW_FORM_indirect)):
         return sc.AF_XREF
     return 0
@@ -200,11 +207,12 @@ def parse_specs(sections, unit, abbrevs, specs, a, pos, stop, first):
             n_specs -= 1
         else:
             specs[x + sc.SPEC_SIZE] = size
+        plain, base = joined(unit, np.int64(form))
         specs[x + sc.SPEC_AT] = attribute
-        specs[x + sc.SPEC_FORM] = np.int64(form)
-        specs[x + sc.SPEC_CONST] = np.int64(const)
+        specs[x + sc.SPEC_FORM] = plain
+        specs[x + sc.SPEC_CONST] = np.int64(const) if form == dw.DW_FORM_implicit_const else base
         n_specs += 1
-        flags |= attribute_flags(attribute, np.int64(form))
+        flags |= attribute_flags(attribute, plain)
         last = sc.SPEC_COLUMNS * (n_skips - 1) + sc.SPEC_SKIP
         if size >= 0 and n_skips > first and specs[last] >= 0:
             specs[last] += size

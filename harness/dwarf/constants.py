@@ -6,6 +6,7 @@ Plain integers rather than enums: compiled kernels take them as compile-time con
 # Unit types (DWARF 5 section 7.5.1)
 DW_UT_compile = 0x01
 DW_UT_type = 0x02
+DW_UT_partial = 0x03
 DW_UT_skeleton = 0x04
 DW_UT_split_compile = 0x05
 DW_UT_split_type = 0x06
@@ -40,6 +41,7 @@ DW_TAG_restrict_type = 0x37
 DW_TAG_interface_type = 0x38
 DW_TAG_unspecified_type = 0x3B
 DW_TAG_partial_unit = 0x3C
+DW_TAG_imported_unit = 0x3D
 DW_TAG_shared_type = 0x40
 DW_TAG_type_unit = 0x41
 DW_TAG_rvalue_reference_type = 0x42
@@ -61,6 +63,8 @@ DW_AT_bit_size = 0x0D
 DW_AT_low_pc = 0x11
 DW_AT_stmt_list = 0x10
 DW_AT_language = 0x13
+DW_AT_import = 0x18
+DW_AT_comp_dir = 0x1B
 DW_AT_const_value = 0x1C
 DW_AT_inline = 0x20
 DW_AT_producer = 0x25
@@ -83,8 +87,11 @@ DW_AT_data_bit_offset = 0x6B
 DW_AT_str_offsets_base = 0x72
 DW_AT_addr_base = 0x73
 DW_AT_rnglists_base = 0x74
+DW_AT_dwo_name = 0x76
 DW_AT_loclists_base = 0x8C
 DW_AT_GNU_dwo_name = 0x2130
+DW_AT_GNU_dwo_id = 0x2131
+DW_AT_GNU_ranges_base = 0x2132
 DW_AT_GNU_addr_base = 0x2133
 DW_AT_GNU_annotation = 0x2139
 
@@ -184,6 +191,13 @@ DW_LLE_default_location = 0x05
 DW_LLE_base_address = 0x06
 DW_LLE_start_end = 0x07
 DW_LLE_start_length = 0x08
+
+# The same in .debug_loc.dwo of DWARF 4 (the GNU extension of split DWARF)
+DW_LLE_GNU_end_of_list_entry = 0x00
+DW_LLE_GNU_base_address_selection_entry = 0x01
+DW_LLE_GNU_start_end_entry = 0x02
+DW_LLE_GNU_start_length_entry = 0x03
+DW_LLE_GNU_offset_pair_entry = 0x04
 
 # Calling conventions (7.15)
 DW_CC_nocall = 0x03

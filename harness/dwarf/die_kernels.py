@@ -16,7 +16,8 @@ from harness.dwarf.form_kernels import (
     indexed_address,
     intern_inline,
     is_address_index,
-    is_string_index,
+    is_text,
+    joined,
     read_u16,
     read_u32,
     read_u64,
@@ -171,6 +172,7 @@ def read_attributes(s, die, code, pos, resolve):
         attribute = s.specs[x + sc.SPEC_AT]
         form = s.specs[x + sc.SPEC_FORM]
         size = s.specs[x + sc.SPEC_SIZE]
+        base = s.specs[x + sc.SPEC_CONST]
         if pos > stop:
             return mask, pos, malformed(s.unit, pos, sc.PAST_END)
         at = pos
@@ -179,6 +181,7 @@ def read_attributes(s, die, code, pos, resolve):
             if pos < 0:
                 unit[sc.RUN_DETAIL] = form
                 return mask, at, malformed(s.unit, at, sc.BAD_FORM)
+            form, base = joined(s.unit, form)
             at = pos
         if attribute == 0 and size >= 0:
             pos += size
@@ -191,7 +194,7 @@ def read_attributes(s, die, code, pos, resolve):
         elif size == 0:
             value = np.uint64(1)
             if form == dw.DW_FORM_implicit_const:
-                value = np.uint64(s.specs[x + sc.SPEC_CONST])
+                value = np.uint64(base)
         elif size == sc.SKIP_LEB:
             if form == dw.DW_FORM_sdata:
                 value, pos = sleb(info, pos)
@@ -208,14 +211,13 @@ def read_attributes(s, die, code, pos, resolve):
         if attribute == 0:
             continue
         if attribute == sc.AT_NAME or attribute == sc.AT_CONST_VALUE or attribute == sc.AT_PRODUCER:
-            if resolve and (attribute != sc.AT_CONST_VALUE or form == dw.DW_FORM_string or form == dw.DW_FORM_strp
-                            or form == dw.DW_FORM_line_strp or is_string_index(form)):
+            if resolve and (attribute != sc.AT_CONST_VALUE or is_text(form)):
                 value, status = read_text(s, form, value, at, pos)
                 if status != sc.OK:
                     return mask, pos, status
-        elif form >= dw.DW_FORM_ref1 and form <= dw.DW_FORM_ref_udata:
-            if value < sc.MAX_OFF:
-                value += np.uint64(unit[sc.U_START])  # relative to the unit's header
+        elif form >= dw.DW_FORM_ref_addr and form <= dw.DW_FORM_ref_udata:
+            if value < sc.MAX_OFF:  # relative to the unit's header, or to a file's section
+                value += np.uint64(base) if form == dw.DW_FORM_ref_addr else np.uint64(unit[sc.U_START])
         elif resolve and is_address_index(form):
             value, found = indexed_address(s.sections, s.unit, value)
             if not found:

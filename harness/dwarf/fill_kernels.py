@@ -13,7 +13,7 @@ from harness.dwarf import walk_tables as wt
 from harness.dwarf.die_kernels import die_at, within_unit
 from harness.dwarf.form_kernels import indexed_address, read_sized, sum_of, uleb
 from harness.dwarf.function_kernels import fill_functions
-from harness.dwarf.reference_kernels import type_reference
+from harness.dwarf.reference_kernels import leads_out, note_far, type_reference
 from harness.dwarf.type_kernels import fill_types
 from harness.dwarf.unit_kernels import copy_columns, open_unit
 from harness.dwarf.value_kernels import block_of, name_of, text_value
@@ -88,8 +88,15 @@ def fill_variable(s, variables, v, off):
             type_id, status = type_reference(s, mask, sc.XREF_VAR, v)
             if status != sc.OK:
                 return status
-        target = s.die[sc.AT_SPECIFICATION if mask & sc.HAS_SPECIFICATION else sc.AT_ORIGIN]
-        if not mask & (sc.HAS_SPECIFICATION | sc.HAS_ORIGIN) or not within_unit(s.unit, target):
+        attribute = sc.AT_SPECIFICATION if mask & sc.HAS_SPECIFICATION else sc.AT_ORIGIN
+        target = s.die[attribute]
+        refers = mask & (sc.HAS_SPECIFICATION | sc.HAS_ORIGIN) != 0
+        if refers and leads_out(s.unit, target, s.die[sc.FORM + attribute]):
+            status = note_far(s, sc.XREF_VAR_ORIGIN, v, target, sc.FAR_TYPED if typed else np.uint64(0))
+            if status != sc.OK:
+                return status
+            refers = False
+        if not refers or not within_unit(s.unit, target):
             variables.name_off[v] = name
             variables.type_id[v] = type_id
             variables.addr[v] = addr

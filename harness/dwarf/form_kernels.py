@@ -162,6 +162,28 @@ def is_string_index(form):
 
 
 @inline
+def is_text(form):
+    """Whether an attribute's value is a string."""
+    return (form == dw.DW_FORM_string or form == dw.DW_FORM_strp or form == dw.DW_FORM_line_strp
+            or form == dw.DW_FORM_strp_sup or is_string_index(form))
+
+
+@inline
+def joined(unit, form):
+    """(form, what its value is relative to) as if the files that are read together were one.
+
+    References and strings of a supplementary file have the forms of DWARF 5 in either version.
+    """
+    if form == dw.DW_FORM_ref_addr:
+        return np.int64(form), unit[sc.SEC_FILE_BASE]
+    if form == dw.DW_FORM_GNU_ref_alt or form == dw.DW_FORM_ref_sup4 or form == dw.DW_FORM_ref_sup8:
+        return np.int64(dw.DW_FORM_ref_addr), unit[sc.SEC_SUP_BASE]
+    if form == dw.DW_FORM_GNU_strp_alt:
+        return np.int64(dw.DW_FORM_strp_sup), np.int64(0)
+    return np.int64(form), np.int64(0)
+
+
+@inline
 def is_address_index(form):
     return (form == dw.DW_FORM_addrx or form == dw.DW_FORM_GNU_addr_index
             or (form >= dw.DW_FORM_addrx1 and form <= dw.DW_FORM_addrx4))
@@ -263,7 +285,7 @@ def intern_inline(pool, pool_hash, unit, buf, start, stop):
 
 @inline
 def indexed_string(sections, unit, index):
-    """Offset in .debug_str of string `index` of the unit (DWARF 5 section 7.26), or -1."""
+    """Where in `sections` string `index` of the unit is (DWARF 5 section 7.26), or -1."""
     if index > np.uint64(1 << 40):
         return np.int64(-1)
     size = unit[sc.U_OFFSET_SIZE]
@@ -271,7 +293,7 @@ def indexed_string(sections, unit, index):
     if at < 0 or at + size > unit[sc.SEC_STR_OFFSETS_NBYTES]:
         return np.int64(-1)
     off = read_sized(sections, unit[sc.SEC_STR_OFFSETS] + at, size, unit[sc.SEC_BIG_ENDIAN])
-    return np.int64(off) if off < np.uint64(unit[sc.SEC_STR_NBYTES]) else np.int64(-1)
+    return unit[sc.SEC_STR] + np.int64(off) if off < np.uint64(unit[sc.SEC_STR_NBYTES]) else np.int64(-1)
 
 
 @inline
@@ -289,25 +311,26 @@ def indexed_address(sections, unit, index):
 @fused
 def string_name(sections, unit, form, value, string_marks):
     """Name of a string that stands in a string section, or -1 when its offset lies outside."""
-    off = np.int64(-1)
+    at = np.int64(-1)
     if form == dw.DW_FORM_strp:
         if value < np.uint64(unit[sc.SEC_STR_NBYTES]):
-            off = np.int64(value)
+            at = unit[sc.SEC_STR] + np.int64(value)
     elif form == dw.DW_FORM_line_strp:
-        if value < np.uint64(unit[sc.SEC_STRS_NBYTES] - unit[sc.SEC_STR_NBYTES] - 2):
-            off = np.int64(value) + unit[sc.SEC_STR_NBYTES] + 1
-    elif form == dw.DW_FORM_GNU_strp_alt or form == dw.DW_FORM_strp_sup:
-        return np.int64(0)  # in a supplementary file that we do not have: nameless
+        if value < np.uint64(unit[sc.SEC_LINE_STR_NBYTES]):
+            at = unit[sc.SEC_LINE_STR] + np.int64(value)
+    elif form == dw.DW_FORM_strp_sup:
+        if value < np.uint64(unit[sc.SEC_SUP_STR_NBYTES]):
+            at = unit[sc.SEC_SUP_STR] + np.int64(value)
     elif is_string_index(form):
-        off = indexed_string(sections, unit, value)
-    if off < 0:
-        return off
-    known = string_marks[off]
+        at = indexed_string(sections, unit, value)
+    if at < 0:
+        return at
+    known = string_marks[at]
     if known == 0:
         # looked at once: most names recur thousands of times, and `sections` is no longer in the cache by then
-        known = sc.IS_EMPTY if sections[unit[sc.SEC_STRS] + off] == 0 else sc.IS_NAME
-        string_marks[off] = known
-    return off + 1 if known == sc.IS_NAME else np.int64(0)
+        known = sc.IS_EMPTY if sections[at] == 0 else sc.IS_NAME
+        string_marks[at] = known
+    return at if known == sc.IS_NAME else np.int64(0)
 
 
 @inline
@@ -321,7 +344,7 @@ def name_is(s, name, literal):
             if s.pool[at + i] != literal[i]:
                 return False
         return s.pool[at + len(literal)] == 0
-    at = s.unit[sc.SEC_STRS] + np.int64(name) - 1
+    at = np.int64(name)
     for i in range(len(literal)):
         if s.sections[at + i] != literal[i]:
             return False

@@ -15,7 +15,7 @@ from harness.dwarf import walk_tables as wt
 from harness.dwarf.die_kernels import class_at, die_at, has_children, next_child, read_child, step_over, within_unit
 from harness.dwarf.line_kernels import NO_FILE
 from harness.dwarf.location_kernels import NOTHING, read_expression
-from harness.dwarf.reference_kernels import type_reference
+from harness.dwarf.reference_kernels import leads_out, note_far, type_reference
 from harness.dwarf.value_kernels import block_of, flag_of, name_of, range_entry, ranges_at
 
 UNKNOWN = np.int64(-1)
@@ -81,10 +81,11 @@ def leaves_unit(unit, die, attribute):
     """Whether the DIE that an attribute of `die` refers to is in another unit (LTO) or file: (so, status)."""
     target = die[attribute]
     form = die[sc.FORM + attribute]
-    foreign = form == dw.DW_FORM_ref_sig8 or form == dw.DW_FORM_GNU_ref_alt
-    if not foreign and within_unit(unit, target):
+    if form == dw.DW_FORM_ref_sig8:
+        return True, sc.OK
+    if within_unit(unit, target):
         return False, sc.OK
-    if foreign or form == dw.DW_FORM_ref_addr:
+    if form == dw.DW_FORM_ref_addr:
         return True, sc.OK
     unit[sc.RUN_DETAIL] = np.int64(target & np.uint64(0x7FFFFFFFFFFFFFFF))
     return True, sc.BAD_REFERENCE
@@ -106,7 +107,12 @@ def inherit(s, functions, f, mask):
         attribute = sc.AT_ORIGIN if mask & sc.HAS_ORIGIN else sc.AT_SPECIFICATION
         leaves, status = leaves_unit(s.unit, s.die, attribute)
         if leaves:
-            return params_pos, status  # what it would say stays unsaid, and is counted as nameless
+            if status == sc.OK and s.die[sc.FORM + attribute] == dw.DW_FORM_ref_addr:
+                more = sc.FAR_TYPED if typed else np.uint64(0)
+                if hops == 0 and attribute == sc.AT_ORIGIN:
+                    more |= sc.FAR_FIRST
+                status = note_far(s, sc.XREF_FUNC_ORIGIN, f, s.die[attribute], more)
+            return params_pos, status
         hops += 1
         if hops > sc.MAX_HOPS:
             return params_pos, sc.REFERENCE_LOOP
@@ -167,13 +173,19 @@ def fill_location(s, functions, params, p, mask):
 def inherit_parameter(s, functions, p, mask, expected):
     """Complete parameter `p`, whose own DIE was read into s.die, from its origins: (FN_* of its function, status).
 
-    `expected` is the section offset of the origin that it has if the parameters stand in their order.
+    `expected` is the section offset of the origin that it has if the parameters stand in their order. What is in
+    another unit is noted.
     """
     flags = 0
     typed = mask & sc.HAS_TYPE
     hops = 0
     while mask & sc.HAS_ORIGIN and (functions.param_name_off[p] == 0 or not typed):
         target = s.die[sc.AT_ORIGIN]
+        if leads_out(s.unit, target, s.die[sc.FORM + sc.AT_ORIGIN]):
+            more = sc.FAR_TYPED if typed else np.uint64(0)
+            if hops == 0:
+                more |= sc.FAR_FIRST
+            return flags, note_far(s, sc.XREF_PARAM_ORIGIN, p, target, more)
         if not within_unit(s.unit, target):
             break
         if hops == 0 and np.int64(target) != expected:
@@ -204,7 +216,7 @@ def fill_parameter(s, functions, params, p, mask, off, expected):
         functions.param_flags[p] |= wt.PF_CONST_VALUE
     params.die_off[p] = off
     params.origin_off[p] = UNKNOWN
-    if mask & sc.HAS_ORIGIN and not mask & sc.HAS_TYPE and within_unit(s.unit, s.die[sc.AT_ORIGIN]):
+    if mask & sc.HAS_ORIGIN and not mask & sc.HAS_TYPE and s.die[sc.AT_ORIGIN] < sc.MAX_OFF:
         params.origin_off[p] = np.int64(s.die[sc.AT_ORIGIN])
     functions.param_name_off[p] = name_of(s.die, mask)
     functions.param_type_id[p], status = type_reference(s, mask, sc.XREF_PARAM, p)
@@ -314,6 +326,7 @@ def fill_functions(s, functions, params, u, offs, n_params, first, first_param):
     for i in range(len(offs)):
         f = first + i
         functions.unit[f] = u
+        functions.file_unit[f] = u
         functions.param_start[f] = p
         off = np.int64(offs[i]) + s.unit[sc.U_START]
         status = fill_function(s, functions, params, f, off, np.int64(n_params[i]))

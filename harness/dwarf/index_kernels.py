@@ -17,6 +17,7 @@ from harness.dwarf.die_kernels import (
     die_at,
     has_children,
     malformed,
+    read_child,
     read_code,
     read_die,
     skip_die,
@@ -111,6 +112,7 @@ def needs_attributes(cls, flags):
         cls == sc.C_INT
         or cls == sc.C_ENUM
         or cls == sc.C_ANNOTATION
+        or cls == sc.C_IMPORT
         or (cls == sc.C_STRUCT and flags & (sc.AF_DECLARATION | sc.AF_XREF) != 0)
         or flags & sc.AF_ANNOTATION != 0
     )
@@ -287,6 +289,15 @@ def add_variable(out, off):
 
 
 @inline
+def add_import(s, out, mask):
+    """List the unit that the DW_TAG_imported_unit in s.die imports."""
+    if mask & sc.HAS_IMPORT and s.die[sc.AT_IMPORT] < sc.MAX_OFF:
+        n = out.used[wt.USED_IMPORTS]
+        out.import_off[n] = np.int64(s.die[sc.AT_IMPORT])
+        out.used[wt.USED_IMPORTS] = n + 1
+
+
+@inline
 def add_type(s, out, off, mask, cls, tag):
     """List a type: its (PARENT_*, row, status)."""
     kind = row_kind(s.die, mask, cls, tag)
@@ -309,7 +320,7 @@ def index_die(s, out, around, depth, at, code, pos, cls):
     here, here_index = wt.PARENT_NONE, np.int64(0)
     status = sc.OK
     mask = np.uint64(0)
-    unit[sc.U_N_XREFS] += 1
+    unit[sc.U_N_XREFS] += 2  # no DIE refers to more: its type, and its origin
     if needs_attributes(cls, flags):
         mask, pos, status = read_die(s, s.die, code, pos, sc.RESOLVE if cls == sc.C_ANNOTATION else sc.AS_IS)
         if status != sc.OK:
@@ -331,6 +342,8 @@ def index_die(s, out, around, depth, at, code, pos, cls):
             here, here_index = add_variable(out, off)
     elif cls == sc.C_ANNOTATION:
         status = add_annotation(s, out, off, mask, kind, index)
+    elif cls == sc.C_IMPORT:
+        add_import(s, out, mask)
     else:
         here, here_index, status = add_type(s, out, off, mask, cls, np.int64(s.abbrevs[a + sc.A_TAG]))
     if status != sc.OK:
@@ -338,6 +351,18 @@ def index_die(s, out, around, depth, at, code, pos, cls):
     if mask & sc.HAS_ANNOTATION and may_be_tagged(here) and cls != sc.C_ANNOTATION:
         status = add_chain(s, out, around, at, here, here_index)
     return here, here_index, pos, status
+
+
+@inline
+def index_imports(s, out, pos):
+    """List the units that a unit imports which is not read itself; its children begin at `pos`. A status."""
+    while True:
+        code, mask, pos, at, status = read_child(s, pos, sc.IMPORTS, sc.AS_IS)
+        if status != sc.OK:
+            return malformed(s.unit, at, status)
+        if code == 0:
+            return sc.OK
+        add_import(s, out, mask)
 
 
 @part
@@ -415,8 +440,13 @@ def index_unit(s, out, around, row):
     first_func = out.used[wt.USED_FUNCS]
     first_var = out.used[wt.USED_VARS]
     first_tag = out.used[wt.USED_TAGS]
+    first_import = out.used[wt.USED_IMPORTS]
     if code != 0 and unit[sc.U_STATE] == sc.WALKED and has_children(s.abbrevs, code):
         status = index_dies(s, out, around, pos)
+        if status != sc.OK:
+            return status
+    elif code != 0 and s.abbrevs[sc.A_FLAGS] & sc.AF_IMPORT and has_children(s.abbrevs, code):
+        status = index_imports(s, out, pos)
         if status != sc.OK:
             return status
     count_words(s, out, first_row)
@@ -424,6 +454,7 @@ def index_unit(s, out, around, row):
     unit[sc.U_N_FUNCS] = out.used[wt.USED_FUNCS] - first_func
     unit[sc.U_N_VARS] = out.used[wt.USED_VARS] - first_var
     unit[sc.U_N_TAGS] = out.used[wt.USED_TAGS] - first_tag
+    unit[sc.U_N_IMPORTS] = out.used[wt.USED_IMPORTS] - first_import
     if not s.abbrevs[sc.A_FLAGS] & sc.AF_XREF:
         unit[sc.U_N_XREFS] = 0
     copy_columns(row, unit)

@@ -94,6 +94,27 @@ def source_files(image, unit_line_off, unit, file):
     return paths, which
 
 
+def function_sources(files, walk, dies):
+    """Paths of the source files of functions, as `source_files` has them.
+
+    Parameters
+    ----------
+    files : harness.dwarf.files.DwarfFiles
+    walk : harness.dwarf.Walk
+    dies : int64 (n,)
+        Rows of its Functions.
+    """
+    unit, file = walk.functions.file_unit[dies], walk.functions.file[dies]
+    if len(files.parts) == 1:
+        return source_files(files.parts[0].image, walk.unit_line_off, unit, file)
+    ids, which = {"": 0}, np.zeros(len(dies), np.int32)
+    for number in np.unique(walk.line_file[unit]).tolist():
+        mine = np.flatnonzero(walk.line_file[unit] == number)
+        paths, of_mine = source_files(files.parts[number].image, walk.unit_line_off, unit[mine], file[mine])
+        which[mine] = np.array([ids.setdefault(path, len(ids)) for path in paths], np.int32)[of_mine]
+    return list(ids), which
+
+
 def call_kernels():
     """Call the compiled function on no program at all, which loads it from numba's cache."""
     words = np.zeros(lk.FORMAT_WORDS, np.int64)

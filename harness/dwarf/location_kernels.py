@@ -26,12 +26,15 @@ NO_REG = np.int64(-1)
 BEGINS_OTHERWISE = np.int64(-2)
 SEEN_OTHER = np.uint64(1 << 63)
 
+SPLIT_4 = np.int64(-4)
+"""Instead of a version: DWARF 4 in a .dwo file, whose lists have a form of their own."""
+
 BAD_LIST = 1 << 8
 """Status: a location list leaves its section, or has an unknown entry."""
 
 # Columns of a list to read, int64 (lists, L_COLUMNS)
 L_LIST_OFF = 0  # in the section of the unit's version; of DW_FORM_loclistx, where its offset stands
-L_VERSION = 1
+L_VERSION = 1  # or SPLIT_4
 L_ADDRESS_SIZE = 2
 L_OFFSET_SIZE = 3
 L_BASE = 4  # of DW_FORM_loclistx what the offset found there is relative to, else -1
@@ -216,7 +219,29 @@ def next_entry(buf, pos, stop, version, address_size, big):
     """
     if pos >= stop:
         return -1, pos, pos, pos
-    if version < 5:
+    if version == SPLIT_4:
+        kind = buf[pos]
+        pos += 1
+        if kind == dw.DW_LLE_GNU_end_of_list_entry:
+            return 0, pos, pos, pos
+        if kind == dw.DW_LLE_GNU_base_address_selection_entry:
+            _, pos = uleb(buf, pos)
+            return 2, pos, pos, pos
+        if kind == dw.DW_LLE_GNU_start_end_entry:
+            _, pos = uleb(buf, pos)
+            _, pos = uleb(buf, min(pos, stop))
+        elif kind == dw.DW_LLE_GNU_start_length_entry:
+            _, pos = uleb(buf, pos)
+            pos += 4
+        elif kind == dw.DW_LLE_GNU_offset_pair_entry:
+            pos += 8
+        else:
+            return -1, pos, pos, pos
+        if pos + 2 > stop:
+            return -1, pos, pos, pos
+        n = read_u16(buf, pos, big)
+        pos += 2
+    elif version < 5:
         if pos + 2 * address_size > stop:
             return -1, pos, pos, pos
         low = read_sized(buf, pos, address_size, big)

@@ -47,11 +47,11 @@ def unit_error(status, units, info, strings):
     code, offset, detail, unit = (int(x) for x in status)
     text = TEXTS[code].format(detail=detail, offset=offset)
     if code in IN_ABBREV:
-        return DwarfError(text.partition(": ")[2], info.path, ".debug_abbrev", offset)
+        return DwarfError(text.partition(": ")[2], info.path(int(units[unit, sc.U_START])), ".debug_abbrev", offset)
     name = units[unit, sc.U_NAME]
     label = None
     if 0 < name < sc.POOL_FLAG:
         label = StringTable(strings).get(int(name)).decode(errors="replace")
     start, stop = int(units[unit, sc.U_START]), int(units[unit, sc.U_STOP])
     within = info.section_offset(start) + min(max(offset, start), stop) - start
-    return DwarfError(text, info.path, info.section_name(start), within, label)
+    return DwarfError(text, info.path(start), info.section_name(start), within, label)

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.dwarf import far_kernels as far
 from harness.dwarf import fill_kernels as fk
 from harness.dwarf import index_kernels as ik
 from harness.dwarf import names_kernels as nk
@@ -47,7 +48,7 @@ class Scratch(threading.local):
     def index(self, n):
         """A wt.Index for up to `n` DIEs of each sort; untouched pages cost nothing."""
         if self._index is None or len(self._index.row_off) < n:
-            self._index = wt.unfilled(wt.Index, rows=n, funcs=n, vars=n, tags=n, used=4)
+            self._index = wt.unfilled(wt.Index, rows=n, funcs=n, vars=n, tags=n, imports=n, used=5)
         return self._index
 
 
@@ -66,10 +67,11 @@ def empty_pool(nbytes):
 
 
 def batches_of(units, nbytes):
-    """Half-open runs of units of about `nbytes` each."""
+    """Half-open runs of units of about `nbytes` each, and of one file."""
     out, first = [], 0
     for u in range(len(units)):
-        if units[u, sc.U_STOP] - units[first, sc.U_START] >= nbytes or u + 1 == len(units):
+        last = u + 1 == len(units) or units[u + 1, sc.U_FILE] != units[u, sc.U_FILE]
+        if last or units[u, sc.U_STOP] - units[first, sc.U_START] >= nbytes:
             out.append((first, u + 1))
             first = u + 1
     return out
@@ -154,10 +156,11 @@ class Passes:
         self._lock = threading.Lock()
         self._scratch = Scratch()
 
-    def _advance(self, nbytes):
+    def _advance(self, batch):
         if self._progress is not None:
+            first, last = batch
             with self._lock:
-                self._done += nbytes
+                self._done += int(self.units[last - 1, sc.U_STOP] - self.units[first, sc.U_START])
                 self._progress(self._done, 2 * self.info.nbytes)
 
     def _run(self, kernel, batch, pool_nbytes, *tables, **state):
@@ -171,7 +174,7 @@ class Passes:
         data = self.info.read(start, stop, sc.PAD, scratch.info(stop - start + sc.PAD))
         while True:
             pool = empty_pool(pool_nbytes)
-            unit = self.others.unit.copy()
+            unit = self.others.units[int(self.units[first, sc.U_FILE])].copy()
             unit[sc.RUN_DECLARATIONS] = self._declarations
             unit[sc.RUN_NESTED_ARRAYS] = self._nested_arrays
             unit[sc.SEC_INFO_BASE] = start
@@ -185,7 +188,6 @@ class Passes:
             if unit[sc.RUN_WORK] < 0:
                 status[0] = sc.TOO_MUCH_WORK  # whatever a kernel then could not do
             raise unit_error(status, self.units, self.info, self.others.strings)
-        self._advance(stop - start)
         return pool._replace(nbytes=int(unit[sc.RUN_POOL_NBYTES]),
                              n_strings=int(unit[sc.RUN_POOL_STRINGS])), pool_nbytes
 
@@ -195,6 +197,7 @@ class Passes:
         n = int(self.units[last - 1, sc.U_STOP] - self.units[first, sc.U_START]) + 1
         out = self._scratch.index(n)
         _, pool_nbytes = self._run(ik.index_units, batch, POOL_NBYTES, out, self._scratch.around)
+        self._advance(batch)
         return Indexed(wt.used_part(out), pool_nbytes)
 
     def fill(self, batch, indexed, tables):
@@ -207,7 +210,12 @@ class Passes:
         pool, _ = self._run(fk.fill_units, batch, indexed.pool_nbytes, index, fill,
                             fk.Plan(tables.slices, np.uint32(self.others.literals[0]), INDEX_ID),
                             row_by_off=np.empty(longest, np.uint32), row_off=index.row_off, xrefs=tables.xrefs)
+        self._advance(batch)
         return Filled(pool, tag_name_off)
+
+    def read_far(self, batch, facts):
+        """Read the DIEs of a batch that other units refer to into `facts`, far_kernels.Facts: the Pool of its names."""
+        return self._run(far.read_far, batch, POOL_NBYTES, facts)[0]
 
 
 def make_state(scratch, info, sections, unit, pool, string_marks, row_by_off=None, row_off=None, xrefs=None):
@@ -255,6 +263,12 @@ def call_second_pass():
     _, state, units, index, status = _nothing()
     fk.fill_units(state, units, 0, 0, index, wt.unfilled(wt.Fill),
                   fk.Plan(np.zeros((1, wt.SLICE_COLUMNS), np.int64), np.uint32(0), INDEX_ID), status)
+
+
+def call_far_reader():
+    """The same for the reader of DIEs that other units refer to."""
+    _, state, units, _, status = _nothing()
+    far.read_far(state, units, 0, 0, wt.unfilled(far.Facts, die_bounds=1), status)
 
 
 def call_renaming():

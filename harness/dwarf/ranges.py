@@ -9,7 +9,7 @@ from harness.dwarf import state as sc
 from harness.dwarf.sections import contents
 from harness.errors import DwarfError
 
-RANGE_COLUMNS = (sc.U_VERSION, sc.U_ADDRESS_SIZE, sc.U_LOW_PC, sc.U_ADDR_BASE)
+RANGE_COLUMNS = (sc.U_VERSION, sc.U_ADDRESS_SIZE, sc.U_LOW_PC, sc.U_ADDR_BASE, sc.U_FILE)
 """What reading a unit's ranges takes of the unit."""
 
 WORK_PER_BYTE = 4
@@ -19,6 +19,11 @@ WORK_PER_BYTE = 4
 def bases_of(units):
     """RANGE_COLUMNS of the units, int64 (units, len(RANGE_COLUMNS)); `units` as the walk has them."""
     return units[:, RANGE_COLUMNS]
+
+
+def lists_apart(files):
+    """The .debug_rnglists of those files of a DwarfFiles that are .dwo files, dict of int to bytes."""
+    return {number: part.contents("rnglists").tobytes() for number, part in enumerate(files.parts) if part.suffix}
 
 
 def code_ranges(image, walk, dies):
@@ -47,7 +52,7 @@ def code_ranges(image, walk, dies):
     """
     owner, low, high = [], [], []
     if len(dies):
-        reader = _Reader(image)
+        reader = _Reader(image, walk.range_lists)
         bases = walk.unit_bases[walk.functions.unit[dies]].tolist()
         for k, (at, unit) in enumerate(zip(walk.functions.ranges_off[dies].tolist(), bases, strict=True)):
             for first, last in reader.ranges(at, *unit):
@@ -61,14 +66,15 @@ def code_ranges(image, walk, dies):
 class _Reader:
     """Reads lists of either version; each section once."""
 
-    def __init__(self, image):
+    def __init__(self, image, apart):
         self._image = image
         self._sections = {}
+        self._apart = {f"rnglists of file {number}": data for number, data in apart.items()}
         self._order = image.byteorder
 
     def _bytes(self, name):
         if name not in self._sections:
-            data = contents(self._image, name).tobytes()
+            data = self._apart[name] if name in self._apart else contents(self._image, name).tobytes()
             self._sections[name] = [data, WORK_PER_BYTE * len(data) + 1024]
         return self._sections[name][0]
 
@@ -95,13 +101,14 @@ class _Reader:
             if byte < 0x80:
                 return value & (1 << 64) - 1, at
 
-    def ranges(self, at, version, size, low_pc, addr_base):
+    def ranges(self, at, version, size, low_pc, addr_base, file):
         """The ranges of the list at an offset, (low, high) each; `low_pc` is the unit's."""
         top, base = (1 << 8 * size) - 1, low_pc & (1 << 64) - 1
         if version < 5:
             yield from self._ranges_4(at, size, base, top)
             return
-        name = "rnglists"
+        name = f"rnglists of file {file}"
+        name = name if name in self._apart else "rnglists"
         while True:
             self._bytes(name)
             self._count(name, at)

@@ -10,7 +10,7 @@ import numpy as np
 from harness.accelerate import fused, inline
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
-from harness.dwarf.die_kernels import class_at, code_at, die_at, read_die
+from harness.dwarf.die_kernels import class_at, code_at, die_at, read_die, within_unit
 
 # What a reference leads to
 A_TYPE = 0  # or void
@@ -82,6 +82,25 @@ def follow(s, target):
 
 
 @inline
+def note_far(s, space, index, target, more):
+    """Note a reference into another unit, or to a type unit, for when all units are read; a status.
+
+    `space`, `index`, `target` and `more` are the columns of a cross reference, XREF_*.
+    """
+    unit = s.unit
+    x = sc.XREF_COLUMNS * unit[sc.RUN_XREF]
+    if unit[sc.RUN_XREF] >= unit[sc.RUN_XREF_STOP] or x + sc.XREF_COLUMNS > len(s.xrefs):
+        unit[sc.RUN_DETAIL] = np.int64(target & np.uint64(0x7FFFFFFFFFFFFFFF))
+        return sc.BAD_REFERENCE
+    s.xrefs[x + sc.XREF_SPACE] = space
+    s.xrefs[x + sc.XREF_INDEX] = np.uint64(index)
+    s.xrefs[x + sc.XREF_TARGET] = target
+    s.xrefs[x + sc.XREF_MORE] = more
+    unit[sc.RUN_XREF] += 1
+    return sc.OK
+
+
+@inline
 def far_reference(s, space, index):
     """(type_id, status) of a DW_AT_type in s.die that names no row of this unit.
 
@@ -93,24 +112,15 @@ def far_reference(s, space, index):
     type_id = np.uint32(0)
     if form == dw.DW_FORM_ref_sig8:
         leads_to = TYPE_UNIT
-    elif form == dw.DW_FORM_GNU_ref_alt or form == dw.DW_FORM_ref_sup4 or form == dw.DW_FORM_ref_sup8:
-        return type_id, sc.OK  # in a supplementary file that we do not have
     else:
         s.other[sc.FORM + sc.AT_TYPE] = form
         type_id, leads_to, target = follow(s, target)
     if leads_to == A_TYPE:
         return type_id, sc.OK
-    if leads_to == TYPE_UNIT or (
-            leads_to == OTHER_UNIT and s.other[sc.FORM + sc.AT_TYPE] == dw.DW_FORM_ref_addr):
-        x = sc.XREF_COLUMNS * unit[sc.RUN_XREF]
-        if unit[sc.RUN_XREF] >= unit[sc.RUN_XREF_STOP] or x + sc.XREF_COLUMNS > len(s.xrefs):
-            return type_id, sc.BAD_REFERENCE
-        s.xrefs[x + sc.XREF_SPACE] = space
-        s.xrefs[x + sc.XREF_INDEX] = np.uint64(index)
-        s.xrefs[x + sc.XREF_TARGET] = target
-        s.xrefs[x + sc.XREF_BY_SIGNATURE] = 1 if leads_to == TYPE_UNIT else 0
-        unit[sc.RUN_XREF] += 1
-        return type_id, sc.OK
+    if leads_to == TYPE_UNIT:
+        return type_id, note_far(s, space, index, target, sc.FAR_SIGNATURE)
+    if leads_to == OTHER_UNIT and s.other[sc.FORM + sc.AT_TYPE] == dw.DW_FORM_ref_addr:
+        return type_id, note_far(s, space, index, target, np.uint64(0))
     unit[sc.RUN_DETAIL] = np.int64(target & np.uint64(0x7FFFFFFFFFFFFFFF))
     return type_id, sc.REFERENCE_LOOP if leads_to == LOOP else sc.BAD_REFERENCE
 
@@ -128,9 +138,21 @@ def type_reference(s, mask, space, index):
 
 
 @inline
-def type_byte_size(s, target):
-    """Size in bytes of a bitfield's declared type, through typedefs and qualifiers; 0 if it has none."""
+def leads_out(unit, target, form):
+    """Whether a reference is one into another unit."""
+    return form == dw.DW_FORM_ref_addr and target != 0 and not within_unit(unit, target)
+
+
+@inline
+def type_byte_size(s, target, form):
+    """Size in bytes of a bitfield's declared type, through typedefs and qualifiers; 0 if it has none.
+
+    Also 0 if it is in another unit; RUN_FAR_TYPE is then where.
+    """
     for _ in range(LONGEST_CHAIN):
+        if leads_out(s.unit, target, form):
+            s.unit[sc.RUN_FAR_TYPE] = np.int64(min(target, sc.MAX_OFF))
+            return np.int64(0)
         mask, _, _, status = die_at(s, s.other, target, sc.AS_IS)
         if status != sc.OK:
             return np.int64(0)
@@ -139,16 +161,24 @@ def type_byte_size(s, target):
         if not mask & sc.HAS_TYPE:
             return np.int64(0)
         target = s.other[sc.AT_TYPE]
+        form = s.other[sc.FORM + sc.AT_TYPE]
     return np.int64(0)
 
 
 @inline
-def signed_underneath(s, target):
-    """(whether the type at an offset is a signed integer, status), through typedefs and qualifiers.
+def signed_underneath(s, at):
+    """(whether the DW_AT_type of the DIE in s.die is a signed integer, status), through typedefs and qualifiers.
 
-    How a 64-bit enum says it is signed: by its underlying type.
+    How a 64-bit enum says it is signed: by its underlying type. If that is in another unit, it is noted that the row
+    whose info word is words[at] depends on it.
     """
+    target = s.die[sc.AT_TYPE]
+    form = s.die[sc.FORM + sc.AT_TYPE]
     for _ in range(8):
+        if form == dw.DW_FORM_ref_sig8:
+            return False, note_far(s, sc.XREF_SIGN, at, target, sc.FAR_SIGNATURE)
+        if leads_out(s.unit, target, form):
+            return False, note_far(s, sc.XREF_SIGN, at, target, np.uint64(0))
         code, pos = code_at(s.info, s.unit, s.abbrevs, target)
         if code == 0:
             break
@@ -161,4 +191,5 @@ def signed_underneath(s, target):
         if not mask & sc.HAS_TYPE:
             break
         target = s.other[sc.AT_TYPE]
+        form = s.other[sc.FORM + sc.AT_TYPE]
     return False, sc.OK

@@ -20,7 +20,7 @@ MAX_SPECS = 1 << 20
 """Most attribute specifications in one abbreviation table."""
 
 MAX_HOPS = 16
-"""Longest chain of DW_AT_abstract_origin and DW_AT_specification."""
+"""Longest chain of DW_AT_abstract_origin and DW_AT_specification, within a unit or from unit to unit."""
 
 MAX_OFF = np.uint64(1 << 62)
 """Offsets from here on lie in no section; smaller ones can be added to without leaving int64."""
@@ -63,6 +63,8 @@ MEMBER_OUTSIDE = 21
 WALKED = 0
 OTHER_LANGUAGE = 1
 SKELETON = 2
+NOT_IMPORTED = 3
+FOLLOWED = 4  # a skeleton whose DIEs are read where they are
 
 # Numbers of the attributes that are read, which index State.die; 0 is every other attribute
 AT_NAME = 1
@@ -99,6 +101,7 @@ AT_STMT_LIST = 31
 AT_DECL_FILE = 32
 AT_DECL_LINE = 33
 AT_DWO_NAME = 34
+AT_IMPORT = 35
 
 # The bit of each in the mask that read_die returns. Numpy scalars, here and below: numba would compile a kernel anew
 # for every Python constant it is called with
@@ -135,6 +138,7 @@ HAS_STMT_LIST = np.uint64(1 << AT_STMT_LIST)
 HAS_DECL_FILE = np.uint64(1 << AT_DECL_FILE)
 HAS_DECL_LINE = np.uint64(1 << AT_DECL_LINE)
 HAS_DWO_NAME = np.uint64(1 << AT_DWO_NAME)
+HAS_IMPORT = np.uint64(1 << AT_IMPORT)
 
 FORM = 40
 """The form of attribute `a` of a DIE is at die[FORM + a], its value at die[a]."""
@@ -168,12 +172,14 @@ C_ELLIPSIS = 15
 C_SUBPROGRAM = 16
 C_VARIABLE = 17
 C_ANNOTATION = 18
+C_IMPORT = 19  # of another unit
 
 # Children that a reader wants: a bit for each class
 MEMBERS = np.int64(1 << C_MEMBER)
 ENUMERATORS = np.int64(1 << C_ENUMERATOR)
 SUBRANGES = np.int64(1 << C_SUBRANGE)
 PARAMETERS = np.int64(1 << C_PARAMETER | 1 << C_ELLIPSIS)
+IMPORTS = np.int64(1 << C_IMPORT)
 
 # Abbreviation `code` is at abbrevs[A_COLUMNS * code]
 A_STAMP = 0  # equals abbrevs[0] if the code is defined in the table read last
@@ -193,11 +199,12 @@ AF_LOCATION = 2
 AF_XREF = 4  # a reference that may lead out of the unit
 AF_ANNOTATION = 8
 AF_SIBLING = 16
+AF_IMPORT = 32
 
 # Attribute specification `k` is at specs[SPEC_COLUMNS * k]
 SPEC_AT = 0  # AT_*
 SPEC_FORM = 1
-SPEC_CONST = 2  # of DW_FORM_implicit_const
+SPEC_CONST = 2  # of DW_FORM_implicit_const; of DW_FORM_ref_addr what its value is relative to
 SPEC_SIZE = 3  # what skip_of says
 SPEC_SKIP = 4  # a skip operation of the abbreviation; runs of fixed sizes are one operation
 SPEC_COLUMNS = 5
@@ -244,41 +251,54 @@ U_SIGNATURE = 27  # of a type unit
 U_TYPE_DIE_OFF = 28  # of a type unit: its type's DIE
 U_N_MEMBERS_LEFT_OUT = 29  # whose place BTF cannot say
 U_N_SHORT = 30  # rows of fewer words than the first pass has planned
-U_COLUMNS = 31
+U_PARTIAL = 31  # 1: a partial unit, which other units import
+U_N_IMPORTS = 32  # units that it imports
+U_FILE = 33  # which of the files read together it is of: 0 is the input itself
+U_LENT_ADDR_BASE = 34  # what a split unit has from its skeleton: 0, or its DW_AT_addr_base; and so on
+U_LENT_RANGES_BASE = 35
+U_LENT_LOW_PC = 36
+U_COLUMNS = 37
 
-# Further words of State.unit. SEC_*: where the sections lie, the same for all units
+# Further words of State.unit. SEC_*: where the sections of the unit's file lie, the same for all its units
 SEC_INFO_BASE = U_COLUMNS  # section offset of info[0]
-SEC_ABBREV = U_COLUMNS + 1  # index in `sections`; and so on
-SEC_ABBREV_NBYTES = U_COLUMNS + 2
-SEC_STRS = U_COLUMNS + 3  # .debug_str, NUL, .debug_line_str, NUL
-SEC_STR_NBYTES = U_COLUMNS + 4  # length of .debug_str alone
-SEC_STRS_NBYTES = U_COLUMNS + 5
-SEC_STR_OFFSETS = U_COLUMNS + 6
-SEC_STR_OFFSETS_NBYTES = U_COLUMNS + 7
-SEC_ADDR = U_COLUMNS + 8
-SEC_ADDR_NBYTES = U_COLUMNS + 9
-SEC_RANGES = U_COLUMNS + 10
-SEC_RANGES_NBYTES = U_COLUMNS + 11
-SEC_RNGLISTS = U_COLUMNS + 12
-SEC_RNGLISTS_NBYTES = U_COLUMNS + 13
-SEC_BIG_ENDIAN = U_COLUMNS + 14  # 0 or 1
+SEC_FILE_BASE = U_COLUMNS + 1  # section offset of the file's .debug_info: those of several files follow one another
+SEC_SUP_BASE = U_COLUMNS + 2  # the same of its supplementary file, MAX_OFF if it has none
+SEC_ABBREV = U_COLUMNS + 3  # index in `sections`; and so on
+SEC_ABBREV_NBYTES = U_COLUMNS + 4
+SEC_STR = U_COLUMNS + 5
+SEC_STR_NBYTES = U_COLUMNS + 6
+SEC_LINE_STR = U_COLUMNS + 7
+SEC_LINE_STR_NBYTES = U_COLUMNS + 8
+SEC_SUP_STR = U_COLUMNS + 9  # .debug_str of its supplementary file
+SEC_SUP_STR_NBYTES = U_COLUMNS + 10
+SEC_STR_OFFSETS = U_COLUMNS + 11
+SEC_STR_OFFSETS_NBYTES = U_COLUMNS + 12
+SEC_ADDR = U_COLUMNS + 13
+SEC_ADDR_NBYTES = U_COLUMNS + 14
+SEC_RANGES = U_COLUMNS + 15
+SEC_RANGES_NBYTES = U_COLUMNS + 16
+SEC_RNGLISTS = U_COLUMNS + 17
+SEC_RNGLISTS_NBYTES = U_COLUMNS + 18
+SEC_BIG_ENDIAN = U_COLUMNS + 19  # 0 or 1
 
 # RUN_*: how far the run over a batch has come
-RUN_DECLARATIONS = U_COLUMNS + 15  # 1: list subprograms that are declarations, too
-RUN_MALFORMED_OFF = U_COLUMNS + 16  # section offset of what is malformed, or would be if something in it were
-RUN_DETAIL = U_COLUMNS + 17  # what was found there
-RUN_WORK = U_COLUMNS + 18  # what may still be read of the unit at hand: see WORK_PER_BYTE
-RUN_ABBREV_WORK = U_COLUMNS + 19  # bytes of abbreviation tables read
-RUN_TABLE = U_COLUMNS + 20  # 1 + offset of the table read last, if it can be used again; and what its forms depend on
-RUN_TABLE_SIZES = U_COLUMNS + 21
-RUN_POOL_NBYTES = U_COLUMNS + 22  # used of the pool
-RUN_POOL_STRINGS = U_COLUMNS + 23
-RUN_FIRST_ROW = U_COLUMNS + 24  # of the unit at hand, in State.row_off
-RUN_FIRST_ID = U_COLUMNS + 25
-RUN_XREF = U_COLUMNS + 26  # next free cross reference, and where the unit's share of them ends
-RUN_XREF_STOP = U_COLUMNS + 27
-RUN_NESTED_ARRAYS = U_COLUMNS + 28  # 1: an ARRAY for each dimension; 0: one for all
-UNIT_WORDS = U_COLUMNS + 29
+RUN_DECLARATIONS = U_COLUMNS + 20  # 1: list subprograms that are declarations, too
+RUN_MALFORMED_OFF = U_COLUMNS + 21  # section offset of what is malformed, or would be if something in it were
+RUN_DETAIL = U_COLUMNS + 22  # what was found there
+RUN_WORK = U_COLUMNS + 23  # what may still be read of the unit at hand: see WORK_PER_BYTE
+RUN_ABBREV_WORK = U_COLUMNS + 24  # bytes of abbreviation tables read
+RUN_TABLE = U_COLUMNS + 25  # 1 + offset of the table read last, if it can be used again; and what its forms depend on
+RUN_TABLE_SIZES = U_COLUMNS + 26
+RUN_POOL_NBYTES = U_COLUMNS + 27  # used of the pool
+RUN_POOL_STRINGS = U_COLUMNS + 28
+RUN_FIRST_ROW = U_COLUMNS + 29  # of the unit at hand, in State.row_off
+RUN_FIRST_ID = U_COLUMNS + 30
+RUN_XREF = U_COLUMNS + 31  # next free cross reference, and where the unit's share of them ends
+RUN_XREF_STOP = U_COLUMNS + 32
+RUN_NESTED_ARRAYS = U_COLUMNS + 33  # 1: an ARRAY for each dimension; 0: one for all
+RUN_FAR_TYPE = U_COLUMNS + 34  # of a bit-field: where its type is, in another unit, on whose size its place depends
+RUN_FAR_BITS = U_COLUMNS + 35  # and where it would begin if that type had no bytes
+UNIT_WORDS = U_COLUMNS + 36
 
 # Marks of strings
 IS_NAME = np.uint8(1)
@@ -288,20 +308,32 @@ IS_EMPTY = np.uint8(2)
 XREF_SPACE = 0  # XREF_WORDS to XREF_VAR: the table to write into
 XREF_INDEX = 1  # where in it
 XREF_TARGET = 2  # section offset or signature
-XREF_BY_SIGNATURE = 3
+XREF_MORE = 3  # FAR_*; of XREF_BITS where the bit-field would begin if its type had no bytes, two's complement
 XREF_COLUMNS = 4
 
-XREF_WORDS = np.uint8(0)
+# What is to be found in another unit: the type of ...
+XREF_WORDS = np.uint8(0)  # a word of a row
 XREF_FUNC = np.uint8(1)
 XREF_PARAM = np.uint8(2)
 XREF_VAR = np.uint8(3)
+# ... the rest of what is said of ...
+XREF_FUNC_ORIGIN = np.uint8(4)
+XREF_PARAM_ORIGIN = np.uint8(5)
+XREF_VAR_ORIGIN = np.uint8(6)
+# ... or what a row takes from a type: an enum whether it is signed (its info word), a bit-field its place
+XREF_SIGN = np.uint8(7)
+XREF_BITS = np.uint8(8)
+
+FAR_SIGNATURE = np.uint64(1)  # the target is a signature
+FAR_TYPED = np.uint64(2)  # its type is known
+FAR_FIRST = np.uint64(4)  # it is the DW_AT_abstract_origin of the DIE itself
 
 
 class State(NamedTuple):
     """What the kernels read from, and note, while they walk a batch of units."""
 
     info: np.ndarray
-    """uint8: the bytes of a run of units of .debug_info, PAD zeros behind them."""
+    """uint8: the bytes of a run of units of .debug_info, all of one file; PAD zeros behind them."""
     sections: np.ndarray
     """uint8: all other sections behind one another, each with PAD zeros behind it."""
     unit: np.ndarray
@@ -320,7 +352,7 @@ class State(NamedTuple):
     pool_hash: np.ndarray
     """uint32: an open hash of them, offset + 1."""
     string_marks: np.ndarray
-    """uint8: IS_NAME at the offset of each string that is some name, IS_EMPTY where such a string is empty."""
+    """uint8: IS_NAME at each string that is some name, IS_EMPTY where such a string is empty."""
     row_by_off: np.ndarray
     """uint32 (longest unit,): row + 1 of the unit by offset of its DIE from the unit's header. Not cleared from unit
     to unit: see row_at. Second pass only, as the next two."""

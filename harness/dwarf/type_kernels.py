@@ -11,7 +11,7 @@ from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
 from harness.dwarf.die_kernels import class_at, has_children, malformed, read_child, read_code, read_die
 from harness.dwarf.form_kernels import is_constant
-from harness.dwarf.reference_kernels import signed_underneath, type_reference
+from harness.dwarf.reference_kernels import note_far, signed_underneath, type_reference
 from harness.dwarf.value_kernels import (
     dimension,
     enumerator_value,
@@ -235,6 +235,11 @@ def fill_members(s, words, w, vlen, pos, mask):
         if status != sc.OK:
             return status
         words[at + wd.MEMBER_OFFSET] = np.uint32(bit_offset | (bit_size << np.uint64(BITFIELD_SIZE_SHIFT)))
+        if mask & sc.HAS_BIT_OFFSET and s.unit[sc.RUN_FAR_TYPE] != 0:
+            status = note_far(s, sc.XREF_BITS, at + wd.MEMBER_OFFSET, np.uint64(s.unit[sc.RUN_FAR_TYPE]),
+                              np.uint64(s.unit[sc.RUN_FAR_BITS]))
+            if status != sc.OK:
+                return status
         kind_flag |= bitfield
         if bit_offset > BIT_OFFSET_MASK:
             far = start
@@ -276,7 +281,7 @@ def fill_enumerators(s, words, w, kind, vlen, pos, mask):
     words[w + wd.SIZE_TYPE] = np.uint32(size)
     signed = False
     if kind == kn.ENUM64 and mask & sc.HAS_TYPE:
-        signed, status = signed_underneath(s, s.die[sc.AT_TYPE])
+        signed, status = signed_underneath(s, w + wd.INFO)
         if status != sc.OK:
             return status
     n = np.int64(0)

@@ -46,7 +46,8 @@ def read_bases(unit, die, mask):
     header = np.int64(16 if unit[sc.U_OFFSET_SIZE] == 8 else 8)
     indexed = np.int64(0) if unit[sc.U_VERSION] < 5 else header
     unit[sc.U_STR_BASE] = offset_of(die, mask, sc.HAS_STR_OFFSETS_BASE, sc.AT_STR_OFFSETS_BASE, indexed)
-    unit[sc.U_ADDR_BASE] = offset_of(die, mask, sc.HAS_ADDR_BASE, sc.AT_ADDR_BASE, indexed)
+    lent = unit[sc.U_LENT_ADDR_BASE]
+    unit[sc.U_ADDR_BASE] = offset_of(die, mask, sc.HAS_ADDR_BASE, sc.AT_ADDR_BASE, lent if lent != 0 else indexed)
     unit[sc.U_RNG_BASE] = offset_of(die, mask, sc.HAS_RNGLISTS_BASE, sc.AT_RNGLISTS_BASE, header + 4)
     unit[sc.U_LOC_BASE] = offset_of(die, mask, sc.HAS_LOCLISTS_BASE, sc.AT_LOCLISTS_BASE, header + 4)
     unit[sc.U_LINE_OFF] = offset_of(die, mask, sc.HAS_STMT_LIST, sc.AT_STMT_LIST, np.int64(-1))
@@ -89,9 +90,11 @@ def open_unit(s):
         return code, pos, status
     unit[sc.U_NAME] = np.int64(s.die[sc.AT_NAME]) if mask & sc.HAS_NAME else 0
     unit[sc.U_PRODUCER] = np.int64(s.die[sc.AT_PRODUCER]) if mask & sc.HAS_PRODUCER else 0
-    unit[sc.U_LOW_PC] = np.int64(s.die[sc.AT_LOW_PC]) if mask & sc.HAS_LOW_PC else 0
+    unit[sc.U_LOW_PC] = np.int64(s.die[sc.AT_LOW_PC]) if mask & sc.HAS_LOW_PC else unit[sc.U_LENT_LOW_PC]
+    unit[sc.U_PARTIAL] = 1 if tag == dw.DW_TAG_partial_unit else 0
     unit[sc.U_STATE] = sc.WALKED
-    if tag == dw.DW_TAG_skeleton_unit or mask & sc.HAS_DWO_NAME != np.uint64(0):  # the latter in DWARF 4
+    of_dwo = unit[sc.U_UNIT_TYPE] == dw.DW_UT_split_compile  # some compilers name the file in it, too
+    if tag == dw.DW_TAG_skeleton_unit or (mask & sc.HAS_DWO_NAME != 0 and not of_dwo):  # the latter in DWARF 4
         unit[sc.U_STATE] = sc.SKELETON
     elif not language_walked(unit[sc.U_LANGUAGE]):
         unit[sc.U_STATE] = sc.OTHER_LANGUAGE

@@ -12,6 +12,7 @@ from harness.dwarf.state import (
     U_ADDRESS_SIZE,
     U_COLUMNS,
     U_DIE_OFF,
+    U_FILE,
     U_OFFSET_SIZE,
     U_SIGNATURE,
     U_START,
@@ -32,8 +33,8 @@ def unit_headers(info, n_abbrev):
     ----------
     info : harness.dwarf.sections.InfoBytes
         The section's bytes.
-    n_abbrev : int
-        Length of .debug_abbrev, bytes.
+    n_abbrev : list of int
+        Length of the .debug_abbrev of each file, bytes.
 
     Raises
     ------
@@ -48,7 +49,7 @@ def unit_headers(info, n_abbrev):
         head = info.head(at, LONGEST_HEADER)
 
         def error(message, where=at):
-            return DwarfError(message, info.path, info.section_name(where), info.section_offset(where))
+            return DwarfError(message, info.path(where), info.section_name(where), info.section_offset(where))
 
         def take(fmt, pos, head=head, error=error):
             n = struct.calcsize(end + fmt)
@@ -84,7 +85,7 @@ def unit_headers(info, n_abbrev):
             address_size, pos = take("B", pos)
             abbrev, pos = take(word, pos)
             if kind in (dw.DW_UT_skeleton, dw.DW_UT_split_compile):
-                _, pos = take("Q", pos)
+                signature, pos = take("Q", pos)
         else:
             raise error(f"expected DWARF version 2 to 5, found {version}")
         if kind in (dw.DW_UT_type, dw.DW_UT_split_type):
@@ -92,12 +93,14 @@ def unit_headers(info, n_abbrev):
             type_die, pos = take(word, pos)
         if address_size not in (4, 8):
             raise error(f"expected an address size of 4 or 8, found {address_size}")
-        if abbrev >= n_abbrev:
-            raise error(f"expected debug_abbrev_offset below {n_abbrev:#x}, found {abbrev:#x}")
+        file = info.file(at)
+        if abbrev >= n_abbrev[file]:
+            raise error(f"expected debug_abbrev_offset below {n_abbrev[file]:#x}, found {abbrev:#x}")
         if at + pos > stop:
             raise error("expected a unit header, found the end of the unit")
         row = np.zeros(U_COLUMNS, np.int64)
         row[U_START] = at
+        row[U_FILE] = file
         row[U_DIE_OFF] = at + pos
         row[U_STOP] = stop
         row[U_VERSION] = version

@@ -8,7 +8,7 @@ import numpy as np
 from harness.accelerate import fused, inline
 from harness.dwarf import constants as dw
 from harness.dwarf import state as sc
-from harness.dwarf.form_kernels import indexed_address, is_constant, is_string_index, read_sized, sum_of, uleb
+from harness.dwarf.form_kernels import indexed_address, is_constant, is_text, read_sized, sum_of, uleb
 from harness.dwarf.reference_kernels import type_byte_size
 
 LOW_32 = np.uint64(0xFFFFFFFF)
@@ -40,9 +40,7 @@ def block_of(die, attribute):
 def text_value(die, mask):
     """The name that DW_AT_const_value holds, 0 if it holds no text."""
     form = die[sc.FORM + sc.AT_CONST_VALUE]
-    if mask & sc.HAS_CONST_VALUE and (
-        form == dw.DW_FORM_string or form == dw.DW_FORM_strp or form == dw.DW_FORM_line_strp or is_string_index(form)
-    ):
+    if mask & sc.HAS_CONST_VALUE and is_text(form):
         return np.uint32(die[sc.AT_CONST_VALUE])
     return np.uint32(0)
 
@@ -103,6 +101,7 @@ def member_bits(s, mask):
     """(bit offset, bitfield size, whether they are numbers of 32 and 8 bits) of the member in s.die.
 
     DWARF 5 section 5.7.6, and DW_AT_bit_offset of DWARF 4, which counts from the most significant bit of the storage.
+    Where that is as large as a type in another unit, RUN_FAR_TYPE and RUN_FAR_BITS say what is known for now.
     """
     die = s.die
     bits = np.uint64(0)
@@ -116,6 +115,8 @@ def member_bits(s, mask):
     offset, said = member_byte_offset(s, mask)
     known &= said
     where = np.int64(offset & LOW_32) * 8
+    if mask & sc.HAS_BIT_OFFSET:
+        s.unit[sc.RUN_FAR_TYPE] = 0
     if bits != 0 and mask & sc.HAS_BIT_OFFSET and known:
         known = is_constant(die[sc.FORM + sc.AT_BIT_OFFSET])
         skip = np.int64(min(die[sc.AT_BIT_OFFSET], np.uint64(1 << 40)))
@@ -128,9 +129,12 @@ def member_bits(s, mask):
             if mask & sc.HAS_BYTE_SIZE:
                 storage = np.int64(die[sc.AT_BYTE_SIZE] & np.uint64(0xFFFF))
             elif mask & sc.HAS_TYPE:
-                storage = type_byte_size(s, die[sc.AT_TYPE])
-            known &= storage > 0  # else it is the size of a type in another unit
+                storage = type_byte_size(s, die[sc.AT_TYPE], die[sc.FORM + sc.AT_TYPE])
             where += storage * 8 - skip - np.int64(bits)
+            if s.unit[sc.RUN_FAR_TYPE] != 0:
+                s.unit[sc.RUN_FAR_BITS] = where
+                return np.uint64(0), bits, known
+            known &= storage > 0
     if where < 0 or where > np.int64(LOW_32):
         return np.uint64(0), bits, False
     return np.uint64(where), bits, known
@@ -143,7 +147,9 @@ def ranges_at(s, value, form):
         return np.int64(-1), sc.BAD_RANGES
     at = np.int64(value)
     unit = s.unit
-    if unit[sc.U_VERSION] >= 5 and form == dw.DW_FORM_rnglistx:
+    if unit[sc.U_VERSION] < 5:
+        return at + unit[sc.U_LENT_RANGES_BASE], sc.OK
+    if form == dw.DW_FORM_rnglistx:
         offset_size = unit[sc.U_OFFSET_SIZE]
         pos = unit[sc.U_RNG_BASE] + at * offset_size
         if at > (1 << 40) or pos < 0 or pos + offset_size > unit[sc.SEC_RNGLISTS_NBYTES]:

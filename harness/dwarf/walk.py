@@ -8,14 +8,17 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.dwarf import constants as dw
 from harness.dwarf import lines, passes
 from harness.dwarf import location_kernels as lk
 from harness.dwarf import names_kernels as nk
 from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
-from harness.dwarf.ranges import bases_of
+from harness.dwarf.far import References
+from harness.dwarf.files import DwarfFiles
+from harness.dwarf.partial import settle
+from harness.dwarf.ranges import bases_of, lists_apart
 from harness.dwarf.sections import InfoBytes, OtherSections, padded_contents
+from harness.dwarf.skeletons import is_split, lend, line_programs, skeletons_of
 from harness.dwarf.units import unit_headers
 from harness.dwarf.walk_tables import DeclTags, Functions, Variables
 from harness.errors import DwarfError
@@ -47,10 +50,17 @@ class Walk(NamedTuple):
         Offset of each unit's line number program in .debug_line, -1 if it has none.
     unit_clang : bool (units,)
         Whether DW_AT_producer names clang.
+    line_file : int64 (units,)
+        In which of the files read together each unit's line number program is; 0 is the input itself.
+    importers : (int64 (units + 1,), int64) or None
+        The units that each unit stands for (ragged), itself or those that import it; None where there are no partial
+        units.
     unit_bases : int64 (units, RANGE_COLUMNS of harness.dwarf.ranges)
         What reading a unit's ranges takes.
-    location_lists : (int64 (lists,), int64 (lists, L_COLUMNS))
-        Parameters that have a location list, and where each is; of use to `read_location_lists`.
+    range_lists : dict of int to bytes
+        The .debug_rnglists of .dwo files, by file.
+    location_lists : (int64 (lists,), int64 (lists, L_COLUMNS), int64 (lists,))
+        Parameters that have a location list, where each is, and in which file; of use to `read_location_lists`.
     counts : dict of str to int
         DIEs seen, by what became of them: the DWARF side of the funnel.
     """
@@ -64,13 +74,16 @@ class Walk(NamedTuple):
     unit_language: np.ndarray
     unit_line_off: np.ndarray
     unit_clang: np.ndarray
+    line_file: np.ndarray
+    importers: tuple | None
     unit_bases: np.ndarray
+    range_lists: dict
     location_lists: tuple
     counts: dict
 
 
-def walk(image, threads=1, progress=None, declarations=False, lists=True, nested_arrays=True):
-    """Read all units of an ElfImage.
+def walk(image, threads=1, progress=None, declarations=False, lists=True, nested_arrays=True, files=None):
+    """Read all units of an ElfImage, and of the files that it names: a supplementary one, those of split DWARF.
 
     Parameters
     ----------
@@ -87,6 +100,8 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True, nested
     nested_arrays : bool
         Make an ARRAY for each dimension of an array, as C nests them (pahole since 1.32), or one for all, of as many
         elements as they have together.
+    files : harness.dwarf.files.DwarfFiles, optional
+        Those of the image; opened while it runs if not given.
 
     Returns
     -------
@@ -95,51 +110,82 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True, nested
     Raises
     ------
     DwarfError
-        No DWARF, or DWARF that lies; names the section and the offset.
+        No DWARF, or DWARF that lies; names the section and the offset. A file that it names is not there.
 
     Notes
     -----
     A numba scan of all DIEs of a 6.12 kernel (210 MB) takes some 0.3 s of one core; the tables it fills are as large
     as the raw BTF that pahole hands to its dedup (170 MB).
     """
-    info = InfoBytes(image)
-    others = OtherSections(image)
-    n_abbrev = int(others.unit[sc.SEC_ABBREV_NBYTES])
-    if n_abbrev == 0:
-        raise DwarfError("expected a .debug_abbrev section, found none", image.path)
-    units = unit_headers(info, n_abbrev)
+    if files is None:
+        with DwarfFiles(image) as files:
+            return walk(image, threads, progress, declarations, lists, nested_arrays, files)
+    info, others, units = _headers(files)
+    skeletons = skeletons_of(files, info, units)
+    if skeletons:
+        files.follow(skeletons)
+        info, others, units = _headers(files)
+        lend(files, info, units, skeletons)
     batches = passes.batches_of(units, passes.BATCH_NBYTES)
     plan = passes.Passes(info, others, units, batches, declarations, nested_arrays, progress)
     with workers(threads) as executor:
         indexed = list(executor.map(plan.index, batches))
+        units[[skeleton.unit for skeleton in skeletons], sc.U_STATE] = sc.FOLLOWED
+        indexed, importers, unsure = settle(info, units, batches, indexed)
+        if unsure:  # read all to see what refers to what
+            found, trial = units.copy(), passes.Passes(info, others, units, batches, declarations, nested_arrays)
+            tables = passes.make_tables(units, indexed, others.literals[1])
+            list(executor.map(trial.fill, batches, indexed, repeat(tables)))
+            referring = References(trial, indexed, tables).between_units()
+            units[:] = found
+            indexed, importers, _ = settle(info, units, batches, indexed, referring)
         tables = passes.make_tables(units, indexed, others.literals[1])
         filled = list(executor.map(plan.fill, batches, indexed, repeat(tables)))
-        plan.string_marks[np.array(others.literals) - 1] = sc.IS_NAME
-        blob, canon, remaps = unify_names(image.path, others.strings, plan.string_marks, [f.pool for f in filled])
+        plan.string_marks[others.literals] = sc.IS_NAME
+        references = References(plan, indexed, tables) if len(tables.xrefs) else None
+        pools = [f.pool for f in filled] + (references.pools if references else [])
+        blob, canon, remaps = unify_names(image.path, others.strings, plan.string_marks, pools)
+        remaps, far_remaps = remaps[: len(batches)], remaps[len(batches) :]
         list(executor.map(passes.rename_batch, batches, remaps, repeat(tables), repeat(canon)))
         passes.rename_own(tables, canon)
     names, producers = (_unit_names(units[:, column], batches, remaps, canon)
                         for column in (sc.U_NAME, sc.U_PRODUCER))
     decl_tags = _decl_tags(batches, indexed, filled, remaps, canon, tables.slices)
-    if len(tables.xrefs):
-        _resolve_xrefs(info, units, batches, indexed, tables)
+    if references:
+        references.rename(far_remaps, canon)
+        references.complete()
     fill, strings = tables.fill, StringTable(blob)
     types = TypeTable(fill.types.words, fill.types.start)
     if units[:, sc.U_N_SHORT].any():
         types = shortened(types)
         decl_tags = _of_whole_units(decl_tags, units[:, sc.U_N_MEMBERS_LEFT_OUT], tables.slices[:, wt.SLICE_ID])
     fill.functions.param_origin[:] = _origins(fill.params)
+    if importers is not None:  # a partial unit has the producer of a unit that imports it
+        start, importer = importers
+        producers = producers[importer[start[:-1]]]
     said = {int(p): strings.get(int(p)) for p in np.unique(producers)}
     clang = {p: b"clang" in text for p, text in said.items()}
     lines_only = {p for p, text in said.items() if has_lines_only(text)}
+    whole = units[:, sc.U_PARTIAL] == 0
+    line_off, line_file = line_programs(units, skeletons)
     walked = Walk(types, strings, fill.functions, fill.variables, decl_tags,
-                  names, units[:, sc.U_LANGUAGE].copy(), units[:, sc.U_LINE_OFF].copy(),
-                  np.array([clang[p] for p in producers.tolist()], bool), bases_of(units),
-                  _location_lists(units, fill),
-                  _counts(units, fill, int(np.isin(producers, list(lines_only)).sum())))
+                  names, units[:, sc.U_LANGUAGE].copy(), line_off,
+                  np.array([clang[p] for p in producers.tolist()], bool), line_file, importers, bases_of(units),
+                  lists_apart(files), _location_lists(units, fill),
+                  _counts(units, fill, int(np.isin(producers[whole], list(lines_only)).sum())))
     if lists:
-        read_location_lists(image, walked)
+        read_location_lists(files, walked)
     return walked
+
+
+def _headers(files):
+    """(InfoBytes, OtherSections, headers of the units) of the files that are read together."""
+    info = InfoBytes(files)
+    others = OtherSections(files, info)
+    n_abbrev = [int(unit[sc.SEC_ABBREV_NBYTES]) for unit in others.units]
+    if not all(n_abbrev):
+        raise DwarfError("expected a .debug_abbrev section, found none", files.parts[n_abbrev.index(0)].image.path)
+    return info, others, unit_headers(info, n_abbrev)
 
 
 def _of_whole_units(tags, n_left_out, first_id):
@@ -180,7 +226,7 @@ def _counts(units, fill, n_lines_only):
         label = LANGUAGES.get(int(language), f"DW_LANG {int(language):#x}")
         skipped[label] = skipped.get(label, 0) + 1
     return {
-        "units": len(units),
+        "units": int((~np.isin(state, (sc.NOT_IMPORTED, sc.FOLLOWED))).sum()),
         "units_walked": int((state == sc.WALKED).sum()),
         "units_skeleton": int((state == sc.SKELETON).sum()),
         "units_lines_only": n_lines_only,
@@ -226,7 +272,8 @@ def _origins(params):
 
 
 def _location_lists(units, fill):
-    """(rows, wanted): the parameters that have a location list, and what read_lists must know of each."""
+    """(rows, wanted, file): the parameters that have a location list, what read_lists must know of each, and which of
+    the files it is in."""
     rows = np.flatnonzero(fill.params.location_list_off >= 0)
     func = np.searchsorted(fill.functions.param_start, rows, side="right") - 1
     unit = units[fill.functions.unit[func]]
@@ -234,10 +281,11 @@ def _location_lists(units, fill):
     wanted = np.empty((len(rows), lk.L_COLUMNS), np.int64)
     wanted[:, lk.L_LIST_OFF] = fill.params.location_list_off[rows]
     wanted[:, lk.L_VERSION] = unit[:, sc.U_VERSION]
+    wanted[is_split(unit) & (unit[:, sc.U_VERSION] < 5), lk.L_VERSION] = lk.SPLIT_4
     wanted[:, lk.L_ADDRESS_SIZE] = unit[:, sc.U_ADDRESS_SIZE]
     wanted[:, lk.L_OFFSET_SIZE] = unit[:, sc.U_OFFSET_SIZE]
     wanted[:, lk.L_BASE] = np.where(by_index, unit[:, sc.U_LOC_BASE], -1)
-    return rows, wanted
+    return rows, wanted, unit[:, sc.U_FILE]
 
 
 def _readings(functions):
@@ -245,7 +293,7 @@ def _readings(functions):
     return lk.Reading(functions.param_reg, functions.param_reg_pieces, functions.param_first, functions.param_seen)
 
 
-def read_location_lists(image, walked):
+def read_location_lists(files, walked):
     """Read the parameters' location lists into the Functions of a walk that left them out.
 
     Raises
@@ -253,19 +301,24 @@ def read_location_lists(image, walked):
     DwarfError
         A list leaves its section or has an unknown entry; names the section and the offset.
     """
-    rows, wanted = walked.location_lists
-    if not len(rows):
-        return
+    rows, wanted, file = walked.location_lists
+    for number in np.unique(file).tolist():
+        mine = slice(None) if len(files.parts) == 1 else np.flatnonzero(file == number)
+        _read_lists(files.parts[number], walked, rows[mine], wanted[mine])
+
+
+def _read_lists(part, walked, rows, wanted):
+    """The same of one file's lists."""
     f = walked.functions
-    sections = lk.ListSections(padded_contents(image, "loc"), padded_contents(image, "loclists"),
-                               np.int64(not image.little_endian))
+    sections = lk.ListSections(padded_contents(part, "loc"), padded_contents(part, "loclists"),
+                               np.int64(not part.image.little_endian))
     status = np.zeros(4, np.int64)
     lk.read_lists(sections, wanted, rows, _readings(f), status)
     if status[0] != sc.OK:
-        section = ".debug_loc" if status[2] < 5 else ".debug_loclists"
+        section = f".debug_{'loc' if status[2] < 5 else 'loclists'}{part.suffix}"
         what = ("lists that overlap little, found many that share their entries" if status[0] == sc.TOO_MUCH_WORK
                 else "a location list within its section, found its end or an unknown entry")
-        raise DwarfError(f"expected {what}", image.path, section, int(status[1]))
+        raise DwarfError(f"expected {what}", part.image.path, section, int(status[1]))
     walked.counts["locations_unread"] += int(status[3])
 
 
@@ -288,7 +341,7 @@ def unify_names(path, blob, string_marks, pools):
     used = sum(p.nbytes for p in pools)
     out = np.zeros(len(blob) + used + sc.PAD, np.uint8)
     out[: len(blob)] = blob
-    offsets = np.flatnonzero(string_marks == sc.IS_NAME) + 1
+    offsets = np.flatnonzero(string_marks == sc.IS_NAME)
     n_strings = len(offsets) + sum(p.n_strings for p in pools)
     table = np.zeros(1 << max(10, (2 * n_strings).bit_length()), np.uint32)
     canon = np.zeros(len(blob), np.uint32)
@@ -304,35 +357,3 @@ def unify_names(path, blob, string_marks, pools):
         nk.intern_pool(out, tail, table, pool.text, pool.nbytes, remap)
         remaps.append(remap)
     return out[: int(tail[0]) + 1], canon if merged else np.zeros(0, np.uint32), remaps
-
-
-def _resolve_xrefs(info, units, batches, indexed, tables):
-    """Replace references into other units (DW_FORM_ref_addr) and to type units (DW_FORM_ref_sig8) by type_ids."""
-    fill, slices, xrefs = tables.fill, tables.slices, tables.xrefs.reshape(-1, sc.XREF_COLUMNS)
-    row_die = np.concatenate([
-        np.repeat(units[first:last, sc.U_START], units[first:last, sc.U_N_ROWS]) + index.row_off
-        for (first, last), (index, _) in zip(batches, indexed, strict=True)])
-    kinds = np.concatenate([index.row_kind for index, _ in indexed])
-    used = units[:, sc.U_N_XREFS]  # by now what each unit noted, not what it might have
-    own = np.flatnonzero(kinds < wt.NAMES_NO_ROW)
-    die, first_id = row_die[own], int(slices[0, wt.SLICE_ID])
-    type_units = units[:, sc.U_UNIT_TYPE] == dw.DW_UT_type
-    by_signature = dict(zip(units[type_units, sc.U_SIGNATURE].view(np.uint64).tolist(),
-                            units[type_units, sc.U_TYPE_DIE_OFF].tolist(), strict=True))
-    spaces = {int(sc.XREF_WORDS): fill.types.words, int(sc.XREF_FUNC): fill.functions.type_id,
-              int(sc.XREF_PARAM): fill.functions.param_type_id, int(sc.XREF_VAR): fill.variables.type_id}
-    for u in np.flatnonzero(used):
-        first = int(slices[u, wt.SLICE_XREF])
-        for space, index, target, is_signature in xrefs[first : first + int(used[u])].tolist():
-            if is_signature:
-                target = by_signature.get(target, -1)
-                if target < 0:
-                    continue  # the type unit is in another file (split DWARF): void, as for every missing type
-            if target >= info.nbytes:
-                where = int(units[u, sc.U_START])
-                raise DwarfError(f"expected a reference to a type's DIE, found {target:#x}", info.path,
-                                 info.section_name(where), info.section_offset(where))
-            k = int(np.searchsorted(die, target))
-            if k >= len(die) or die[k] != target:
-                continue  # a DIE without BTF form in another unit: void
-            spaces[space][index] = first_id + int(own[k])

@@ -78,6 +78,7 @@ USED_ROWS = 0
 USED_FUNCS = 1
 USED_VARS = 2
 USED_TAGS = 3
+USED_IMPORTS = 4
 
 # Columns of the unit offsets, int64 (units + 1, SLICE_COLUMNS): where each unit's slice begins; the last row ends them
 SLICE_ID = 0
@@ -102,7 +103,8 @@ class Index(NamedTuple):
     tag_space: Annotated[np.ndarray, np.uint8, "tags"]  # T_*
     tag_target_id: Annotated[np.ndarray, np.int64, "tags"]  # row, function or variable of the batch
     tag_component_idx: Annotated[np.ndarray, np.int32, "tags"]  # member or parameter, -1 for the whole
-    used: Annotated[np.ndarray, np.int64, "used"]  # (4,): USED_*
+    import_off: Annotated[np.ndarray, np.int64, "imports"]  # section offset of the unit's DIE that is imported
+    used: Annotated[np.ndarray, np.int64, "used"]  # (5,): USED_*
 
 
 class Ancestors(NamedTuple):
@@ -132,8 +134,9 @@ class Functions(NamedTuple):
     type_id : uint32 (funcs,)
         Of what it returns.
     file, line : uint32 (funcs,)
-        DW_AT_decl_file (a number in the unit's line table), NO_FILE of line_kernels if unknown; and DW_AT_decl_line, 0
-        if unknown.
+        DW_AT_decl_file, NO_FILE of line_kernels if unknown; and DW_AT_decl_line, 0 if unknown.
+    file_unit : int32 (funcs,)
+        The unit in whose line table `file` is a number: that of the DIE that has it.
     param_start : int64 (funcs + 1,)
         Function f has the parameters param_start[f] to param_start[f + 1], half-open.
     param_name_off, param_type_id, param_flags : uint32, uint32, uint8 (params,)
@@ -154,6 +157,7 @@ class Functions(NamedTuple):
     type_id: Annotated[np.ndarray, np.uint32, "funcs"]
     file: Annotated[np.ndarray, np.uint32, "funcs"]
     line: Annotated[np.ndarray, np.uint32, "funcs"]
+    file_unit: Annotated[np.ndarray, np.int32, "funcs"]
     param_start: Annotated[np.ndarray, np.int64, "func_bounds"]
     param_name_off: Annotated[np.ndarray, np.uint32, "params"]
     param_type_id: Annotated[np.ndarray, np.uint32, "params"]
@@ -226,6 +230,7 @@ def unfilled(table, **sizes):
 
 def used_part(index):
     """A copy of the rows of an Index that `used` says are filled."""
-    lengths = dict(zip(("rows", "funcs", "vars", "tags"), index.used.tolist(), strict=True), used=len(index.used))
-    axes = (hint.__metadata__[1] for hint in get_type_hints(Index, include_extras=True).values())
-    return Index(*(column[: lengths[axis]].copy() for column, axis in zip(index, axes, strict=True)))
+    axes = ("rows", "funcs", "vars", "tags", "imports")
+    lengths = dict(zip(axes, index.used.tolist(), strict=True), used=len(index.used))
+    of = (hint.__metadata__[1] for hint in get_type_hints(Index, include_extras=True).values())
+    return Index(*(column[: lengths[axis]].copy() for column, axis in zip(index, of, strict=True)))

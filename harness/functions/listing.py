@@ -63,6 +63,27 @@ def describe(walk, table, symbols, image, sources, sites):
     }
 
 
+def in_whole_units(importers, name, unit):
+    """DIEs by name and unit, those of a partial unit once for each that imports it: (names, units), ascending.
+
+    Parameters
+    ----------
+    importers : (int64 (units + 1,), int64) or None
+        As a Walk has them.
+    name, unit : int64, int32 (dies,)
+        Ascending.
+    """
+    if importers is None:
+        return name, unit
+    start, importer = importers
+    counts = start[unit + 1] - start[unit]
+    ends = np.cumsum(counts)
+    name = np.repeat(name, counts)
+    unit = importer[np.repeat(start[unit] - ends + counts, counts) + np.arange(len(name))]
+    order = np.lexsort((unit, name))
+    return name[order], unit[order]
+
+
 def inlined(walk, table):
     """Names that have DIEs but no instance, which no encoding of functions can describe.
 
@@ -84,10 +105,11 @@ def inlined(walk, table):
     mine = np.repeat(without, counts)
     name = np.repeat(np.arange(n_names), counts)[mine]
     dies = table.name_dies[mine]
-    unit = f.unit[dies]  # ascending within a name, as DIEs are
-    n_units = np.bincount(name[changes(name, unit)], minlength=n_names)
     declared = np.zeros(n_names, bool)
     declared[name[(f.flags[dies] & wt.FN_DECLARED_INLINE) != 0]] = True
+    name_of_unit, unit = in_whole_units(walk.importers, name, f.unit[dies])  # ascending within a name, as DIEs are
+    counts = np.bincount(name_of_unit, minlength=n_names)
+    n_units = np.bincount(name_of_unit[changes(name_of_unit, unit)], minlength=n_names)
     offsets = np.zeros(n_names, np.uint32)
     offsets[name] = f.name_off[dies]
     rows = np.flatnonzero(without & (offsets != 0))

@@ -11,7 +11,8 @@ import numpy as np
 from harness import btf, warm
 from harness.dedup import dedup_types, with_final_ids
 from harness.dwarf import walk
-from harness.dwarf.lines import source_files
+from harness.dwarf.files import DwarfFiles
+from harness.dwarf.lines import function_sources
 from harness.dwarf.walk import read_location_lists
 from harness.elf import ElfImage
 from harness.errors import BtfFormatError, DwarfError, ElfError, EncodeError
@@ -79,21 +80,21 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     progress = progress or Silent()
     forms = rules_of(rules).forms
     path = os.fspath(kernel.path if isinstance(kernel, Kernel) else kernel)
-    with ElfImage(path) as image:
+    with ElfImage(path) as image, DwarfFiles(image) as files:
         if threads > 1:
             warm.start(progress.stage)
-        walked = walk(image, threads, progress.stage("walk over units"), lists=False, nested_arrays=forms.nested_arrays)
+        walked = walk(image, threads, progress.stage("walk over units"), lists=False, nested_arrays=forms.nested_arrays,
+                      files=files)
         _check_complete(walked.counts, image.path)
         with workers(1) as executor:
             # dedup needs one core and no Python; meanwhile the functions are joined on the other
             deduplicated = executor.submit(dedup_types, walked.types, walked.strings, in_place=True, threads=threads,
                                            progress=progress.stage("dedup"))
             walked = walked._replace(types=None)
-            read_location_lists(image, walked)
+            read_location_lists(files, walked)
             symbols = image.symbols()
             table = join(walked, symbols, image, fallback=fallback)
-            sources = source_files(image, walked.unit_line_off, walked.functions.unit[table.die],
-                                   walked.functions.file[table.die])
+            sources = function_sources(files, walked, table.die)
             described = describe(walked, table, symbols, image, sources, ftrace_sites(image, symbols))
             without = inlined(walked, table)
             file, shipped, unusable = shipped_btf(image)

@@ -7,6 +7,7 @@ from dwarf_trees import AT_GNU_ANNOTATION, base, gnu, llvm
 
 from harness.dwarf import walk_tables as wt
 from harness.dwarf.walk import has_lines_only
+from harness.errors import DwarfError
 from tests.writers.dwarf import (
     CU,
     DIE,
@@ -56,9 +57,9 @@ def test_forms__equal_names_have_equal_offsets_wherever_they_stand(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["GNU_strp_alt", "strp_sup"])
-def test_forms__names_in_a_file_that_is_not_here_are_empty(tmp_path, form):
-    made, _ = types(tmp_path, DIE("structure_type", Attr("name", form, 5), byte_size=4))
-    assert made == [rows.Row("STRUCT", "", 4)]
+def test_forms__names_in_a_supplementary_file_where_none_is_named_are_refused(tmp_path, form):
+    with pytest.raises(DwarfError, match="expected an offset within the string section, found 0x5"):
+        types(tmp_path, DIE("structure_type", Attr("name", form, 5), byte_size=4))
 
 
 def test_forms__no_name_and_an_empty_name_are_the_same(tmp_path):
@@ -151,9 +152,9 @@ def test_forms__signatures_that_no_unit_has_are_void(tmp_path):
 
 
 @pytest.mark.parametrize("form", ["GNU_ref_alt", "ref_sup4", "ref_sup8"])
-def test_forms__references_into_a_file_that_is_not_here_are_void(tmp_path, form):
-    made, _ = types(tmp_path, base(), DIE("pointer_type", Attr("type", form, 0x20)))
-    assert made[1].ref == 0
+def test_forms__references_into_a_supplementary_file_where_none_is_named_are_refused(tmp_path, form):
+    with pytest.raises(DwarfError, match="found one into a supplementary file, which this file does not name"):
+        types(tmp_path, base(), DIE("pointer_type", Attr("type", form, 0x20)))
 
 
 def test_forms__unspecified_types_are_void_complex_ones_have_no_form_and_atomic_is_transparent(tmp_path):

@@ -59,10 +59,8 @@ def test_shipped__that_is_no_btf_by_itself_is_set_aside_and_said(tmp_path, data,
 
 @pytest.mark.parametrize(("compiler", "extra", "words"), [
     ("gcc", ("-g1",), "1 of 1 units compiled with -g1"), ("clang", ("-g1",), "found none in 1 units"),
-    *[(compiler, (f"-gdwarf-{version}", "-gsplit-dwarf"), r"1 of 1 units whose DIEs are in .dwo files")
-      for compiler in ("gcc", "clang") for version in (4, 5)],
 ])
-def test_read__dwarf_without_types_or_in_another_file_is_refused(compiler, extra, words):
+def test_read__dwarf_without_types_is_refused(compiler, extra, words):
     path = program("functions", compiler, link="rel", extra=extra).objects[0]
     with pytest.raises(DwarfError, match=f"{path}: .debug_info: expected .*{words}"):
         run.prepare(path, threads=1)

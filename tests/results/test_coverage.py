@@ -28,7 +28,7 @@ def manifest(units=2754, walked=None, other=None, instances=1000, encoded=950, s
      ["left out, as BTF has no form for them: 1 type, 5 members"]),
     ({"skipped": {REASON_TEXT[Reason.INEXPRESSIBLE]: 2}}, ["left out, as BTF has no form for them: 2 functions"]),
     ({"dies_without_name": 3, "dies_nameless_code": 2},
-     ["2 functions with code without a name: what would name them is in another unit (LTO, or dwz)"]),
+     ["2 functions with code and without a name, nor has any DIE that they refer to one"]),
     ({"dies_without_name": 3, "dies_nameless_code": 0}, []),  # clang's scopes of static variables of inlined functions
     ({"encoded": 10, "skipped": {NO_SYMBOL: 900, "partial body": 80, "unexpected register": 10}},
      [f"10 of 1,000 (1 %) functions with code are described; not 900: {NO_SYMBOL}, 80: partial body"]),

@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-from harness.dwarf import far_kernels as far
 from harness.dwarf import fill_kernels as fk
 from harness.dwarf import index_kernels as ik
 from harness.dwarf import names_kernels as nk
@@ -215,6 +214,8 @@ class Passes:
 
     def read_far(self, batch, facts):
         """Read the DIEs of a batch that other units refer to into `facts`, far_kernels.Facts: the Pool of its names."""
+        from harness.dwarf import far_kernels as far  # here, since most files need it not
+
         return self._run(far.read_far, batch, POOL_NBYTES, facts)[0]
 
 
@@ -267,6 +268,8 @@ def call_second_pass():
 
 def call_far_reader():
     """The same for the reader of DIEs that other units refer to."""
+    from harness.dwarf import far_kernels as far
+
     _, state, units, _, status = _nothing()
     far.read_far(state, units, 0, 0, wt.unfilled(far.Facts, die_bounds=1), status)
 

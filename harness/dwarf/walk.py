@@ -13,7 +13,6 @@ from harness.dwarf import location_kernels as lk
 from harness.dwarf import names_kernels as nk
 from harness.dwarf import state as sc
 from harness.dwarf import walk_tables as wt
-from harness.dwarf.far import References
 from harness.dwarf.files import DwarfFiles
 from harness.dwarf.partial import settle
 from harness.dwarf.ranges import bases_of, lists_apart
@@ -136,13 +135,13 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True, nested
             found, trial = units.copy(), passes.Passes(info, others, units, batches, declarations, nested_arrays)
             tables = passes.make_tables(units, indexed, others.literals[1])
             list(executor.map(trial.fill, batches, indexed, repeat(tables)))
-            referring = References(trial, indexed, tables).between_units()
+            referring = _references(trial, indexed, tables).between_units()
             units[:] = found
             indexed, importers, _ = settle(info, units, batches, indexed, referring)
         tables = passes.make_tables(units, indexed, others.literals[1])
         filled = list(executor.map(plan.fill, batches, indexed, repeat(tables)))
         plan.string_marks[others.literals] = sc.IS_NAME
-        references = References(plan, indexed, tables) if len(tables.xrefs) else None
+        references = _references(plan, indexed, tables) if len(tables.xrefs) else None
         pools = [f.pool for f in filled] + (references.pools if references else [])
         blob, canon, remaps = unify_names(image.path, others.strings, plan.string_marks, pools)
         remaps, far_remaps = remaps[: len(batches)], remaps[len(batches) :]
@@ -186,6 +185,13 @@ def _headers(files):
     if not all(n_abbrev):
         raise DwarfError("expected a .debug_abbrev section, found none", files.parts[n_abbrev.index(0)].image.path)
     return info, others, unit_headers(info, n_abbrev)
+
+
+def _references(plan, indexed, tables):
+    """The References of a walk."""
+    from harness.dwarf.far import References  # here, since most files have none
+
+    return References(plan, indexed, tables)
 
 
 def _of_whole_units(tags, n_left_out, first_id):

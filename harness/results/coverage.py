@@ -49,7 +49,8 @@ def uncovered(manifest: dict, policy: str) -> list[str]:
         said.append(f"left out, as BTF has no form for them: {every}")
     if funnel.get("dies_nameless_code"):
         n = funnel["dies_nameless_code"]
-        said.append(f"{n:,} function{'s' * (n != 1)} with code and without a name, nor has any DIE that they refer to one")
+        said.append(f"{n:,} function{'s' * (n != 1)} with code and without a name, nor has any DIE that they refer to "
+                    "one")
     with_code = functions["instances"]
     if functions["encoded"] < ENOUGH_FUNCTIONS * with_code:
         why = sorted(functions["skipped"].items(), key=lambda kv: -kv[1])[:2]

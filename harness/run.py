@@ -16,6 +16,7 @@ from harness.errors import BtfFormatError, EncodeError, UsageError
 from harness.functions import (
     DEFAULT,
     POLICIES,
+    STRINGS,
     Faults,
     Selection,
     check_quirks,
@@ -144,20 +145,26 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     tags = tags_of(program, kept, selection.die[kept], strings, kfunc_tags and known)
     made = (stepped(program, step, prototypes, kept, first_id, tags) if step is not None and known else
             unstepped(program, prototypes, kept, first_id, tags))
-    common = begun.then(made.types)
     row, name_off, proto_id = made.row, made.name_off, made.proto_id
     pairs, pair_of = enc.make_pairs(name_off, proto_id, table.address[row], table.place.section[row], strings.array,
                                     made.tags)
 
+    order = enc.order_of(program, made, selection.die[kept], pairs, pair_of)
+    if STRINGS in bugs and not (step is not None and step.merges):  # merging leaves only what types have
+        met = enc.names_met(program, followed, faults_of(program, followed, bugs), made, pairs, order)
+        begun = btf.lay_out(program.common, program.strings, byteorder=program.kernel["byteorder"], first_names=met)
+    common = begun.then(made.types)
+
     def written(encoding):
-        return _checked(program, encoding, _artifact(encoding, pairs, common, step is not None, layout_section))
+        return _checked(program, encoding,
+                        _artifact(encoding, pairs, common, order, step is not None, layout_section))
 
     with workers(2) as executor:
         artifacts = dict(zip([e.name for e in chosen], executor.map(written, chosen), strict=True))
     baseline = artifacts[chosen[0].name]
-    if baseline.id_map is not None:  # only named types differ between encodings, so a FUNC_PROTO has one id in all
-        proto_id = baseline.id_map[proto_id]
-        pairs = pairs._replace(proto_id=baseline.id_map[pairs.proto_id])
+    # what encodings have beyond the baseline has a name or stands behind it, so a FUNC_PROTO has one id in all
+    proto_id = baseline.id_map[proto_id]
+    pairs = pairs._replace(proto_id=baseline.id_map[pairs.proto_id])
     func_id, texts, n = baseline.func_id[pair_of], tag_texts(program, len(row), made.tags), len(kept)
 
     def of_all(values):
@@ -173,9 +180,9 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
                    layout_section)
 
 
-def _artifact(encoding, pairs, common, by_name, layout_section):
+def _artifact(encoding, pairs, common, order, by_name, layout_section):
     try:
-        return enc.artifact(encoding, pairs, common, by_name, layout_section)
+        return enc.artifact(encoding, pairs, common, order, by_name, layout_section)
     except EncodeError as error:
         if not layout_section:
             raise

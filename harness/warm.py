@@ -87,9 +87,10 @@ def _rest():
     call_kernels()
     types = TypeTable.of([1, info_word(Kind.INT), 4, 32, 0, info_word(Kind.PTR), 1], [0, 4, 7])
     strings = StringTable(np.frombuffer(b"\0int\0", np.uint8).copy())
-    types, _ = dedup_types(types, strings)
+    types = dedup_types(types, strings).types
     btf.not_identifiers(strings, types.name_off())
-    btf.check(encodings.parse(btf.encode(types, strings)))
+    laid = btf.lay_out(types, strings, first_names=types.name_off())
+    btf.check(encodings.parse(laid.ordered(np.zeros(2, np.int64)).data()))
     u1, u4, i8 = np.uint8, np.uint32, np.int64
     names, slots = np.array([1], u4), np.zeros(256, u4)
     jk.enter_names(strings.blob, names, slots)

@@ -9,8 +9,10 @@ import numpy as np
 from harness.btf import kind_sizes, wire, writer_kernels
 from harness.errors import EncodeError
 from harness.model import STANDARD, Kind, Layout, StringTable, TypeTable, kind_number
-from harness.model.layout import HEAD_WORDS, N_KINDS, NAME_WORD, NO_WORD
+from harness.model.layout import HEAD_WORDS, N_KINDS, NAME_WORD
 from harness.model.strings import Strings
+
+NO_NAMES = np.zeros(0, np.uint32)
 
 
 def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD,
@@ -58,16 +60,37 @@ def encode(types: TypeTable, strings: StringTable, *, byteorder: str = "little",
 
 
 def lay_out(types: TypeTable, strings: StringTable, *, byteorder: str = "little", layout: Layout = STANDARD,
-            layout_section: bool = False) -> Laid:
+            layout_section: bool = False, first_names: np.ndarray = NO_NAMES) -> Laid:
     """A Laid: what `encode` makes, before it is bytes, so that files that begin alike share what they have in common.
 
-    Parameters and errors are those of `encode`.
+    Parameters and errors are those of `encode`, but for this one.
+
+    Parameters
+    ----------
+    first_names : uint32
+        Names, offsets as in the types, whose strings come first, in this order, whether or not a type has them.
     """
     blob = np.require(strings.blob, np.uint8, ["C", "W"])  # a read-only view would compile the kernels a second time
     _check_blob(blob, strings.base is not None)
     n_slots = 1 << max(5, int(4 * np.count_nonzero(blob == 0)).bit_length())
     strings = strings._replace(blob=blob)
-    return Laid(byteorder, strings, (), _interned(strings, n_slots), layout_section).then(types, layout=layout)
+    return _begun(byteorder, strings, layout_section, first_names, n_slots).then(types, layout=layout)
+
+
+def _begun(byteorder, strings, layout_section, first_names, n_slots):
+    """A Laid without types, with so many slots for strings."""
+    while True:
+        interned = _interned(strings, n_slots)
+        names = writer_kernels.Names(strings.blob, strings.first_off, wire.MAX_SECTION_NBYTES - strings.first_off)
+        status, name = writer_kernels.intern_names(first_names, names, interned)
+        if status != writer_kernels.STRINGS_FULL:
+            break
+        n_slots *= 4
+    if status != writer_kernels.OK:
+        raise EncodeError(f"expected names from {strings.first_off} to {strings.next_off}, and less than "
+                          f"{wire.MAX_SECTION_NBYTES} bytes of strings, found {name}")
+    n_first = int(interned.used[writer_kernels.N_STRINGS])
+    return Laid(byteorder, strings, (), interned, layout_section, first_names, n_first)
 
 
 class Laid(NamedTuple):
@@ -83,13 +106,19 @@ class Laid(NamedTuple):
     interned : writer_kernels.Interned
     layout_section : bool
         Whether the file has one.
+    first_names : uint32
+        Names whose strings come first.
+    n_first : int
+        How many strings that are.
     """
 
     byteorder: str
     strings: StringTable
     parts: tuple
     interned: writer_kernels.Interned
-    layout_section: bool = False
+    layout_section: bool
+    first_names: np.ndarray
+    n_first: int
 
     def then(self, types: TypeTable, strings: np.ndarray | None = None, *, layout: Layout = STANDARD) -> Laid:
         """A Laid with further types, whose type_ids continue; this one does not change.
@@ -139,7 +168,7 @@ class Laid(NamedTuple):
 
     def _larger(self, strings):
         """The same with four times the room for strings, of a table that may be longer."""
-        laid = self._replace(strings=strings, parts=(), interned=_interned(strings, 4 * len(self.interned.slot)))
+        laid = _begun(self.byteorder, strings, self.layout_section, self.first_names, 4 * len(self.interned.slot))
         for types, layout, _ in self.parts:
             laid = laid.then(types, layout=layout)
         return laid
@@ -182,29 +211,56 @@ class Laid(NamedTuple):
                                     section)
         return section
 
-    def by_name(self) -> Sorted:
-        """The same types sorted by name, as resolve_btfids does since Linux 7.0: anonymous ones first, then in the
-        order of strcmp, types of one name in the order that they have. Strings stay where they are.
+    def ordered(self, place: np.ndarray | None = None, by_name: bool = False) -> Ordered:
+        """The same types in another order.
 
+        Parameters
+        ----------
+        place : int64 (types,), optional
+            A number for each type: they are sorted by it, types of one number in the order that they have. Strings
+            follow in order of first reference, after those of `first_names`. Without it both stay as they are.
+        by_name : bool
+            Afterwards sort the types by name, as resolve_btfids does since Linux 7.0: anonymous ones first, then in the
+            order of strcmp, types of one name in the order that they had. Strings stay where they are.
+
+        Notes
+        -----
         Source: sort_btf_by_name() in tools/bpf/resolve_btfids/main.c, v7.3; btf__permute() in libbpf 1.7.
         """
         words = self.words()
         n_words = np.cumsum([0, *(len(part[2]) for part in self.parts)])
-        start = np.concatenate([part[0].row_starts() + n for part, n in zip(self.parts, n_words[:-1], strict=True)])
-        length = np.diff(np.append(start, len(words)))
-        order = np.argsort(self._name_ranks(words[start + NAME_WORD]), kind="stable")
-        first_id = self.parts[0][0].first_id
-        id_map = np.arange(first_id + len(start), dtype=np.uint32)
-        id_map[first_id + order] = np.arange(first_id, first_id + len(start), dtype=np.uint32)
-        for (types, layout, _), n in zip(self.parts, n_words[:-1], strict=True):
-            at = _references(types, layout) + n
-            known = words[at] < len(id_map)  # what leads past the table is for `check` to find
-            words[at[known]] = id_map[words[at[known]]]
-        new_start = np.empty(len(start), np.int64)
-        new_start[order] = np.cumsum(length[order]) - length[order]
-        out = np.empty_like(words)
-        out[np.arange(len(words)) + np.repeat(new_start - start, length)] = words
-        return Sorted(self, out, id_map, new_start[len(new_start) - self.parts[-1][0].n_types :])
+        start = np.concatenate([*(part[0].row_starts() + n for part, n in zip(self.parts, n_words[:-1], strict=True)),
+                                n_words[-1:]])
+        n_rows, first_id = len(start) - 1, self.parts[0][0].first_id
+        if place is not None and len(place) != n_rows:
+            raise ValueError(f"expected a place for each of {n_rows} types, found {len(place)}")
+        order = np.arange(n_rows) if place is None else np.argsort(place, kind="stable")
+        ranks = self._name_ranks(words[start[:-1] + NAME_WORD]) if by_name else None
+        off, used = self.interned.off, self.interned.used
+        if place is not None:
+            off, used = self._new_offs(words, start, order)
+        if ranks is not None:
+            order = order[np.argsort(ranks[order], kind="stable")]
+        id_map = np.arange(first_id + n_rows, dtype=np.uint32)
+        id_map[first_id + order] = np.arange(first_id, first_id + n_rows, dtype=np.uint32)
+        out, new_start = np.empty_like(words), np.empty(n_rows, np.int64)
+        writer_kernels.place_rows(words, start, order, id_map, out, new_start)
+        laid = self._replace(interned=self.interned._replace(off=off, used=used))
+        return Ordered(laid, self.interned, out, id_map, new_start[n_rows - self.parts[-1][0].n_types :])
+
+    def _new_offs(self, words, start, order):
+        """Replace the names in `words`, whose rows are taken in some order, by offsets in the string section that this
+        order makes: (int64 (strings,), new offsets by string, int64 (2,), as in Interned)."""
+        interned = self.interned
+        n, nbytes = interned.used.tolist()
+        string_at = np.zeros(nbytes, np.int32)
+        string_at[interned.off[:n]] = np.arange(n, dtype=np.int32)
+        off, used = np.full(n, -1, np.int64), interned.used.copy()
+        off[: self.n_first] = interned.off[: self.n_first]
+        if self.n_first < n:
+            used[writer_kernels.NBYTES] = interned.off[self.n_first]
+        writer_kernels.order_strings(words, start, order, self.strings.first_off, string_at, interned.nbytes, off, used)
+        return off, used
 
     def _name_ranks(self, name_off):
         """Rank of names, offsets as in the file, by their bytes: int64, equal for equal names."""
@@ -229,17 +285,23 @@ class Laid(NamedTuple):
 
     def string_places(self, offs: np.ndarray) -> np.ndarray:
         """Byte offsets in the file of strings that a type names, int64 (n,): offsets in the blob of `strings`."""
+        return self.string_start() - self.strings.first_off + self.interned.new_off[offs].astype(np.int64)
+
+    def string_start(self) -> int:
+        """Byte offset of the string section in the file."""
         n_words = sum(len(part[2]) for part in self.parts)
-        base = self.types_start + wire.WORD_NBYTES * n_words + len(self._layout()) - self.strings.first_off
-        return base + self.interned.new_off[offs].astype(np.int64)
+        return self.types_start + wire.WORD_NBYTES * n_words + len(self._layout())
 
 
-class Sorted(NamedTuple):
+class Ordered(NamedTuple):
     """A Laid whose types have another order in the file.
 
     Attributes
     ----------
     laid : Laid
+        With the offsets that strings have in the file.
+    before : writer_kernels.Interned
+        Those that they had.
     words : uint32
         Of all types as the file has them, in native byte order.
     id_map : uint32 (next_id,)
@@ -249,6 +311,7 @@ class Sorted(NamedTuple):
     """
 
     laid: Laid
+    before: writer_kernels.Interned
     words: np.ndarray
     id_map: np.ndarray
     start: np.ndarray
@@ -265,17 +328,10 @@ class Sorted(NamedTuple):
 
     def string_places(self, offs: np.ndarray) -> np.ndarray:
         """As `Laid.string_places`."""
-        return self.laid.string_places(offs)
-
-
-def _references(types, layout):
-    """Index in a table's words of every type_id in its rows, int64."""
-    columns, kind = layout.columns, types.kind()
-    n = columns.reference_fixed[kind] + columns.reference_per_entry[kind] * types.vlen()
-    n[columns.reference_first[kind] == NO_WORD] = 0
-    first, step = types.row_starts() + columns.reference_first[kind], columns.reference_step[kind]
-    before = np.repeat(np.cumsum(n) - n, n)
-    return np.repeat(first, n) + np.repeat(step, n) * (np.arange(len(before)) - before)
+        first = self.laid.strings.first_off
+        n = int(self.before.used[writer_kernels.N_STRINGS])
+        string = np.searchsorted(self.before.off[:n], self.before.new_off[offs].astype(np.int64) - first)
+        return self.laid.string_start() + self.laid.interned.off[string]
 
 
 def _check_rows(words, start, n_words):

@@ -10,7 +10,15 @@ from harness.accelerate import inline, njit
 from harness.model import words as wd
 from harness.model.hash_kernels import bytes_hash, same_run, string_end
 from harness.model.layout import HEAD_WORDS, N_KINDS
-from harness.model.layout_kernels import kind_of, n_names, name_word, row_words_of, trailing_words_of
+from harness.model.layout_kernels import (
+    kind_of,
+    n_names,
+    n_references,
+    name_word,
+    reference_word,
+    row_words_of,
+    trailing_words_of,
+)
 
 OK = 0
 ROW_SHORT = 1
@@ -106,6 +114,21 @@ def intern(names, at, interned):
 
 
 @njit
+def intern_names(first, names, interned):
+    """Enter some names, offsets as in types, in their order: (status, 0 or the name that it is about)."""
+    for i in range(len(first)):
+        name = np.int64(first[i]) - names.first_off
+        if name < 0 or name >= len(names.blob):
+            return NAME_PAST_END, np.int64(first[i])
+        if interned.new_off[name] == 0 and names.blob[name] != 0:
+            string_id, status = intern(names, name, interned)
+            if status != OK:
+                return status, np.int64(first[i])
+            interned.new_off[name] = np.uint32(names.first_off + interned.off[string_id])
+    return OK, np.int64(0)
+
+
+@njit
 def encode_rows(words, start, names, columns, swap, interned, out):
     """Copy all rows with names replaced by offsets into the new string section.
 
@@ -161,6 +184,61 @@ def encode_rows(words, start, names, columns, swap, interned, out):
                 interned.new_off[name] = new_off
             out[at] = np.uint32(new_off)
     return OK, 0, 0
+
+
+@njit
+def order_strings(words, start, order, first_off, string_at, nbytes, off, used):
+    """Give strings offsets in the order in which rows name them, and the rows these.
+
+    Parameters
+    ----------
+    words, start : uint32, int64 (rows + 1,)
+        Of rows that encode_rows wrote; names are replaced in place.
+    order : int64 (rows,)
+        The rows in the order in which their names are looked at.
+    string_at : int32
+        By offset in the section that the names are of: the string there.
+    nbytes, off : int64 (strings,)
+        Length of each string without NUL; its new offset, -1 where it has none yet: filled in.
+    used : int64 (2,)
+        As in Interned; NBYTES is that of the new section, and grows.
+    """
+    for i in range(len(order)):
+        begin = start[order[i]]
+        info = words[begin + wd.INFO]
+        kind = kind_of(info)
+        for k in range(n_names(info)):
+            at = begin + name_word(kind, k)
+            name = np.int64(words[at]) - first_off
+            if name < 0 or words[at] == 0:
+                continue
+            string = string_at[name]
+            if off[string] < 0:
+                off[string] = used[NBYTES]
+                used[NBYTES] += nbytes[string] + 1
+            words[at] = np.uint32(first_off + off[string])
+
+
+@njit
+def place_rows(words, start, order, id_map, out, new_start):
+    """Copy rows in another order, type_ids renumbered; those that id_map does not have stay as they are.
+
+    `start` is int64 (rows + 1,); `new_start`, int64 (rows,), gets where each row begins in `out`.
+    """
+    at = np.int64(0)
+    for i in range(len(order)):
+        begin = start[order[i]]
+        n = start[order[i] + 1] - begin
+        new_start[order[i]] = at
+        for k in range(n):
+            out[at + k] = words[begin + k]
+        info = words[begin + wd.INFO]
+        kind = kind_of(info)
+        for r in range(n_references(info)):
+            k = at + reference_word(kind, r)
+            if out[k] < len(id_map):
+                out[k] = id_map[out[k]]
+        at += n
 
 
 @njit

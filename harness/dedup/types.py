@@ -37,10 +37,17 @@ class Dedup(NamedTuple):
     id_map : uint32 (next_id,)
         New type_id of each old one. A base's types keep theirs, except for a forward declaration whose definition comes
         after the base: references to it become references to the definition.
+    origin : uint32 (types + 1,)
+        By row of `types`, from 1: the type_id that it had.
+    first, declared : uint32 (types + 1,)
+        The first type that became it: of those equal to it, and of forward declarations of it; 0 where there is none.
     """
 
     types: TypeTable
     id_map: np.ndarray
+    origin: np.ndarray
+    first: np.ndarray
+    declared: np.ndarray
 
 
 class FrozenBase(NamedTuple):
@@ -192,9 +199,11 @@ def dedup_types(types, strings=None, *, base=None, in_place=False, threads=1, pr
     step(5)
     new_id, n_canonical, n_words = tk.number_canonical(start, n_before, canon, check.hypot)
     out = TypeTable.unfilled(n_canonical, n_words, None if base is None else base.types)
-    tk.compact(words, start, n_before, canon, new_id, out.words, out.start)
+    origin, first, declared = (np.zeros(n_canonical + 1, np.uint32) for _ in range(3))
+    tk.compact(words, start, n_before, canon, new_id, out.words, out.start, origin)
+    tk.first_rows(words, start, n_before, new_id, out.words, out.start, first, declared)
     step(6)
-    return Dedup(out, new_id)
+    return Dedup(out, new_id, origin, first, declared)
 
 
 def _coloured(own, base, canon, check):

@@ -384,8 +384,28 @@ def number_canonical(start, n_before, canon, new_id):
 
 
 @njit
-def compact(words, start, n_before, canon, new_id, out_words, out_start):
-    """Copy the canonical rows, references renumbered."""
+def first_rows(words, start, n_before, new_id, out_words, out_start, first, declared):
+    """Find the first rows that became each canonical type: of equal ones in `first`, of its declarations in `declared`.
+
+    Both are uint32 (canonical types + 1,), zeros; 0 stays where there is none.
+    """
+    for k in range(1, len(start) - 1):
+        i = n_before + k
+        n = np.int64(new_id[i]) - n_before
+        if n <= 0 or first[n] != 0:
+            continue
+        info = words[start[k] + wd.INFO]
+        target = out_words[out_start[n] + wd.INFO]
+        if kind_of(info) != kind_of(target) or (is_enum(kind_of(info)) and vlen_of(info) != vlen_of(target)):
+            if declared[n] == 0:
+                declared[n] = np.uint32(i)
+        else:
+            first[n] = np.uint32(i)
+
+
+@njit
+def compact(words, start, n_before, canon, new_id, out_words, out_start, origin):
+    """Copy the canonical rows, references renumbered; `origin`, uint32 (canonical types + 1,), gets what each was."""
     at = np.int64(0)
     n = np.int64(0)
     out_start[0] = 0
@@ -394,6 +414,7 @@ def compact(words, start, n_before, canon, new_id, out_words, out_start):
             continue
         n += 1
         out_start[n] = at
+        origin[n] = n_before + k
         w = start[k]
         row_words = start[k + 1] - w
         for m in range(row_words):

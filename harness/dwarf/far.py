@@ -64,7 +64,8 @@ class References:
             np.repeat(self._units[first:last, sc.U_START], self._units[first:last, sc.U_N_ROWS]) + ix.index.row_off
             for (first, last), ix in zip(plan.batches, indexed, strict=True)])
         kinds = np.concatenate([ix.index.row_kind for ix in indexed])
-        self._rows = np.flatnonzero(kinds < wt.NAMES_NO_ROW)
+        rows = np.flatnonzero(kinds < wt.NAMES_NO_ROW)
+        self._rows = rows[np.argsort(row_die[rows], kind="stable")]  # a type in another comes before that
         self._row_die = row_die[self._rows]
         self._read_signatures()
         target = xrefs[mine, sc.XREF_TARGET]

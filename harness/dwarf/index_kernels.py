@@ -365,6 +365,33 @@ def index_imports(s, out, pos):
         add_import(s, out, mask)
 
 
+@inline
+def behind_nested(s, out, kind, row):
+    """Move a row, whose DIE's children are all read, behind those of types that are declared in it; a status.
+
+    A type has a smaller type_id than the one around it, as pahole numbers them.
+    """
+    if kind != wt.PARENT_MEMBERS and kind != wt.PARENT_PROTO:
+        return sc.OK
+    last = out.used[wt.USED_ROWS] - 1
+    if last == row:
+        return sc.OK
+    s.unit[sc.RUN_WORK] -= last - row
+    off, own, vlen = out.row_off[row], out.row_kind[row], out.row_vlen[row]
+    for k in range(row, last):
+        out.row_off[k] = out.row_off[k + 1]
+        out.row_kind[k] = out.row_kind[k + 1]
+        out.row_vlen[k] = out.row_vlen[k + 1]
+    out.row_off[last], out.row_kind[last], out.row_vlen[last] = off, own, vlen
+    tag = out.used[wt.USED_TAGS] - 1
+    while tag >= 0 and (out.tag_space[tag] != wt.T_TYPE or out.tag_target_id[tag] >= row):
+        s.unit[sc.RUN_WORK] -= 1
+        if out.tag_space[tag] == wt.T_TYPE:
+            out.tag_target_id[tag] = out.tag_target_id[tag] - 1 if out.tag_target_id[tag] > row else last
+        tag -= 1
+    return sc.OK if s.unit[sc.RUN_WORK] >= 0 else sc.TOO_MUCH_WORK
+
+
 @part
 def index_dies(s, out, around, pos):
     """List the DIEs below a unit's own, from `pos` in `info` on; a status."""
@@ -373,13 +400,17 @@ def index_dies(s, out, around, pos):
     around.kind[0] = wt.PARENT_NONE
     depth = np.int64(1)
     while depth > 0:
-        if pos >= stop:
-            # the closing null entries are left out by some producers
-            return sc.OK if pos == stop else malformed(s.unit, pos, sc.PAST_END)
+        if pos > stop:
+            return malformed(s.unit, pos, sc.PAST_END)
         at = pos
-        code, pos = read_code(s.info, s.abbrevs, at)
+        code = np.int64(0)
+        if pos < stop:  # the closing null entries are left out by some producers
+            code, pos = read_code(s.info, s.abbrevs, at)
         if code == 0:
             depth -= 1
+            status = behind_nested(s, out, np.int64(around.kind[depth]), around.index[depth])
+            if status != sc.OK:
+                return malformed(s.unit, at, status)
             continue
         if code < 0:
             return unknown_code(s.info, s.unit, at)

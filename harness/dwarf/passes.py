@@ -22,10 +22,6 @@ BATCH_NBYTES = 4 << 20
 POOL_NBYTES = 1 << 16
 """Size of a batch's pool of inline strings before it is known to need more."""
 
-INDEX_ID = np.uint32(1)
-"""type_id of the type that arrays are indexed by, if there are any: ours, which dedups with the units'."""
-
-
 class Scratch(threading.local):
     """What one thread reuses for every batch."""
 
@@ -91,31 +87,53 @@ class Filled(NamedTuple):
 
 
 class Tables(NamedTuple):
-    """What the second pass fills, and where each unit's slices begin: `slices` is int64 (units + 1, SLICE_COLUMNS)."""
+    """What the second pass fills.
+
+    Attributes
+    ----------
+    fill : Fill
+    slices : int64 (units + 1, SLICE_COLUMNS)
+        Where each unit's slices begin. Behind the last unit's types is the one that arrays are indexed by, which dedups
+        with the units'.
+    xrefs : uint64
+    array_unit : int
+        The first unit that has an array, or NO_UNIT.
+    """
 
     fill: wt.Fill
     slices: np.ndarray
     xrefs: np.ndarray
+    array_unit: int
 
 
 def make_tables(units, indexed, int_name):
     """Unfilled Tables of exactly the size that the first pass has found."""
-    has_arrays = any((ix.index.row_kind == Kind.ARRAY).any() for ix in indexed)
-    first_id = 2 if has_arrays else 1
+    array_unit = first_array_unit(units, [ix.index for ix in indexed])
+    n_own = 0 if array_unit == wt.NO_UNIT else 1
     slices = np.zeros((len(units) + 1, wt.SLICE_COLUMNS), np.int64)
     columns = [sc.U_N_ROWS, sc.U_N_WORDS, sc.U_N_FUNCS, sc.U_N_PARAMS, sc.U_N_VARS, sc.U_N_XREFS]
     np.cumsum(units[:, columns], axis=0, out=slices[1:])
-    slices[:, wt.SLICE_ID] += first_id
-    slices[:, wt.SLICE_WORD] += 4 * (first_id - 1)
+    slices[:, wt.SLICE_ID] += 1
     end_id, n_words, n_funcs, n_params, n_vars, n_xrefs = (int(x) for x in slices[-1])
-    fill = wt.unfilled(wt.Fill, words=n_words, type_bounds=end_id + 1, funcs=n_funcs, func_bounds=n_funcs + 1,
-                       params=n_params, vars=n_vars)
-    fill.types.start[:first_id] = 0
-    fill.types.start[-1] = n_words
+    index_type = [int_name, info_word(Kind.INT), 4, int_word(IntEncoding.SIGNED, 32)][: 4 * n_own]
+    fill = wt.unfilled(wt.Fill, words=n_words + len(index_type), type_bounds=end_id + n_own + 1, funcs=n_funcs,
+                       func_bounds=n_funcs + 1, params=n_params, vars=n_vars)
+    fill.types.start[0] = 0
+    fill.types.start[end_id:] = [n_words, n_words + len(index_type)][: n_own + 1]
+    fill.types.words[n_words:] = index_type
     fill.functions.param_start[-1] = n_params
-    if has_arrays:
-        fill.types.words[:4] = int_name, info_word(Kind.INT), 4, int_word(IntEncoding.SIGNED, 32)
-    return Tables(fill, slices, np.empty(sc.XREF_COLUMNS * n_xrefs, np.uint64))
+    return Tables(fill, slices, np.empty(sc.XREF_COLUMNS * n_xrefs, np.uint64), array_unit)
+
+
+def first_array_unit(units, indexes):
+    """The first unit that has an array, of the Index of each batch; NO_UNIT if none has."""
+    before = 0
+    for index in indexes:
+        found = np.flatnonzero(index.row_kind == Kind.ARRAY)
+        if len(found):
+            return int(np.searchsorted(np.cumsum(units[:, sc.U_N_ROWS]), before + found[0], side="right"))
+        before += len(index.row_kind)
+    return wt.NO_UNIT
 
 
 class Passes:
@@ -207,7 +225,8 @@ class Passes:
         longest = int((self.units[first:last, sc.U_STOP] - self.units[first:last, sc.U_START]).max())
         fill = tables.fill._replace(tag_name_off=tag_name_off)
         pool, _ = self._run(fk.fill_units, batch, indexed.pool_nbytes, index, fill,
-                            fk.Plan(tables.slices, np.uint32(self.others.literals[0]), INDEX_ID),
+                            fk.Plan(tables.slices, np.uint32(self.others.literals[0]),
+                                    np.uint32(tables.slices[-1, wt.SLICE_ID])),
                             row_by_off=np.empty(longest, np.uint32), row_off=index.row_off, xrefs=tables.xrefs)
         self._advance(batch)
         return Filled(pool, tag_name_off)
@@ -239,10 +258,10 @@ def rename_batch(batch, remap, tables, canon):
 
 
 def rename_own(tables, canon):
-    """The same for the rows before those of the first unit, which no batch has."""
-    nothing = np.zeros(0, np.uint32)
-    nk.rename_rows(tables.fill.types.words, tables.fill.types.start, np.int64(1), tables.slices[0, wt.SLICE_ID], canon,
-                   nothing)
+    """The same for the rows behind those of the last unit, which no batch has."""
+    start = tables.fill.types.start
+    nk.rename_rows(tables.fill.types.words, start, tables.slices[-1, wt.SLICE_ID], np.int64(len(start) - 1), canon,
+                   np.zeros(0, np.uint32))
 
 
 def _nothing():
@@ -263,7 +282,7 @@ def call_second_pass():
     """The same for the second."""
     _, state, units, index, status = _nothing()
     fk.fill_units(state, units, 0, 0, index, wt.unfilled(wt.Fill),
-                  fk.Plan(np.zeros((1, wt.SLICE_COLUMNS), np.int64), np.uint32(0), INDEX_ID), status)
+                  fk.Plan(np.zeros((1, wt.SLICE_COLUMNS), np.int64), np.uint32(0), np.uint32(0)), status)
 
 
 def call_far_reader():

@@ -35,7 +35,13 @@ class Walk(NamedTuple):
     Attributes
     ----------
     types : TypeTable
-        One row per type DIE, unit after unit, DIE after DIE.
+        One row per type DIE, unit after unit, DIE after DIE, but a type that is declared in another before that. If
+        there are arrays, the type that they are indexed by comes last.
+    unit_type_id : int64 (units + 1,)
+        type_id of each unit's first row; the last one is that of the row behind them.
+    array_unit : int
+        The first unit that has an array, or NO_UNIT: pahole adds the type of indices to this one's, if no unit has had
+        an `int` up to here.
     strings : StringTable
         Equal strings have equal offsets.
     functions : Functions
@@ -65,6 +71,8 @@ class Walk(NamedTuple):
     """
 
     types: TypeTable
+    unit_type_id: np.ndarray
+    array_unit: int
     strings: StringTable
     functions: Functions
     variables: Variables
@@ -167,8 +175,8 @@ def walk(image, threads=1, progress=None, declarations=False, lists=True, nested
     lines_only = {p for p, text in said.items() if has_lines_only(text)}
     whole = units[:, sc.U_PARTIAL] == 0
     line_off, line_file = line_programs(units, skeletons)
-    walked = Walk(types, strings, fill.functions, fill.variables, decl_tags,
-                  names, units[:, sc.U_LANGUAGE].copy(), line_off,
+    walked = Walk(types, tables.slices[:, wt.SLICE_ID].copy(), tables.array_unit, strings, fill.functions,
+                  fill.variables, decl_tags, names, units[:, sc.U_LANGUAGE].copy(), line_off,
                   np.array([clang[p] for p in producers.tolist()], bool), line_file, importers, bases_of(units),
                   lists_apart(files), _location_lists(units, fill),
                   _counts(units, fill, int(np.isin(producers[whole], list(lines_only)).sum())))

@@ -21,6 +21,9 @@ MAX_DEPTH = 4096
 MAX_CHAIN = 256
 """Most annotations in one chain of DW_TAG_GNU_annotation."""
 
+NO_UNIT = -1
+"""Where no unit has an array."""
+
 NAMES_NO_ROW = KIND_MASK + 1
 """Set in the kind of a row that no reference to its DIE means."""
 

@@ -15,15 +15,17 @@ from os import PathLike
 from harness import btf
 from harness.encodings.artifact import SECTION, Artifact, artifact
 from harness.encodings.encoding import Addresses, Encoding, Fixup, Ids, Written
+from harness.encodings.met import names_met
+from harness.encodings.order import Order, order_of
 from harness.encodings.pairs import Pairs, make_pairs
 from harness.errors import UsageError
 from harness.model import STANDARD, Kind, Layout
 
-__all__ = ["SECTION", "Addresses", "Artifact", "Encoding", "Fixup", "Ids", "Pairs", "Written", "artifact",
-           "chosen", "default_names", "encoding", "layouts", "make_pairs", "names", "parse", "read", "register",
-           "touched_kinds"]
+__all__ = ["SECTION", "Addresses", "Artifact", "Encoding", "Fixup", "Ids", "Order", "Pairs", "Written", "artifact",
+           "chosen", "default_names", "encoding", "layouts", "make_pairs", "names", "names_met", "order_of", "parse",
+           "read", "register", "touched_kinds"]
 
-PARTS = ("artifact", "encoding", "pairs")
+PARTS = ("artifact", "encoding", "met", "order", "pairs")
 """Modules here that are not encodings."""
 
 REGISTRY: dict[str, Encoding] = {}

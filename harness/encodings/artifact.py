@@ -10,6 +10,7 @@ import numpy as np
 from harness.btf import Laid
 from harness.btf.wire import WORD_NBYTES, prefix
 from harness.encodings.encoding import Encoding, Fixup
+from harness.encodings.order import Order, places_of
 from harness.encodings.pairs import Pairs
 from harness.errors import EncodeError
 
@@ -29,7 +30,7 @@ class Artifact(NamedTuple):
     func_id : uint32 (pairs,)
         type_id of each pair's FUNC.
     id_map : uint32 (next_id,) or None
-        type_id in the file by the one before types were sorted by name; None where they were not.
+        type_id in the file by the one before types got another order; None where they did not.
     """
 
     sections: dict[str, bytes]
@@ -42,7 +43,7 @@ FORM = re.compile(r"u32|u64|lohi|hex[1-9][0-9]*")
 """Forms of a Fixup."""
 
 
-def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = False,
+def artifact(encoding: Encoding, pairs: Pairs, common: Laid, order: Order | None = None, by_name: bool = False,
              layout_section: bool = False) -> Artifact:
     """The Artifact of an encoding.
 
@@ -52,16 +53,18 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = Fal
     pairs : Pairs
     common : harness.btf.Laid
         What all encodings of a program share at their beginning, laid out once.
+    order : Order, optional
+        Where types stand in the file; by default as they are listed, the encoding's last.
     by_name : bool
-        Sort the types by name, as the kernel's build does since Linux 7.0.
+        Afterwards sort the types by name, as the kernel's build does since Linux 7.0.
     layout_section : bool
         As in harness.btf.encode.
 
     Raises
     ------
     EncodeError
-        What the encoding writes is not valid BTF; or types are to be sorted, and it does not say where its own sections
-        have type_ids; or a layout section is to be written, which cannot describe its types.
+        What the encoding writes is not valid BTF; or types get another order, and it does not say where its own
+        sections have type_ids; or a layout section is to be written, which cannot describe its types.
     ValueError
         A section of its own has an invalid name, or a fixup is within something or of a form unknown.
     """
@@ -71,11 +74,12 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = Fal
             raise ValueError(f"{encoding.name}: expected a section's name, such as {SECTION}.more, found {name!r}")
     laid = common.then(made.types, made.strings, layout=encoding.layout)._replace(layout_section=layout_section)
     func_id, id_map = made.func_id, None
-    if by_name:
+    if order is not None or by_name:
         if made.sections and made.ids is None:
-            raise EncodeError(f"{encoding.name} does not say where {', '.join(made.sections)} has type_ids, which the "
-                              "kernel's step renumbers: encode it with --no-kernel-step")
-        made, laid = _renumbered(encoding, made, laid)
+            raise EncodeError(f"{encoding.name} does not say where {', '.join(made.sections)} has type_ids, which get "
+                              "another order: Written.ids is for that")
+        places = None if order is None else places_of(order, made, pairs, common.next_id())
+        made, laid = _renumbered(encoding, made, laid.ordered(places, by_name))
         func_id, id_map = laid.id_map[func_id], laid.id_map
     fixups = []
     for fixup in made.fixups:
@@ -97,24 +101,23 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid, by_name: bool = Fal
     return Artifact({SECTION: laid.data(), **made.sections}, tuple(fixups), func_id, id_map)
 
 
-def _renumbered(encoding, made, laid):
-    """What an encoding has written and how it is laid out, with the types sorted by name: (Written, Sorted).
+def _renumbered(encoding, made, ordered):
+    """What an encoding has written, and how it is laid out in another order: (Written, Ordered).
 
     Type_ids that the layout of types does not tell are renumbered, where the encoding says that they are.
     """
-    ordered = laid.by_name()
     sections, words = dict(made.sections), ordered.words
     for ids in made.ids or ():
         if ids.form != "u32" or ids.within != "types" and ids.within not in sections:
             raise ValueError(f"{encoding.name}: expected type_ids as u32 within types or {', '.join(sections)}, found "
                              f"{ids.form} within {ids.within!r}")
         if ids.within == "types":
-            at = (ordered.word_places(ids.at) - laid.types_start) // WORD_NBYTES
+            at = (ordered.word_places(ids.at) - ordered.laid.types_start) // WORD_NBYTES
             words[at] = ordered.id_map[words[at]]
         else:
             data = np.frombuffer(sections[ids.within], np.uint8).copy()
             at = np.asarray(ids.at, np.int64)[:, None] + np.arange(WORD_NBYTES)
-            order = prefix(laid.byteorder) + "u4"
+            order = prefix(ordered.laid.byteorder) + "u4"
             new = ordered.id_map[data[at].view(order).ravel()]
             data[at] = new.astype(order).view(np.uint8).reshape(-1, WORD_NBYTES)
             sections[ids.within] = data.tobytes()

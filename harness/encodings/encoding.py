@@ -56,8 +56,8 @@ class Written(NamedTuple):
     fixups : tuple of Fixup
     ids : tuple of Fixup, or None
         Where type_ids stand that the layout of types does not tell: in the encoding's own sections, or as values in its
-        types; form 'u32', `pair` is not used. The kernel's step, which sorts types by name, renumbers them; an encoding
-        with sections of its own that does not say (None) cannot be written with that step.
+        types; form 'u32', `pair` is not used. They are renumbered when the file's types are put in order. An encoding
+        with sections of its own has to say; () is nowhere.
     """
 
     types: TypeTable

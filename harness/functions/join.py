@@ -123,6 +123,8 @@ class FunctionTable(NamedTuple):
         Index of the instance's name among all names of subprograms.
     name_start, name_dies : int64 (names + 1,), int64
         The DIEs of each name, with code or without (ragged): the states that must agree on the prototype.
+    name_in_elf, piece_in_elf : bool (names,)
+        Whether a function symbol has the name, with a suffix or without; whether a .part or .cold symbol has.
     elf_symbol, elf_class : int64, uint8 (function symbols,)
         Rows of the symbol table that are functions at an address, and the SymbolClass of each.
     discarded : int64 (discarded,)
@@ -148,6 +150,8 @@ class FunctionTable(NamedTuple):
     name_index: np.ndarray
     name_start: np.ndarray
     name_dies: np.ndarray
+    name_in_elf: np.ndarray
+    piece_in_elf: np.ndarray
     elf_symbol: np.ndarray
     elf_class: np.ndarray
     discarded: np.ndarray
@@ -221,7 +225,9 @@ def join(walk, symbols, image, *, fallback=True):
         np.concatenate([found.match, more_match]), symbol, n_addresses[name_index],
         same_name[symbol], np.isin(symbol, functions.row[functions.suffixed]), np.concatenate([moved, no]),
         np.concatenate([found.clone, _clones(f, functions, more_symbols)]), unnamed[die], name_index,
-        np.searchsorted(name_of_die[by_name], np.arange(len(names) + 1)), by_name, functions.row, elf_class,
+        np.searchsorted(name_of_die[by_name], np.arange(len(names) + 1)), by_name,
+        _names_of(functions.take(~functions.piece), len(names)), _names_of(functions.take(functions.piece), len(names)),
+        functions.row, elf_class,
         discarded, image.has_symtab,
         _counts(walk, symbols, functions, dies, discarded, found, len(more), elf_class))
 
@@ -292,6 +298,13 @@ def _addresses_of_names(functions, n_names):
     order = np.lexsort((address, name))
     new = changes(name[order], address[order])
     return np.bincount(name[order][new], minlength=n_names).astype(np.int32)
+
+
+def _names_of(functions, n_names):
+    """Which names some symbols have, whole or as their base name, bool (n_names,)."""
+    out = np.zeros(n_names + 1, bool)  # the last one is that of a name that no DIE has
+    out[functions.name] = out[functions.base] = True
+    return out[:-1]
 
 
 class _Matched(NamedTuple):

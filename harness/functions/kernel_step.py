@@ -20,7 +20,7 @@ of Debian is built with, is not modelled.
 Addresses: `<name>_impl` and the kfunc are the same code, so both get its address. The step works on the function that a
 program calls: every FUNC of a kfunc's name is one, which matters only under policies that keep several.
 
-The sort is the last thing done to a file and is `harness.btf.Laid.by_name`; all else is here, before encodings see the
+The sort is the last thing done to a file and is `harness.btf.Laid.ordered`; all else is here, before encodings see the
 functions.
 
 Source: tools/bpf/resolve_btfids/main.c, scripts/Makefile.btf and include/linux/btf.h, v7.2.13 and v7.3.4; v7.0 was the
@@ -79,6 +79,9 @@ class Step(NamedTuple):
     merges: bool
 
 
+PAHOLE_S = -1
+"""In Stepped.made_for."""
+
 STEPS = (Step("7.0", (7, 0), False), Step("7.3", (7, 3), True))
 """By version; none before."""
 
@@ -90,6 +93,10 @@ class Stepped(NamedTuple):
     ----------
     types : TypeTable
         The rows that the functions need beyond those that all files share.
+    made_for : int64 (types,)
+        Function of `kept` that the step makes each of them for; PAHOLE_S for those that pahole makes.
+    first_proto_id : uint32 (kept,)
+        FUNC_PROTO of each function before the step.
     proto_id : uint32 (kept + added,)
         FUNC_PROTO of each function.
     name_off : uint32 (kept + added,)
@@ -100,6 +107,8 @@ class Stepped(NamedTuple):
     """
 
     types: TypeTable
+    made_for: np.ndarray
+    first_proto_id: np.ndarray
     proto_id: np.ndarray
     name_off: np.ndarray
     row: np.ndarray
@@ -146,7 +155,8 @@ def step_names(flags):
 def unstepped(program, prototypes, kept, first_id, annotations):
     """The Stepped of functions that no step changes; parameters as of `stepped`."""
     types, proto_id = prototypes.rows_of(kept, first_id)
-    return Stepped(types, proto_id, program.instances.name_off[kept], kept, annotations)
+    return Stepped(types, np.full(types.n_types, PAHOLE_S), proto_id, proto_id, program.instances.name_off[kept], kept,
+                   annotations)
 
 
 def stepped(program, step, prototypes, kept, first_id, annotations):
@@ -200,8 +210,8 @@ def stepped(program, step, prototypes, kept, first_id, annotations):
         proto_id[i] = final[int(name_off[i]), int(old[i])]
     more = np.array(added, np.int64)
     impl_off = [program.step_names[names[off] + IMPL_SUFFIX] for off in name_off[more].tolist()]
-    types, id_map = made.table()
-    return Stepped(types, id_map[np.concatenate([proto_id, old[more]])],
+    types, id_map, made_for = made.table()
+    return Stepped(types, made_for, id_map[old], id_map[np.concatenate([proto_id, old[more]])],
                    np.concatenate([name_off, np.array(impl_off, np.uint32)]), np.concatenate([kept, kept[more]]),
                    annotations + _tags_of_added(program, added, len(kept), annotations))
 
@@ -224,7 +234,7 @@ def _with_arenas_of_pahole(program, prototypes, kept, first_id, arenas):
         # other rows are numbered in the order of the functions that need them
         before = max(int(proto_id[:i][plain[:i]].max(initial=0)) + 1 - first_id, 0)
         places += [before] * (len(made.new) - len(places))
-    types, id_map = made.table(places)
+    types, id_map, _ = made.table(places)
     return _Rows(program, types, first_id, False), id_map[proto_id]
 
 
@@ -256,7 +266,7 @@ class _Rows:
     def __init__(self, program, types, first_id, merges, first_use=None):
         self.program, self.types, self.first_id, self.merges = program, types, first_id, merges
         self.first_use = np.full(types.n_types, -1) if first_use is None else first_use
-        self.new, self.ids, self.moved = [], None, {}
+        self.new, self.made_for, self.ids, self.moved = [], [], None, {}
 
     def row(self, type_id):
         """The words of a type, uint32; none for void."""
@@ -274,6 +284,7 @@ class _Rows:
     def reserve(self):
         """The type_id of a row to come; only what it refers to is added before it is filled."""
         self.new.append(None)
+        self.made_for.append(None)
         return self.first_id + self.types.n_types + len(self.new) - 1
 
     def fill(self, at, words, function):
@@ -285,11 +296,13 @@ class _Rows:
             known = self.ids.get(words.tobytes())
             if known is not None and not self._is_behind(known, function):
                 self.new.pop()
+                self.made_for.pop()
                 return known
             if known is not None:
                 self.moved[known] = at
             self.ids[words.tobytes()] = at
         self.new[at - self.first_id - self.types.n_types] = words
+        self.made_for[at - self.first_id - self.types.n_types] = function
         return at
 
     def _is_behind(self, type_id, function):
@@ -306,8 +319,8 @@ class _Rows:
         return ids
 
     def table(self, places=None):
-        """All rows but those that became a later one: (TypeTable, uint32 (next_id,)), the second is the new type_id of
-        each type.
+        """All rows but those that became a later one: (TypeTable, uint32 (next_id,), int64 (types,)), the second is the
+        new type_id of each type, the third the function that each is made for; PAHOLE_S of those that were there.
 
         Parameters
         ----------
@@ -330,7 +343,8 @@ class _Rows:
             rows[-1][at] = id_map[row[at]]
         rows = [rows[k] for k in order.tolist()]
         words = np.concatenate(rows) if rows else np.zeros(0, np.uint32)
-        return TypeTable.of(words, np.cumsum([0, *map(len, rows)])), id_map
+        made_for = np.array([PAHOLE_S] * n + self.made_for, np.int64)[order]
+        return TypeTable.of(words, np.cumsum([0, *map(len, rows)])), id_map, made_for
 
 
 def _behind_qualifiers(made, type_id):

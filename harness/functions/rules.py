@@ -23,10 +23,13 @@ class Forms(NamedTuple):
         together.
     variable_at_0 : bool
         Whether the variable at the beginning of the per-CPU section has a VAR, where that is linked at address 0.
+    by_unit : bool
+        Whether functions stand behind the types of their units, or, sorted by name, behind all.
     """
 
     nested_arrays: bool
     variable_at_0: bool
+    by_unit: bool = False
 
 
 class Rules(NamedTuple):
@@ -88,7 +91,7 @@ class Rules(NamedTuple):
 RULES = {rules.version: rules for rules in (
     Rules("1.24", None, consistent=False, callbacks=False, hasty=False, suffixes=False, pieces=False,
           uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True, addressed=False,
-          kfunc_tags=False, forms=Forms(nested_arrays=False, variable_at_0=False),
+          kfunc_tags=False, forms=Forms(nested_arrays=False, variable_at_0=False, by_unit=True),
           about="the first DIE of each name that is exactly an ELF symbol's"),
     Rules("1.25", rk.BY_FIRST, consistent=True, callbacks=True, hasty=True, suffixes=True, pieces=True,
           uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True, addressed=False,
@@ -115,11 +118,14 @@ RULES = {rules.version: rules for rules in (
 
 DEFAULT = list(RULES)[-1]
 
+STRINGS = "strings"
+
 QUIRKS = {
     "part-flags": "count the faults of a .part body, whose DIE has its parent's name, against the parent",
     "no-ranges": "give no address to a DIE that has DW_AT_ranges but no DW_AT_low_pc",
     "patchable-entry": "find no address for a function whose symbol is not at the entry in DWARF (arm64, riscv64)",
     "unnumbered-clang": "treat every register in clang's code as wrong where register numbers are unknown",
+    STRINGS: "write strings in the order in which pahole comes to them, those of functions that it leaves out, too",
 }
 """pahole bugs, reproduced only on request."""
 

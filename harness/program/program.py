@@ -12,6 +12,7 @@ from harness.dwarf.walk import DeclTags, Functions
 from harness.functions.join import FunctionTable
 from harness.functions.rules import Forms
 from harness.model import StringTable, TypeTable
+from harness.program.places import Places
 
 T = TypeVar("T")
 
@@ -32,7 +33,11 @@ class Program:
     types : TypeTable
         The deduplicated types.
     common : TypeTable
-        Those, then the VARs and the DATASEC, then DECL_TAGs on types and variables: what every file begins with.
+        Those, then the VARs and the DATASEC, then DECL_TAGs on types and variables: what every file has.
+    places : int64 (common types,)
+        Where these stand in a file, as harness.program.places says.
+    met : Places
+        Where pahole comes to the types.
     strings : StringTable
         The strings that all names are offsets into.
     dies : Functions
@@ -66,6 +71,8 @@ class Program:
     forms: Forms
     types: TypeTable
     common: TypeTable
+    places: np.ndarray
+    met: Places
     strings: StringTable
     dies: Functions
     instances: FunctionTable

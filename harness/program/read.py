@@ -27,6 +27,7 @@ from harness.model import Kind, StringTable, concatenate, kind_number
 from harness.model import words as wd
 from harness.process import workers
 from harness.program.expressible import express_functions, expressible, tags_of_whole
+from harness.program.places import places_of_common, places_of_types
 from harness.program.program import Program
 from harness.program.release import release
 from harness.program.tags import names_at, type_tags
@@ -102,19 +103,22 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             del file
             made = {name: make(described, without, image.bits) for name, make in (meanwhile or {}).items()}
             try:
-                types, id_map = deduplicated.result()
+                dedup = deduplicated.result()
             except EncodeError as error:
                 error.path = image.path
                 raise
             del deduplicated
         progress.stage("functions")(0, 1)
-        walked = with_final_ids(walked, id_map)
-        del id_map
-        types, walked = _expressed(types, walked, table.counts)
+        walked = with_final_ids(walked, dedup.id_map)
+        types, places = dedup.types, places_of_types(walked, dedup)
+        del dedup
+        types, places, walked = _expressed(types, places, walked, table.counts)
         variables = per_cpu_variables(walked, image, symbols, types, len(walked.strings.blob), forms.variable_at_0)
         on_types = type_tags(walked.decl_tags, variables.type_id)
         common = concatenate([types, *([variables.types] if len(variables.types.words) else []),
                               *([on_types] if on_types is not None else [])])
+        stands = places_of_common(places.types, variables.type_id, walked.variables.unit, on_types,
+                                  len(walked.unit_name_off))
         about = {
             "label": getattr(kernel, "label", None) or os.path.basename(path),
             **_identity(image, path),
@@ -132,7 +136,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     tail, at = names_at(step_names(kfuncs.flags), len(walked.strings.blob) + len(variables.strings))
     strings = StringTable(np.concatenate([walked.strings.blob, variables.strings, tail]))
     tagged = {name: [at[tag] for tag in tags(Kfunc(name, flags))] for name, flags in kfuncs.flags.items()}
-    return Program(about, forms, types, common, strings, walked.functions, table, walked.decl_tags,
+    return Program(about, forms, types, common, stands, places, strings, walked.functions, table, walked.decl_tags,
                    walked.unit_name_off, walked.unit_clang, np.isin(walked.unit_language, ASSEMBLER), tagged,
                    kfuncs.flags, at, described, without, shipped, variables.skipped, made)
 
@@ -151,16 +155,17 @@ def _check_complete(counts, path):
                          "-gline-tables-only?)", path, ".debug_info")
 
 
-def _expressed(types, walked, counts):
-    """(the types that BTF can express, the walk with their ids), and in `counts` what was left out."""
+def _expressed(types, places, walked, counts):
+    """(the types that BTF can express, their places, the walk with their ids), and in `counts` what was left out."""
     found = expressible(types, walked.strings)
     walked, names = express_functions(walked, found, walked.strings)
     counts.update(names)
     if found is None:
-        return types, walked
+        return types, places, walked
     counts.update(found.counts)
     walked = with_final_ids(walked, found.id_map)
-    return found.types, walked._replace(decl_tags=tags_of_whole(walked.decl_tags, found))
+    places = places.of(found.id_map, found.types.n_types)
+    return found.types, places, walked._replace(decl_tags=tags_of_whole(walked.decl_tags, found))
 
 
 def shipped_btf(image: ElfImage) -> tuple[btf.BtfFile | None, bytes | None, str | None]:

@@ -119,11 +119,20 @@ SEVERAL_THREADS = {"debian-6.1-cloud-amd64", "debian-6.1-generic-amd64"}
 """Kernels that pahole 1.24 encoded on several threads: each writes a name once, by the first DIE of its units."""
 
 
-def test_kernel__is_the_same_btf_as_its_own(kernel, like):
+TAGS_MISSED = {"debian-7.3-cloud-amd64", "debian-7.3-generic-amd64"}
+"""Kernels of which pahole 1.30 has not found all kfuncs in its table of functions: their tags come last."""
+
+
+def test_kernel__is_the_same_file_as_its_own(kernel, like):
     program, ours = like
+    if kernel.name not in SEVERAL_THREADS | TAGS_MISSED:
+        assert ours == program.shipped
+        return
     found = same.compare(ours, program.shipped)
     if kernel.name not in SEVERAL_THREADS:
-        assert found.is_same
+        assert found.is_same and found.changes == ["types in another order"]
+        moved = np.flatnonzero(found.new_id != np.arange(len(found.new_id)))
+        assert {Kind(int(found.a.types.kind()[i - 1])) for i in moved} == {Kind.DECL_TAG}
         return
     theirs = btf.parse(program.shipped)
     more = found.only_b.type_id
@@ -207,6 +216,18 @@ def test_kernel__growth_equals_the_formula_to_the_byte(folder):
     checks = measure.check_invariants(result, measure.measurements(result, False))
     assert checks.holds.all(), checks[~checks.holds]
     assert (checks.invariant == "3 formula").sum() == len(result.encodings)
+
+
+def test_kernel__what_the_baseline_has_has_its_type_ids_in_every_file(kernel):
+    """As long as types are not sorted by name."""
+    encoded = run.encode(run.prepare(kernel, threads=2), "all", kernel_step=False)
+    plain, *others = map(encodings.parse, encoded.files.values())
+    n = plain.types.n_types
+    for file in others:
+        assert np.array_equal(plain.types.kind(), file.types.kind()[:n])
+        for kinds in (Kind.FUNC_PROTO, Kind.STRUCT, Kind.VAR):
+            ids = plain.types.ids_of(kinds)[::97].tolist()
+            assert [plain.types.row(i)[2:].tolist() for i in ids] == [file.types.row(i)[2:].tolist() for i in ids]
 
 
 def test_kernel__encodings_differ_in_functions_alone(everything):

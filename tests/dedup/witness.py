@@ -41,7 +41,20 @@ def ours(types):
     assert sorted(first) == list(range(1, len(after) + 1)), "an output type that no input type became"
     for t in after:
         assert all(0 <= r <= len(after) for r in t.refs())
+    check_origins(types, after, id_map, result)
     return after, id_map
+
+
+def check_origins(types, after, id_map, result):
+    """Which types the output's were, and the first that became each."""
+    origin = result.origin.tolist()[1:]
+    assert origin == sorted(set(origin)) and [id_map[old] for old in origin] == list(range(1, len(after) + 1))
+    first, declared = {}, {}
+    for old, new in enumerate(id_map[1:], 1):
+        whole = shapes.local(types[old - 1]) == shapes.local(after[new - 1])
+        (first if whole else declared).setdefault(new, old)
+    for found, expected in ((result.first, first), (result.declared, declared)):
+        assert found.tolist()[1:] == [expected.get(new, 0) for new in range(1, len(after) + 1)]
 
 
 def same_declaration(old, new):

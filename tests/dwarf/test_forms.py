@@ -131,9 +131,9 @@ def test_forms__type_units(tmp_path, byteorder, bits, format, version, stub):
         dies = [DIE("pointer_type", Attr("type", "ref_sig8", point))]
     found = found_in(tmp_path, CU(dies, version=version, format=format), unit, byteorder=byteorder, bits=bits)
     made, first = rows.own_rows(found)
-    assert [row.kind for row in made] == ["PTR", "STRUCT", "STRUCT"]
-    assert made[0].ref == first + 1
-    assert made[1].members == (("x", first + 2, 0, 0),)
+    assert [(row.kind, row.name) for row in made] == [("PTR", ""), ("STRUCT", "inner"), ("STRUCT", "point")]
+    assert made[0].ref == first + 2
+    assert made[2].members == (("x", first + 1, 0, 0),)
 
 
 @pytest.mark.parametrize(("tag", "kind"), [("enumeration_type", "ENUM"), ("union_type", "UNION")])
@@ -345,7 +345,44 @@ def test_forms__siblings_change_nothing(tmp_path, where, form):
     plain = found_in(tmp_path, CU(tree()))
     marked = found_in(tmp_path, CU(tree(Attr("sibling", form, Sibling))))
     assert rows.rows(plain) == rows.rows(marked) and rows.funcs(plain) == rows.funcs(marked)
-    assert rows.funcs(plain)[0].params == (("p", 2),)
+    assert rows.funcs(plain)[0].params == (("p", 3),)  # a type that is declared in another comes before it
+
+
+@pytest.mark.parametrize("terminated", [True, False])
+def test_forms__a_type_that_is_declared_in_another_comes_before_it(tmp_path, terminated):
+    """Tags stay with their types and members, whose rows move."""
+    deep = DIE("union_type", llvm("btf_decl_tag", "deep"), name="deep", byte_size=4)
+    inner = DIE("structure_type", deep, DIE("member", llvm("btf_decl_tag", "m"), name="x", type=deep,
+                                            data_member_location=0), name="inner", byte_size=4)
+    argument = DIE("structure_type", llvm("btf_decl_tag", "argument"), name="argument", byte_size=8)
+    proto = DIE("subroutine_type", argument, DIE("formal_parameter", type=argument))
+    outer = DIE("structure_type", llvm("btf_decl_tag", "first"), inner, DIE("member", name="y", type=inner,
+                data_member_location=0), llvm("btf_decl_tag", "last"), name="outer", byte_size=4,
+                terminated=terminated)
+    found = found_in(tmp_path, CU([base(), proto, outer]))
+    made, first = rows.own_rows(found)
+    assert [(row.kind, row.name) for row in made] == [
+        ("INT", "int"), ("STRUCT", "argument"), ("FUNC_PROTO", ""), ("UNION", "deep"), ("STRUCT", "inner"),
+        ("STRUCT", "outer")]
+    assert made[2].params == (("", first + 1),)
+    assert made[4].members == (("x", first + 3, 0, 0),) and made[5].members == (("y", first + 4, 0, 0),)
+    d, names = found.decl_tags, [rows.text(found, name) for name in found.decl_tags.name_off]
+    assert sorted(zip(names, d.target_id.tolist(), d.component_idx.tolist(), strict=True)) == [
+        ("argument", first + 1, -1), ("deep", first + 3, -1), ("first", first + 5, -1), ("last", first + 5, -1),
+        ("m", first + 4, 0)]
+
+
+def test_forms__the_type_of_array_indices_comes_behind_all_units_and_says_where_it_is_used_first(tmp_path):
+    def array():
+        char = DIE("base_type", name="char", byte_size=1, encoding=6)
+        return CU([char, DIE("array_type", DIE("subrange_type", upper_bound=3), type=char)])
+
+    plain = CU([DIE("structure_type", name="s", byte_size=4)])
+    found = found_in(tmp_path, plain, array(), CU([base()]), array())
+    assert found.array_unit == 1 and found.unit_type_id.tolist() == [1, 2, 4, 5, 7]
+    assert [(row.kind, row.name) for row in rows.rows(found)[-2:]] == [("ARRAY", ""), ("INT", "int")]
+    without = found_in(tmp_path, plain, CU([base()]))
+    assert without.array_unit == wt.NO_UNIT and without.types.n_types == 2
 
 
 def test_forms__trees_without_their_last_null_entries(tmp_path):

@@ -56,10 +56,9 @@ def rows(found):
 
 
 def own_rows(found):
-    """The rows without the array index type that the walk adds, and the type_id of the first one."""
+    """The rows without the array index type that the walk adds behind them, and the type_id of the first one."""
     every = rows(found)
-    first = 1 + any(row.kind == "ARRAY" for row in every)
-    return every[first - 1 :], first
+    return every[: len(every) - any(row.kind == "ARRAY" for row in every)], 1
 
 
 def _row(found, words):
@@ -76,7 +75,7 @@ def _row(found, words):
         assert body[0] & 0xFFFF == 8 * words[2]
     elif kind == "ARRAY":
         more.update(ref=body[0], nelems=body[2])
-        assert body[1] == 1
+        assert body[1] == found.types.n_types
     elif kind in ("STRUCT", "UNION"):
         more["members"] = tuple(_member(found, kind_flag, *body[3 * i : 3 * i + 3]) for i in range(vlen))
     elif kind == "ENUM":

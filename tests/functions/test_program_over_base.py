@@ -26,12 +26,19 @@ def followed(prepared, version):
 def over_a_base(prepared, n):
     """The same program, the first n types of which are in a base."""
     return dataclasses.replace(prepared, types=types_over(prepared.types, n), common=types_over(prepared.common, n),
-                               _made={})
+                               places=prepared.places[n:],
+                               met=type(prepared.met)(*(column[n:] for column in prepared.met)), _made={})
 
 
 def used(prototypes):
     """The Prototypes without the words that stay free where parameters are dropped."""
     return prototypes._replace(words=prototypes.words[: prototypes.start[-1]])
+
+
+def renumbered(ids, others):
+    """Whether there is a renumbering that turns some ids into others."""
+    both = set(zip(ids.tolist(), others.tolist(), strict=True))
+    return len(set(ids.tolist())) == len(set(others.tolist())) == len(both)
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
@@ -46,4 +53,6 @@ def test_program__over_a_base_has_the_same_faults_and_prototypes(prepared, part,
     for policy in POLICIES:
         mine, whole = (run.encode(p, policy, ["plain", "decl_tag", "btf_func"], version) for p in (split, prepared))
         assert (mine.selection.reason == whole.selection.reason).all()
-        assert (mine.proto_id == whole.proto_id).all() and (mine.func_id == whole.func_id).all()
+        for ids, others in ((mine.proto_id, whole.proto_id), (mine.func_id, whole.func_id)):
+            # 1.24 puts functions among the types of their units, but not into a base
+            assert renumbered(ids, others) if rules.forms.by_unit else (ids == others).all()

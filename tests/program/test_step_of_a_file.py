@@ -267,16 +267,16 @@ def test_kernel_step__renumbers_ids_in_the_sections_of_an_encoding_from_outside(
     assert checks.holds.all()
 
 
-def test_kernel_step__refuses_an_encoding_that_does_not_say_where_its_ids_are(with_table, monkeypatch):
+def test_order__refuses_an_encoding_that_does_not_say_where_its_ids_are(with_table, monkeypatch):
     prepared = run.prepare(program("kfuncs").path, threads=1)
     silent = encodings.encoding("table").write
     table = outside.ENCODING
     monkeypatch.setitem(encodings.REGISTRY, "table", type(table)(**{
         **{f: getattr(table, f) for f in table.__dataclass_fields__},
         "write": lambda *args: silent(*args)._replace(ids=None)}))
-    with pytest.raises(EncodeError, match=r"table does not say where \.BTF\.funcs has type_ids.*--no-kernel-step"):
-        run.encode(prepared, "all", ["table"])
-    run.encode(prepared, "all", ["table"], kernel_step=False)
+    for step in (True, False):
+        with pytest.raises(EncodeError, match=r"table does not say where \.BTF\.funcs has type_ids, .*Written\.ids"):
+            run.encode(prepared, "all", ["table"], kernel_step=step)
     monkeypatch.setitem(encodings.REGISTRY, "table", type(table)(**{
         **{f: getattr(table, f) for f in table.__dataclass_fields__},
         "write": lambda *args: silent(*args)._replace(ids=(Fixup("nowhere", np.zeros(0), np.zeros(0), "u32"),))}))

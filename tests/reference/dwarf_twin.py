@@ -109,7 +109,8 @@ class Function(NamedTuple):
 
 
 def types_by_unit(path):
-    """The types of each unit in DIE order: the units of .debug_info, then those of .debug_types."""
+    """The types of each unit in DIE order, one that is declared in another before that: the units of .debug_info, then
+    those of .debug_types."""
     with _opened(path) as file:
         return _types(file)
 
@@ -239,9 +240,20 @@ def _is_complex(die):
 # Types
 
 
+def _inner_first(die):
+    """A DIE and all below it, in order, but what is below a struct, union or prototype before that."""
+    around = die.tag in COMPOSITES or die.tag == "DW_TAG_subroutine_type"
+    if not around:
+        yield die
+    for child in die.iter_children():
+        yield from _inner_first(child)
+    if around:
+        yield die
+
+
 def _unit_types(file, unit):
     made = []
-    for die in unit.iter_DIEs():
+    for die in _inner_first(unit.get_top_DIE()):
         if "DW_AT_signature" in die.attributes:
             continue  # it stands for a type in its type unit
         if die.tag in REFERENCES:

@@ -3,12 +3,14 @@
 import json
 import shutil
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from harness import encodings, measure, results, run
 from harness.errors import MeasureError, OutputError
 from harness.functions.policies import POLICIES
+from harness.model import Kind
 from tests.fixtures.build import program
 from tests.measure.folders import INSTANCES, edit, make, of_policy
 
@@ -143,8 +145,10 @@ def test_like__is_the_baseline_as_another_pahole_writes_it(prepared, tmp_path):
     for folder in (made, results.load(made.path), results.gather(made.results(), tmp_path / "again")):
         assert folder.like.rules == "1.24" and folder.like.path.name in names(folder.path)
         assert folder.like.path.read_bytes() == encoded.files["plain"]
-        assert folder.like.btf.types.n_types == older.common.n_types + len(set(encoded.func_id.tolist()) - {0}) + (
-            len(set(encoded.proto_id.tolist()) - {0} - set(range(older.common.n_types + 1))))
+        types, own = folder.like.btf.types, (Kind.FUNC, Kind.FUNC_PROTO)
+        assert np.isin(types.kind(), own, invert=True).sum() == np.isin(older.common.kind(), own, invert=True).sum()
+        assert types.ids_of(Kind.FUNC).tolist() == sorted(set(encoded.func_id.tolist()) - {0})
+        assert set(encoded.proto_id.tolist()) - {0} <= set(types.ids_of(Kind.FUNC_PROTO).tolist())
         assert folder.manifest["like"]["quirks"] == ["part-flags"]
     made.like.path.write_bytes(encoded.files["plain"][:-1])
     with pytest.raises(MeasureError, match="bytes, as the manifest says, found"):

@@ -13,7 +13,7 @@ from harness.measure import BASELINE, COMPRESSORS, SHIPPED
 from harness.measure.attach import SAME_POLICY
 from harness.report.tables import plain
 from harness.report.words import listed
-from harness.witnesses.shipped import MAY_DIFFER
+from harness.witnesses.shipped import MAY_DIFFER, SAME_BYTES
 from harness.witnesses.witness import ALL_FILES
 
 
@@ -345,6 +345,8 @@ def _same(frames, about, known):
     whole, *kinds = frames["shipped_same"].to_dict("records")
     which = f"Written {whole['written']}, {BASELINE} and the kernel's own .BTF are"
     alike = f"{_count(whole['ours'], 'type')}, each as often in both"
+    if whole["verdict"] == SAME_BYTES:
+        return f"{which} the same file, byte for byte, of {_count(whole['ours'], 'type')}."
     if whole["verdict"] == Verdict.SAME.value:
         return f"{which} the same BTF: {alike}, and a renumbering that turns one file into the other."
     if whole["verdict"] == Verdict.UNDECIDED.value:

@@ -22,6 +22,9 @@ MAY_DIFFER = ("FUNC", "FUNC_PROTO", "VAR", "DATASEC", "DECL_TAG")
 
 OURS = "ours"
 
+SAME_BYTES = "same bytes"
+"""The verdict on files that are equal byte for byte."""
+
 
 class Ours(NamedTuple):
     """The file of ours that is compared with the shipped section.
@@ -73,16 +76,18 @@ def shipped_same(result):
     """Whether Ours and the shipped section are the same BTF, or None when the kernel ships none.
 
     DataFrame written, verdict, kind, ours, shipped, only in ours, only in shipped: a row for ALL kinds, then one for
-    each kind with types that only one of the two has; verdict is the value of a same.Verdict.
+    each kind with types that only one of the two has; verdict is the value of a same.Verdict, or SAME_BYTES.
     """
     if SHIPPED not in result.files:
         return None
     ours = ours_of(result)
-    found = same.compare(ours.btf, result.btf(SHIPPED))
+    found = same.compare(ours.btf, result.btf(SHIPPED),
+                         same_bytes=ours.path.read_bytes() == result.files[SHIPPED].read_bytes())
+    verdict = SAME_BYTES if found.same_bytes else found.verdict.value
     kinds = found.kinds()
     totals = [sum(counts) for counts in zip(*kinds.values(), strict=True)] or [0] * 4
     rows = [(ALL, *totals), *((kind, *counts) for kind, counts in kinds.items() if any(counts[2:]))]
-    return frame([(ours.written, found.verdict.value, *row) for row in rows],
+    return frame([(ours.written, verdict, *row) for row in rows],
                  ("written", "verdict", "kind", "ours", "shipped", "only in ours", "only in shipped"))
 
 

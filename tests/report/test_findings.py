@@ -219,6 +219,7 @@ def test_findings__say_of_the_kernel_s_own_btf_whether_it_is_the_same():
     begin = "Written under policy current, plain and the kernel's own .BTF are "
     alike = "7 types, each as often in both"
     for verdict, words in (
+            ("same bytes", "the same file, byte for byte, of 7 types."),
             ("same", f"the same BTF: {alike}, and a renumbering that turns one file into the other."),
             ("undecided", f"not known to be the same BTF: {alike}, but no renumbering was found."),
             ("different", f"not the same BTF: {alike}, but those that occur several times are referred to in another "

@@ -37,6 +37,8 @@ def test_shipped_same__counts_what_only_one_file_has(result):
     assert (counts.ours - counts.shipped == counts["only in ours"] - counts["only in shipped"]).all()
     result._parsed["shipped"] = result.btf("plain")
     assert shipped_same(result).to_numpy().tolist() == [["under policy consistent", "same", "all", 12, 12, 0, 0]]
+    result.files["shipped"].write_bytes(result.files["plain"].read_bytes())
+    assert shipped_same(result).verdict.tolist() == ["same bytes"]
 
 
 def test_shipped_names__give_the_reason_of_each(result):

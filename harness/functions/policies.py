@@ -1,8 +1,9 @@
 """Which function instances a BTF file describes, and why the others are left out.
 
-`all` keeps every instance that BTF could describe; `consistent` drops names whose instances disagree, and clones whose
-parameters are not what their prototype says; `current` also drops names with several addresses, as pahole does. What
-counts as a fault follows one of pahole's versions: see harness.functions.rules.
+`all` keeps every instance that BTF could describe; `sound` those whose own parameters are where their prototype says,
+which is enough where each has its address; `consistent` drops names whose instances disagree or of which one has a
+fault, and clones whose parameters are not what their prototype says; `current` also drops names with several addresses,
+as pahole does. What counts as a fault follows one of pahole's versions: see harness.functions.rules.
 """
 
 from __future__ import annotations
@@ -19,7 +20,10 @@ from harness.functions.registers import Fault, faults_of
 from harness.model import Kind, declared_kind
 from harness.model import words as wd
 
-POLICIES = ("all", "consistent", "current")
+POLICIES = ("all", "sound", "consistent", "current")
+
+BY_INSTANCE, BY_NAME = ("sound",), ("consistent", "current")
+"""Policies that leave out instances with a fault, and names of which an instance has one."""
 
 
 class Reason(IntEnum):
@@ -66,6 +70,12 @@ REASON_TEXT = {
 }
 
 
+SPOILS = ((Reason.UNEXPECTED_REGISTER, Fault.UNEXPECTED_REGISTER),
+          (Reason.UNCERTAIN_LOCATION, Fault.UNCERTAIN_LOCATION),
+          (Reason.REORDERED_PARAMETERS, Fault.REORDERED_PARAMETERS))
+"""Faults of a DIE that are a reason by themselves, in the order in which they count."""
+
+
 class Selection(NamedTuple):
     """What a policy decides about a FunctionTable.
 
@@ -102,25 +112,29 @@ def select(program, policy, rules, quirks=frozenset()):
     """
     f, table = program.dies, program.instances
     reason = np.full(len(table.die), Reason.ENCODED, np.uint8)
-    if policy in ("consistent", "current"):
+    if policy in BY_INSTANCE:
+        own = faults_of(program, rules, quirks).flags[table.die]
+        for why, fault in SPOILS:
+            reason[(own & fault) != 0] = why
+    if policy in BY_NAME:
         for why, names in spoilt_names(program, rules, quirks):
             reason[names[table.name_index]] = why
-        if rules.optimized:
-            clone = table.clone.copy()
-            if "patchable-entry" in quirks:
-                clone[table.moved] = False
-            changed = clone | ((f.flags[table.die] & wt.FN_NOCALL) != 0) & program.unit_clang[f.unit[table.die]]
-            if "no-ranges" in quirks:
-                changed &= (f.flags[table.die] & wt.FN_LOW_PC) != 0
-            changed &= (faults_of(program, rules, quirks).flags[table.die] & Fault.OPTIMIZED_PARAMETER) != 0
-            reason[changed] = Reason.OPTIMIZED_PARAMETERS
+    if policy in (*BY_INSTANCE, *BY_NAME) and rules.optimized:
+        clone = table.clone.copy()
+        if "patchable-entry" in quirks:
+            clone[table.moved] = False
+        changed = clone | ((f.flags[table.die] & wt.FN_NOCALL) != 0) & program.unit_clang[f.unit[table.die]]
+        if "no-ranges" in quirks:
+            changed &= (f.flags[table.die] & wt.FN_LOW_PC) != 0
+        changed &= (faults_of(program, rules, quirks).flags[table.die] & Fault.OPTIMIZED_PARAMETER) != 0
+        reason[changed] = Reason.OPTIMIZED_PARAMETERS
     if policy == "current" and rules.ambiguous:
         reason[table.n_addresses > 1] = Reason.AMBIGUOUS_ADDRESS
-    if policy != "all" and not rules.suffixes:
+    if policy in BY_NAME and not rules.suffixes:
         reason[table.suffixed] = Reason.SUFFIXED_SYMBOL
     reason[table.unnamed] = Reason.UNNAMED_PARAMETER
     reason[(f.flags[table.die] & wt.FN_INEXPRESSIBLE) != 0] = Reason.INEXPRESSIBLE
-    if policy != "all" and rules.pieces:
+    if policy in BY_NAME and rules.pieces:
         whole = np.zeros(len(table.name_start) - 1, bool)
         whole[table.name_index[(table.match == Match.EXACT) | (table.match == Match.SUFFIX)]] = True
         pieces = (table.match == Match.PART) & whole[table.name_index]
@@ -177,12 +191,9 @@ def spoilt_names(program, rules, quirks):
         table = program.instances
         faults = faults_of(program, rules, quirks)
         states = usable_states(program, quirks)
-        found = [(Reason.UNEXPECTED_REGISTER, _any(table, states, faults.flags & Fault.UNEXPECTED_REGISTER))]
+        found = [(why, _any(table, states, faults.flags & fault)) for why, fault in SPOILS]
         if rules.consistent:
-            found.append((Reason.INCONSISTENT_PROTOTYPE, inconsistent_names(program, faults, states, rules)))
-        for why, fault in ((Reason.UNCERTAIN_LOCATION, Fault.UNCERTAIN_LOCATION),
-                           (Reason.REORDERED_PARAMETERS, Fault.REORDERED_PARAMETERS)):
-            found.append((why, _any(table, states, faults.flags & fault)))
+            found.insert(1, (Reason.INCONSISTENT_PROTOTYPE, inconsistent_names(program, faults, states, rules)))
         return found
 
     return program.once(("spoilt names", rules, quirks), make)

@@ -14,6 +14,8 @@ types and in bytes, to give every function its address, and who can still read t
 
 POLICIES = {
     "all": "every instance with code, a prototype and an ELF symbol at its address",
+    "sound": "leaves out instances whose own parameters are not where their prototype says, whatever other instances "
+             "of the name look like",
     "consistent": "leaves out names whose instances disagree on types or have a parameter in an unexpected place, and "
                   "clones that lack parameters; keeps names with several addresses",
     "current": "like consistent, but also leaves out names with several addresses, as pahole does since 1.31",

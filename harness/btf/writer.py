@@ -202,6 +202,11 @@ class Laid(NamedTuple):
             raise EncodeError("expected types without a base, whose file has the layout section of both")
         return kind_sizes.pack(kind_sizes.kind_sizes(part[:2] for part in self.parts), self.byteorder)
 
+    @property
+    def section_nbytes(self) -> int:
+        """Length of the string section."""
+        return int(self.interned.used[1])
+
     def section(self) -> np.ndarray:
         """The string section, uint8; a split file's begins where its base's ends."""
         interned = self.interned
@@ -319,6 +324,15 @@ class Ordered(NamedTuple):
     def data(self) -> bytes:
         """The bytes of the file."""
         return self.laid._file(self.words)
+
+    def next_id(self) -> int:
+        """As `Laid.next_id`."""
+        return self.laid.next_id()
+
+    @property
+    def section_nbytes(self) -> int:
+        """As `Laid.section_nbytes`."""
+        return self.laid.section_nbytes
 
     def word_places(self, words: np.ndarray) -> np.ndarray:
         """As `Laid.word_places`."""

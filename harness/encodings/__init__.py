@@ -14,18 +14,19 @@ from os import PathLike
 
 from harness import btf
 from harness.encodings.artifact import SECTION, Artifact, artifact
-from harness.encodings.encoding import Addresses, Encoding, Fixup, Ids, Written
+from harness.encodings.encoding import NO_ADDRESSES, Addresses, Encoding, Final, Fixup, Ids, Sources, Written
+from harness.encodings.image import Image
 from harness.encodings.met import names_met
 from harness.encodings.order import Order, order_of
 from harness.encodings.pairs import Pairs, make_pairs
 from harness.errors import UsageError
 from harness.model import STANDARD, Kind, Layout
 
-__all__ = ["SECTION", "Addresses", "Artifact", "Encoding", "Fixup", "Ids", "Order", "Pairs", "Written", "artifact",
-           "chosen", "default_names", "encoding", "layouts", "make_pairs", "names", "names_met", "order_of", "parse",
-           "read", "register", "touched_kinds"]
+__all__ = ["NO_ADDRESSES", "SECTION", "Addresses", "Artifact", "Encoding", "Final", "Fixup", "Ids", "Image", "Order",
+           "Pairs", "Sources", "Written", "artifact", "chosen", "default_names", "encoding", "layouts", "make_pairs",
+           "names", "names_met", "order_of", "parse", "read", "register", "touched_kinds"]
 
-PARTS = ("artifact", "encoding", "met", "order", "pairs")
+PARTS = ("artifact", "encoding", "formulas", "image", "met", "order", "pairs")
 """Modules here that are not encodings."""
 
 REGISTRY: dict[str, Encoding] = {}

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness.btf import Laid
 from harness.btf.wire import WORD_NBYTES, prefix
-from harness.encodings.encoding import Encoding, Fixup
+from harness.encodings.encoding import Encoding, Final, Fixup
 from harness.encodings.order import Order, places_of
 from harness.encodings.pairs import Pairs
 from harness.errors import EncodeError
@@ -69,9 +69,6 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid, order: Order | None
         A section of its own has an invalid name, or a fixup is within something or of a form unknown.
     """
     made = encoding.write(pairs, common.next_id(), common.strings.next_off)
-    for name in made.sections:
-        if not re.fullmatch(r"\.[\w.-]+", name) or name in (SECTION, ".btf"):
-            raise ValueError(f"{encoding.name}: expected a section's name, such as {SECTION}.more, found {name!r}")
     laid = common.then(made.types, made.strings, layout=encoding.layout)._replace(layout_section=layout_section)
     func_id, id_map = made.func_id, None
     if order is not None or by_name:
@@ -81,6 +78,12 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid, order: Order | None
         places = None if order is None else places_of(order, made, pairs, common.next_id())
         made, laid = _renumbered(encoding, made, laid.ordered(places, by_name))
         func_id, id_map = laid.id_map[func_id], laid.id_map
+    if made.after is not None:
+        final = Final(func_id, laid.next_id(), laid.section_nbytes, common.byteorder)
+        made = made._replace(sections={**made.sections, **made.after(final)})
+    for name in made.sections:
+        if not re.fullmatch(r"\.[\w.-]+", name) or name in (SECTION, ".btf"):
+            raise ValueError(f"{encoding.name}: expected a section's name, such as {SECTION}.more, found {name!r}")
     fixups = []
     for fixup in made.fixups:
         if not FORM.fullmatch(fixup.form):

@@ -3,38 +3,37 @@
 import numpy as np
 
 from harness.encodings.encoding import Addresses, Encoding, Fixup, Written
+from harness.encodings.formulas import extra_nbytes, n_pairs, somewhere
 from harness.encodings.pairs import func_rows
-from harness.functions.annotations import TAG_SEPARATOR
-from harness.model import NOWHERE, STANDARD, Kind
+from harness.model import STANDARD, Kind
 from harness.model.layout import HEAD_WORDS
 
 LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 2, "addr", "btf_func", "entry address")
 """Not in btf.rst: kernels refuse a FUNC with kind_flag, and readers that do not know it get out of step."""
 
 
-def write(pairs, first_id, first_off):
-    """FUNCs told apart by name, FUNC_PROTO and place, each with its address."""
-    address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
-    table, func_id, pair = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known, address.astype(np.uint32)))
-    known = pairs.known[pair]
-    words = table.row_starts()[: len(pair)][known] + HEAD_WORDS
-    return Written(table, func_id, fixups=(Fixup("types", words, pair[known], "u64"),))
+def write_addresses(which):
+    """The `write` of an encoding whose FUNCs of the pairs that `which` selects, bool (pairs,) of Pairs, have theirs."""
+
+    def write(pairs, first_id, first_off):
+        address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
+        wide = pairs.known & which(pairs)
+        table, func_id, pair = func_rows(pairs, first_id, by_place=True, trailing=(wide, address.astype(np.uint32)))
+        addressed = wide[pair]
+        words = table.row_starts()[: len(pair)][addressed] + HEAD_WORDS
+        return Written(table, func_id, fixups=(Fixup("types", words, pair[addressed], "u64"),))
+
+    return write
 
 
-def read(file, sections):
+def read(file, sections, image):
     """The addresses after FUNCs with kind_flag."""
     return Addresses(*file.trailing_values())
 
 
 def growth(functions):
-    """8 bytes per FUNC that has an address, 12 for each FUNC that no longer merges, 16 for each of its annotations."""
-    apart, merged = ["name", "proto_id", "place"], ["name", "proto_id"]
-    funcs = functions[apart].drop_duplicates()
-    extra = len(funcs) - len(functions[merged].drop_duplicates())
-    tagged = functions[functions.tags != ""]
-    tagged = tagged.assign(tags=tagged.tags.str.split(TAG_SEPARATOR)).explode("tags")
-    tags = len(tagged[[*apart, "tags"]].drop_duplicates()) - len(tagged[[*merged, "tags"]].drop_duplicates())
-    return 8 * int((funcs.place != NOWHERE).sum()) + 12 * extra + 16 * tags
+    """8 bytes per FUNC that has an address, and the FUNCs that no longer merge."""
+    return 8 * n_pairs(somewhere(functions)) + extra_nbytes(functions)
 
 
 def tells(ids):
@@ -50,7 +49,8 @@ ENCODING = Encoding(
     name="btf_func",
     summary="FUNC with kind_flag and a trailing struct btf_func { __u64 addr; }, one per address",
     formula="8 per (FUNC, address) pair + 12 per FUNC that no longer merges",
-    write=write,
+    proposed="Alan Maguire, bpf list, May 2023",
+    write=write_addresses(lambda pairs: pairs.known),
     read=read,
     growth=growth,
     kinds=(Kind.FUNC, Kind.DECL_TAG),  # an annotation of a FUNC is repeated for each FUNC that it becomes

@@ -7,9 +7,10 @@ many digits as needed (`--btf_gen_func_addr`, 17 May 2023). Both are here; table
 import numpy as np
 
 from harness.btf.wire import WHOLE
-from harness.encodings.encoding import Addresses, Encoding, Fixup, Written, counted
+from harness.encodings.encoding import Encoding, Fixup, Written, counted, in_order
+from harness.encodings.formulas import n_pairs, somewhere
 from harness.encodings.pairs import addressed, func_rows
-from harness.model import NOWHERE, Kind, changes, concatenate, decl_tags
+from harness.model import Kind, concatenate, decl_tags
 from harness.model import words as wd
 from harness.model.strings import begins
 
@@ -37,12 +38,15 @@ def short(addresses):
     return [SHORT + b"%x" % a for a in addresses.tolist()]
 
 
-def write_tags(texts, prefix):
-    """The `write` of an encoding whose tags are named by `texts`, which begin with `prefix`."""
+def write_tags(texts, prefix, selects=None):
+    """The `write` of an encoding whose tags are named by `texts`, which begin with `prefix`; of all pairs with a place,
+    or of those that `selects` says, bool (pairs,) of Pairs."""
 
     def write(pairs, first_id, first_off):
         table, func_id, _ = func_rows(pairs, first_id)
         pair = addressed(pairs, func_id)
+        if selects is not None:
+            pair = pair[selects(pairs)[pair]]
         distinct, which = np.unique(pairs.address[pair], return_inverse=True)
         strings = texts(distinct)
         ends = np.cumsum([len(s) + 1 for s in strings], dtype=np.int64)
@@ -61,19 +65,21 @@ def write_tags(texts, prefix):
 def read_tags(prefix):
     """The `read` of an encoding whose tags are `prefix` and 1 to MAX_DIGITS digits."""
 
-    def read(file, sections):
-        types = file.types
-        start = types.row_starts()[types.kind() == Kind.DECL_TAG]
-        name_off, target_id = types.words[start + wd.NAME], types.words[start + wd.SIZE_TYPE].astype(np.int64)
-        own = (types.words[start + wd.COMPONENT_IDX] == WHOLE) & np.isin(target_id, types.ids_of(Kind.FUNC))
-        rows, address = read_names(file.strings.flattened().blob, name_off[own], prefix)
-        func_id = target_id[own][rows]
-        order = np.lexsort((address, func_id))
-        func_id, address = func_id[order], address[order]
-        new = changes(func_id, address)
-        return Addresses(func_id[new], address[new])
+    def read(file, sections, image):
+        name_off, target_id = tags_of_funcs(file)
+        rows, address = read_names(file.strings.flattened().blob, name_off, prefix)
+        return in_order(target_id[rows], address)
 
     return read
+
+
+def tags_of_funcs(file):
+    """The DECL_TAGs of a BtfFile on FUNCs as wholes: (name_off uint32 (n,), type_id of the FUNC int64 (n,))."""
+    types = file.types
+    start = types.row_starts()[types.kind() == Kind.DECL_TAG]
+    name_off, target_id = types.words[start + wd.NAME], types.words[start + wd.SIZE_TYPE].astype(np.int64)
+    own = (types.words[start + wd.COMPONENT_IDX] == WHOLE) & np.isin(target_id, types.ids_of(Kind.FUNC))
+    return name_off[own], target_id[own]
 
 
 def read_names(blob, offsets, prefix):
@@ -92,13 +98,12 @@ def read_names(blob, offsets, prefix):
     return rows[good], value[good]
 
 
-def cost(nbytes):
-    """The `growth` of an encoding: 16 per pair, and the strings of the distinct addresses, `nbytes` each."""
+def cost(nbytes, told=somewhere):
+    """The `growth` of an encoding: 16 per pair told, and the strings of the distinct addresses, `nbytes` each."""
 
     def growth(functions):
-        somewhere = functions[functions.place != NOWHERE]
-        pairs = somewhere[["name", "proto_id", "place"]].drop_duplicates()
-        return 16 * len(pairs) + sum(map(nbytes, somewhere.address.drop_duplicates().tolist()))
+        tagged = told(functions)
+        return 16 * n_pairs(tagged) + sum(map(nbytes, tagged.address.drop_duplicates().tolist()))
 
     return growth
 
@@ -120,6 +125,7 @@ def tells(ids):
 ENCODINGS = [
     Encoding(
         name="decl_tag",
+        proposed="Alan Maguire's RFC, bpf list, May 2023: its example",
         summary="one DECL_TAG 'address=0x<16 digits>' per address of a FUNC",
         formula="16 per (FUNC, address) pair + 27 per distinct address",
         write=write_tags(padded, PADDED),
@@ -133,6 +139,7 @@ ENCODINGS = [
     ),
     Encoding(
         name="decl_tag_short",
+        proposed="Alan Maguire's RFC, bpf list, May 2023: its patch",
         summary="one DECL_TAG 'addr=0x<digits>' per address of a FUNC, as in the patch of 2023",
         formula="16 per (FUNC, address) pair + 8 + the number of digits per distinct address",
         write=write_tags(short, SHORT),

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from harness.btf import BtfFile
+from harness.encodings.formulas import somewhere
+from harness.encodings.image import Image
 from harness.encodings.pairs import Pairs
-from harness.model import STANDARD, Kind, Layout, TypeTable
+from harness.model import STANDARD, Kind, Layout, TypeTable, changes
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,6 +42,26 @@ class Fixup(NamedTuple):
     form: str
 
 
+class Final(NamedTuple):
+    """Where the types of a file are, once they are laid out and sorted.
+
+    Attributes
+    ----------
+    func_id : uint32 (pairs,)
+        type_id of each pair's FUNC.
+    next_id : int
+        The first type_id that the file does not have.
+    string_nbytes : int
+        Length of its string section.
+    byteorder : {"little", "big"}
+    """
+
+    func_id: np.ndarray
+    next_id: int
+    string_nbytes: int
+    byteorder: str
+
+
 class Written(NamedTuple):
     """What an encoding writes beyond the types that all files have.
 
@@ -58,6 +80,8 @@ class Written(NamedTuple):
         Where type_ids stand that the layout of types does not tell: in the encoding's own sections, or as values in its
         types; form 'u32', `pair` is not used. They are renumbered when the file's types are put in order. An encoding
         with sections of its own has to say; () is nowhere.
+    after : callable, or None
+        (Final) -> dict of str to bytes: sections that depend on where the types end up.
     """
 
     types: TypeTable
@@ -66,20 +90,46 @@ class Written(NamedTuple):
     sections: dict[str, bytes] = {}
     fixups: tuple[Fixup, ...] = ()
     ids: tuple[Fixup, ...] | None = None
+    after: Callable[[Final], dict[str, bytes]] | None = None
 
 
 class Addresses(NamedTuple):
-    """What a file says of its FUNCs' addresses, each (FUNC, address) once, in that order.
+    """What a file says of where its FUNCs are, each (FUNC, address) once, in that order.
 
     Attributes
     ----------
     func_id : int64 (n,)
     address : uint64 (n,)
-        As it stands in the file: of a relocatable file, an offset in a section that the file may not tell.
+        Of a relocatable file, an offset in a section that the file may not tell.
     """
 
     func_id: np.ndarray
     address: np.ndarray
+
+
+class Sources(NamedTuple):
+    """What a file says of its FUNCs instead of addresses.
+
+    Attributes
+    ----------
+    func_id : int64 (n,)
+    text : object (n,)
+        str.
+    """
+
+    func_id: np.ndarray
+    text: np.ndarray
+
+
+NO_ADDRESSES = Addresses(np.zeros(0, np.int64), np.zeros(0, np.uint64))
+
+
+def in_order(func_id: np.ndarray, address: np.ndarray) -> Addresses:
+    """Addresses in their order, each once."""
+    order = np.lexsort((address, func_id))
+    func_id, address = np.asarray(func_id, np.int64)[order], address[order]
+    new = changes(func_id, address)
+    return Addresses(func_id[new], address[new])
 
 
 class Ids(NamedTuple):
@@ -134,13 +184,21 @@ class Encoding:
     write : callable
         (pairs, first_id, first_off) -> Written; first_id is the type_id of the first row, first_off the offset of its
         first string.
+    proposed : str
+        Who proposed it, where and when.
     read : callable
-        (file, sections) -> Addresses of a BtfFile and of the sections, dict of str to bytes, that `write` gave.
+        (file, sections, image) -> Addresses or Sources of a BtfFile, of the sections, dict of str to bytes, that
+        `write` gave, and of an Image.
     growth : callable
         (functions) -> bytes that the file grows over the baseline, the encoding's own sections counted with it. It
         counts from a DataFrame with a row per encoded instance: name, proto_id (its FUNC_PROTO), place (a number for
-        each; NOWHERE for none), address, tags (its annotations, joined by TAG_SEPARATOR). It shares no code with
-        `write`, so that each is a witness of the other.
+        each; NOWHERE for none), address, tags (its annotations, joined by TAG_SEPARATOR), shndx and section (index and
+        name of the ELF section), file and unit (of its source), offset (from the image's base, int64, -1 where 32 bits
+        cannot say it), symbols (how many addresses kallsyms has for the name, 0 if that is not known). It shares no
+        code with `write`, so that each is a witness of the other.
+    told : callable
+        (functions) -> the rows of that frame whose address the file must give back, or, in a column of that name, the
+        text.
     kinds : tuple of Kind
         Those of which it may write more or fewer than the baseline; every other kind has equal counts.
     colour : str
@@ -161,7 +219,7 @@ class Encoding:
     summary: str
     formula: str
     write: Callable[[Pairs, int, int], Written]
-    read: Callable[[BtfFile, dict[str, bytes]], Addresses]
+    read: Callable[[BtfFile, dict[str, bytes], Image], Addresses | Sources]
     growth: Callable[[pd.DataFrame], int]
     kinds: tuple[Kind, ...]
     colour: str
@@ -170,3 +228,5 @@ class Encoding:
     default: bool = True
     layout: Layout = STANDARD
     tells: Callable[[Ids], str] = said
+    told: Callable[[pd.DataFrame], pd.DataFrame] = somewhere
+    proposed: str = ""

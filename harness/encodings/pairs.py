@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from harness.encodings.image import Image
 from harness.model import NOWHERE, Kind, TypeTable, changes, concatenate, decl_tags, info_word
 from harness.model import words as wd
 from harness.model.layout import HEAD_WORDS
@@ -26,6 +27,9 @@ class Pairs(NamedTuple):
         ELF section of the place; NOWHERE if the function has no place, then only its FUNC is written.
     tags : list of (int, int, int)
         btf_decl_tag annotations: pair, name_off, component_idx.
+    image : Image
+    source : object (pairs,)
+        Where each is defined, bytes: see harness.encodings.decl_tag_file.
     """
 
     name_off: np.ndarray
@@ -33,11 +37,22 @@ class Pairs(NamedTuple):
     address: np.ndarray
     section: np.ndarray
     tags: list
+    image: Image
+    source: np.ndarray
 
     @property
     def known(self):
         """Which pairs have a place, bool (pairs,)."""
         return self.section != NOWHERE
+
+    @property
+    def ambiguous(self):
+        """Which pairs have a name that others have at another place, bool (pairs,); nowhere is a place."""
+        new = changes(self.name_off)
+        name = np.cumsum(new) - 1
+        first = np.flatnonzero(new)[name]
+        elsewhere = (self.address != self.address[first]) | (self.section != self.section[first])
+        return np.bincount(name, elsewhere, minlength=int(new.sum()))[name] > 0
 
     def funcs(self, by_place=False):
         """Which pairs share a FUNC: those of equal name and FUNC_PROTO, and, if `by_place`, of one place.
@@ -58,7 +73,7 @@ class Pairs(NamedTuple):
         return number[which], first[by_first]
 
 
-def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of):
+def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, image=None, source=None):
     """Sort function instances into Pairs, each (name, FUNC_PROTO, address) once.
 
     Parameters
@@ -69,6 +84,9 @@ def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of):
         (distinct name_offs) -> bytes array of the strings, to sort by.
     tags_of : list of (int, int, int)
         Annotations by instance.
+    image : Image, optional
+    source : object (instances,), optional
+        As in Pairs; of a pair of several instances, that of the first.
 
     Returns
     -------
@@ -83,7 +101,8 @@ def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of):
     pair = np.empty(len(order), np.int64)
     pair[order] = np.cumsum(new) - 1
     tags = sorted({(int(pair[i]), name, component) for i, name, component in tags_of})
-    return Pairs(*(c[new] for c in columns), tags), pair
+    source = np.full(len(order), b"", object) if source is None else source
+    return Pairs(*(c[new] for c in columns), tags, image or Image(), source[order[new]]), pair
 
 
 def func_rows(pairs, first_id, by_place=False, trailing=None):

@@ -1,8 +1,6 @@
 """BTF without addresses: one FUNC for all addresses of a function."""
 
-import numpy as np
-
-from harness.encodings.encoding import Addresses, Encoding, Written
+from harness.encodings.encoding import NO_ADDRESSES, Encoding, Written
 from harness.encodings.pairs import func_rows
 
 
@@ -12,9 +10,9 @@ def write(pairs, first_id, first_off):
     return Written(table, func_id)
 
 
-def read(file, sections):
+def read(file, sections, image):
     """No FUNC has an address."""
-    return Addresses(np.zeros(0, np.int64), np.zeros(0, np.uint64))
+    return NO_ADDRESSES
 
 
 ENCODING = Encoding(
@@ -24,6 +22,8 @@ ENCODING = Encoding(
     write=write,
     read=read,
     growth=lambda functions: 0,
+    told=lambda functions: functions[:0],
+    proposed="pahole today",
     kinds=(),
     colour="#000000",
     sign="",

@@ -9,12 +9,13 @@ import numpy as np
 from harness.functions.join import RENAMED
 from harness.measure.columns import COLUMNS, frame
 from harness.model import NOWHERE, Kind, TypeTable, changes
+from harness.results import BODIES
 
 MATCHED = ("exact", "suffix")
 """Matches of a DIE whose symbol is the function's body: no .part bodies, no functions found by symbol alone."""
 
-ADDRESSABLE = (*MATCHED, "fallback")
-"""Matches whose symbol is the function's body, to which fentry or a kprobe could attach."""
+ADDRESSABLE = BODIES
+"""Those, and functions found by symbol alone: to these fentry or a kprobe could attach."""
 
 STAGES = (
     ("subprogram_dies", "subprogram DIEs"),

@@ -146,15 +146,21 @@ def encoded_functions(result):
 
     table, code = result.functions, coded(result)
     rows = np.flatnonzero((table.reason == "").to_numpy())
-    kept = table.loc[rows, ["name", "proto", "address", "tags"]]
+    where = ["address", "shndx", "section", "file", "unit"]
+    kept = table.loc[rows, ["name", "proto", "tags", *where]]
     functions = kept.assign(place=code.place[rows], code=code.name[rows])
     added, row = added_functions(result)
     if len(added):
         number = {name: len(code.names) + i for i, name in enumerate(added_names(result))}
-        functions = pd.concat([functions, added[["name", "proto", "tags"]].assign(
-            address=code.address[row], place=code.place[row], code=[number[name] for name in added.name])],
-            ignore_index=True)
-    return functions.rename(columns={"proto": "proto_id"})
+        same_code = table.loc[row, where].reset_index(drop=True)
+        functions = pd.concat([functions, pd.concat([added[["name", "proto", "tags"]], same_code], axis=1).assign(
+            place=code.place[row], code=[number[name] for name in added.name])], ignore_index=True)
+    image = result.of.image
+    n_symbols = {name: len(addresses) for name, addresses in image.symbols().items()}
+    offset = functions.address.to_numpy().astype(object) - image.base
+    return functions.rename(columns={"proto": "proto_id"}).assign(
+        offset=np.array([at if 0 <= at < 1 << 32 else -1 for at in offset], np.int64),
+        symbols=functions.name.map(n_symbols).fillna(0).astype("int64"))
 
 
 def neutrality(result, table):
@@ -178,23 +184,33 @@ def neutrality(result, table):
 def round_trip(result):
     """6: each file, read back, has the (name, FUNC_PROTO) and the addresses that went in."""
     functions = encoded_functions(result)
-    code = functions.code.to_numpy()
-    somewhere = (functions.place != NOWHERE).to_numpy()
-    proto_id, address = functions.proto_id.to_numpy(), functions.address.to_numpy()
-    protos = distinct(code, proto_id)
-    addresses = distinct(code[somewhere], proto_id[somewhere], address[somewhere])
+    protos = distinct(functions.code.to_numpy(), functions.proto_id.to_numpy())
     for name in result.encodings:
-        types, read, file = result.btf(name).types, result.addresses(name), result.files[name].name
+        types, read, file = result.btf(name).types, result.told(name), result.files[name].name
         ids = types.ids_of(Kind.FUNC)
         own = func_names(result, name), types.by_id(TypeTable.size_type)[ids]
         found = distinct(*own)
         yield ("6 round trip", f"{file} has the names and prototypes that went in", np.array_equal(found, protos),
                f"{found.shape[1]:,} of {protos.shape[1]:,}")
-        if len(read.func_id):
+        told = enc.encoding(name).told(functions) if name in enc.REGISTRY else functions[:0]
+        if len(read.func_id) or len(told):
             at = np.searchsorted(ids, read.func_id)
-            found = distinct(own[0][at], own[1][at], read.address)
-            yield ("6 round trip", f"{file} has the addresses that went in", np.array_equal(found, addresses),
-                   f"{found.shape[1]:,} of {addresses.shape[1]:,} (name, FUNC_PROTO, address)")
+            values, value = _numbered(told, read)
+            wanted = distinct(told.code.to_numpy(), told.proto_id.to_numpy(), values)
+            found = distinct(own[0][at], own[1][at], value)
+            what = "address" if isinstance(read, enc.Addresses) else "source"
+            yield ("6 round trip", f"{file} gives back each {what} that it is to tell",
+                   np.array_equal(found, wanted),
+                   f"{found.shape[1]:,} of {wanted.shape[1]:,} (name, FUNC_PROTO, {what})")
+
+
+def _numbered(told, read):
+    """What went in and what was read back, as numbers: their addresses, or numbers of texts; two arrays."""
+    if isinstance(read, enc.Addresses):
+        return told.address.to_numpy(), read.address
+    number = {}
+    return [np.array([number.setdefault(text, len(number)) for text in texts], np.int64)
+            for texts in (told.text.tolist(), read.text.tolist())]
 
 
 def distinct(*columns):

@@ -26,8 +26,10 @@ class Program:
     kernel : dict
         What the file is: label, build_id (without one, sha256), machine (as EM_X86_64), bits (32 or 64: the size of an
         address), byteorder ('little' or 'big'), relocatable (a module or an object, not linked), release (of Linux, as
-        uname says, or None), shipped_unusable (why its own .BTF section is set aside, or None), kfuncs_unusable (the
-        same of .BTF_ids), kfunc_flags_unsure (why the flags of kfuncs may be those of others, or None), and provenance.
+        uname says, or None), base (address of its first byte, see harness.program.base), code_sections (index, name and
+        address of each section with code), shipped_unusable (why its own .BTF section is set aside, or None),
+        kfuncs_unusable (the same of .BTF_ids), kfunc_flags_unsure (why the flags of kfuncs may be those of others, or
+        None), and provenance.
     forms : Forms
         What became of its types and variables.
     types : TypeTable

@@ -26,6 +26,7 @@ from harness.kernels import Kernel
 from harness.model import Kind, StringTable, concatenate, kind_number
 from harness.model import words as wd
 from harness.process import workers
+from harness.program.base import code_sections, image_base
 from harness.program.expressible import express_functions, expressible, tags_of_whole
 from harness.program.places import places_of_common, places_of_types
 from harness.program.program import Program
@@ -127,6 +128,8 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             "byteorder": image.byteorder,
             "relocatable": image.relocatable,
             "release": release(image, symbols),
+            "base": image_base(image, symbols),
+            "code_sections": [list(section) for section in code_sections(image)],
             "shipped_unusable": unusable,
             "kfuncs_unusable": kfuncs.unusable,
             "kfunc_flags_unsure": kfuncs.unsure,

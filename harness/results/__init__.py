@@ -49,6 +49,7 @@ from harness.results.columns import (
     Column,
 )
 from harness.results.folder import (
+    BODIES,
     HEADLINE,
     IN_REPORT,
     TABLES,
@@ -73,6 +74,7 @@ from harness.results.tables import as_text, csv_bytes
 __all__ = [
     "ADDED_COLUMNS",
     "BASELINE",
+    "BODIES",
     "COLUMNS",
     "FORM_COLUMNS",
     "FUNCTION_COLUMNS",

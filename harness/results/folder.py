@@ -16,6 +16,7 @@ from harness import encodings as enc
 from harness.errors import MeasureError
 from harness.files import make_folder, remove, write
 from harness.functions.join import Match
+from harness.model import NOWHERE
 from harness.results import added as ad
 from harness.results import executed as ex
 from harness.results import forms as fm
@@ -23,7 +24,7 @@ from harness.results import instances as ins
 from harness.results import manifest as mf
 from harness.results import measurements as ms
 from harness.results import selection as sel
-from harness.results.columns import ADDED_COLUMNS
+from harness.results.columns import ADDED_COLUMNS, PLACE
 from harness.results.manifest import BASELINE, SHIPPED
 from harness.results.result import Once, Result, read_bytes
 from harness.results.tables import frame_of
@@ -114,6 +115,19 @@ class ResultFolder(Once):
             The file is missing or does not match the manifest.
         """
         return self.once(_like)
+
+    @property
+    def image(self) -> enc.Image:
+        """Where the kernel's code is: what a reader of a file knows beside it.
+
+        Raises
+        ------
+        MeasureError
+            The manifest does not say it.
+        """
+        kernel = self.manifest["kernel"]
+        sections = {index: (name, address) for index, name, address in kernel["code_sections"]}
+        return enc.Image(kernel["base"], sections, lambda: self.once(_symbols))
 
     @property
     def policies(self) -> list[str]:
@@ -323,6 +337,21 @@ def check_file(path: Path, data: bytes, entry: dict) -> None:
     found = hashlib.sha256(data).hexdigest()
     if found != entry["sha256"]:
         raise MeasureError(f"expected sha256 {entry['sha256']}, as the manifest says, found {found}", path)
+
+
+BODIES = ("exact", "suffix", "fallback")
+"""Matches whose symbol is the function's body."""
+
+
+def _symbols(folder):
+    """By name of a function, the addresses of its symbols, ascending, where functions.csv has them all: dict."""
+    table = folder.instances
+    found = table[table.match.isin(BODIES) & (table.shndx != NOWHERE)].drop_duplicates(["name", *PLACE])
+    found = found[found.groupby("name").address.transform("size") == found.elf_addresses]
+    found = found.sort_values(["name", *PLACE[::-1]], kind="stable")
+    names, address = found.name.tolist(), found.address.tolist()
+    start = [i for i, name in enumerate(names) if not i or name != names[i - 1]]
+    return {names[a]: address[a:b] for a, b in zip(start, [*start[1:], len(names)], strict=True)}
 
 
 def _like(folder):

@@ -1,10 +1,11 @@
 """manifest.json: what a result folder holds, and what it was made from.
 
 ==================  ================================================================================================
-schema              6
+schema              7
 harness             version of btf-harness that wrote it
 kernel              label, build_id (or null, and then sha256 of the ELF file), machine, bits, byteorder, relocatable,
-                    release (of Linux, or null), shipped_unusable (why its own .BTF is set aside, or null),
+                    release (of Linux, or null), base (address of the first byte), code_sections (index, name and
+                    address of each section with code), shipped_unusable (why its own .BTF is set aside, or null),
                     kfuncs_unusable (the same of .BTF_ids), kfunc_flags_unsure (why the flags of kfuncs may be those of
                     others, or null), provenance
 tables              by name of the kernel's tables, functions.csv and inlined.csv: sha256
@@ -42,14 +43,14 @@ from harness.errors import MeasureError
 
 NAME = "manifest.json"
 
-SCHEMA = 6
+SCHEMA = 7
 """Version of the manifest and of the files that it names.
 
 History: 1, first; 2, rules and quirks, columns of functions.csv; 3, one instances table for all policies, each with a
 selection of its own, in one manifest; annotations (tags) in the selection, sections of encodings; formulas count from
 the tables, so that predicted_growth is gone; 4, the manifest has a sha256 of itself; 5, functions.csv has the index of
 the section that an instance is in (shndx); 6, kernel_step, what it adds beside the instances (added.csv); like;
-layout_section, false where it is missing.
+layout_section, false where it is missing; 7, base and code_sections of the kernel.
 """
 
 SHIPPED = "shipped"
@@ -99,7 +100,10 @@ def read_manifest(path, data):
     _shape(path, manifest, {"harness": str, "kernel": dict, "tables": dict, "funnel": dict,
                            "variables_skipped": dict, "policies": dict})
     kernel = manifest["kernel"]
-    _shape(path, kernel, {"label": str, "machine": str, "bits": int}, "kernel.")
+    _shape(path, kernel, {"label": str, "machine": str, "bits": int, "base": int, "code_sections": list}, "kernel.")
+    for one in kernel["code_sections"]:
+        if not isinstance(one, list) or [type(field) for field in one] != [int, str, int]:
+            raise MeasureError(f"expected kernel.code_sections of index, name and address, found {one!r}", path)
     if kernel["bits"] not in (32, 64):
         raise MeasureError(f"expected kernel.bits to be 32 or 64, found {kernel['bits']}", path)
     if not isinstance(kernel.get("build_id") or kernel.get("sha256"), str):

@@ -122,7 +122,7 @@ class Result(Once):
         """The BtfFile of an encoding or of SHIPPED, read once."""
         if name not in self._parsed:
             read_once = self.of.once if name == SHIPPED else self.once  # that file is of all policies
-            self._parsed[name] = read_once(_read, self.files[name])
+            self._parsed[name] = read_once(_read, self.files[name], name)
         return self._parsed[name]
 
     def sections(self, name: str) -> dict[str, bytes]:
@@ -145,14 +145,20 @@ class Result(Once):
         return [self.folder / part["file"] for part in files_of(self.manifest["encodings"][name])]
 
     def addresses(self, name: str) -> enc.Addresses:
-        """The Addresses in an encoding's file, as the encoding reads it; empty for SHIPPED.
+        """The Addresses in an encoding's file; none for SHIPPED, and where it says something else; errors as of `told`.
+        """
+        told = self.told(name)
+        return told if isinstance(told, enc.Addresses) else enc.NO_ADDRESSES
+
+    def told(self, name: str) -> enc.Addresses | enc.Sources:
+        """What an encoding's file says of where its FUNCs are, as the encoding reads it; nothing for SHIPPED.
 
         Raises
         ------
         MeasureError
             This program does not know the encoding.
         """
-        return self.once(_addresses, name)
+        return self.once(_told, name)
 
     def nbytes(self, name: str) -> int:
         """Bytes of an encoding's file and its further sections, or of SHIPPED."""
@@ -206,13 +212,14 @@ def read_bytes(path: str | PathLike[str]) -> bytes:
         raise MeasureError(f"expected a readable file, found: {error.strerror}", path) from error
 
 
-def _read(owner, path):
-    return enc.read(path)
+def _read(owner, path, name):
+    known = enc.REGISTRY.get(name)
+    return enc.read(path) if known is None else btf.read(path, layout=known.layout)
 
 
-def _addresses(result, name):
+def _told(result, name):
     if name not in enc.REGISTRY and name != SHIPPED:
         raise MeasureError(f"expected an encoding of {', '.join(enc.REGISTRY)}, found {name}, which is not known here",
                            result.files[name])
     encoding = enc.encoding(BASELINE if name == SHIPPED else name)
-    return encoding.read(result.btf(name), result.sections(name))
+    return encoding.read(result.btf(name), result.sections(name), result.of.image)

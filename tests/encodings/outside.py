@@ -23,7 +23,7 @@ def write(pairs, first_id, first_off):
                    (Fixup(SECTION, 4 * np.arange(len(pair)), np.asarray(pair), "u32"),))
 
 
-def read(file, sections):
+def read(file, sections, image):
     kinds = file.types.kind()
     table = next(i for i in np.flatnonzero(kinds == Kind.ENUM64) if file.name(int(i) + 1) == TABLE)
     entries = file.types.row(int(table) + 1)[3:].reshape(-1, 3).astype(np.uint64)

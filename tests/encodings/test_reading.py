@@ -22,7 +22,7 @@ def tag(s, text, target, component=WHOLE):
 def read(name, types, strings):
     layout = encodings.encoding(name).layout
     file = btf.parse(btf.encode(types, StringTable(strings.array()), layout=layout), layout=layout)
-    found = encodings.encoding(name).read(file, {})
+    found = encodings.encoding(name).read(file, {}, encodings.Image())
     return list(zip(found.func_id.tolist(), found.address.tolist(), strict=True))
 
 
@@ -62,6 +62,6 @@ def test_decl_tag__of_any_name_as_a_pattern_finds_them(encoding, prefix):
     file = btf.parse(btf.encode(rows(PROTO), StringTable(s.array())))
     file = file._replace(types=types, strings=StringTable(s.array()))
     expected = {int(found[1], 16) for found in map(pattern.match, (n.encode() for n in names)) if found}
-    func, address = encodings.encoding(encoding).read(file, {})
+    func, address = encodings.encoding(encoding).read(file, {}, encodings.Image())
     assert len(expected) > 35 and address.tolist() == sorted(expected) and set(func.tolist()) == {2}
     assert address.dtype == np.uint64

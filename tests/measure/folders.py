@@ -11,7 +11,7 @@ import numpy as np
 from harness import btf
 from harness import encodings as enc
 from harness.model import Kind, StringTable, TypeTable, concatenate, info_word
-from harness.results import FUNCTION_COLUMNS, INSTANCE_COLUMNS, SELECTION_COLUMNS
+from harness.results import FUNCTION_COLUMNS, INSTANCE_COLUMNS, SCHEMA, SELECTION_COLUMNS
 from harness.results.manifest import write_manifest
 
 INT, POINTER, NODE, TAKES_INT, TAKES_NODE = 1, 2, 3, 4, 5
@@ -150,9 +150,10 @@ def make(folder, policy="consistent", instances=INSTANCES, shipped=True, label="
             skipped[i[4]] = skipped.get(i[4], 0) + 1
     fallback = sum(i[2] == "fallback" for i in instances)
     manifest = {
-        "schema": 6,
+        "schema": SCHEMA,
         "harness": "0.1.0",
         "kernel": {"label": label, "build_id": build_id, "machine": "EM_X86_64", "bits": 64, "byteorder": "little",
+                   "base": 0x1000, "code_sections": [[1, ".text", 0x1000]],
                    "provenance": {"package": "tiny|dbg", "version": "1.0"}},
         "tables": {name: hashlib.sha256((folder / name).read_bytes()).hexdigest()
                    for name in ("functions.csv", "inlined.csv")},

@@ -55,7 +55,7 @@ def test_formula__that_counts_wrong_breaks(folder, monkeypatch):
                                     lambda found: found._replace(func_id=found.func_id[1:], address=found.address[1:])])
 def test_round_trip__of_other_addresses_breaks(folder, monkeypatch, change):
     right = encodings.encoding("decl_tag")
-    wrong = dataclasses.replace(right, read=lambda file, sections: change(right.read(file, sections)))
+    wrong = dataclasses.replace(right, read=lambda *file: change(right.read(*file)))
     monkeypatch.setitem(encodings.REGISTRY, "decl_tag", wrong)
     result = measure.load(folder)
     assert broken(result, measure.measurements(result, False)) == {"6 round trip"}

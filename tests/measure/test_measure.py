@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-from harness import measure
+from harness import measure, results
 from harness.errors import MeasureError
 from harness.witnesses import declarations
 from harness.witnesses.shipped import shipped_kinds, shipped_names
@@ -100,8 +100,8 @@ def test_load__names_the_file_that_changed(folder):
 
 
 @pytest.mark.parametrize(("change", "words"), [
-    (lambda m: m.update(schema=99), "expected a manifest of schema 6, found 99: encode the kernel again"),
-    (lambda m: m.update(schema=4), "expected a manifest of schema 6, found 4: encode the kernel again"),
+    (lambda m: m.update(schema=99), f"a manifest of schema {results.SCHEMA}, found 99: encode the kernel again"),
+    (lambda m: m.update(schema=4), f"a manifest of schema {results.SCHEMA}, found 4: encode the kernel again"),
     (lambda m: m.pop("policies"), "expected policies of type dict, found None"),
     (lambda m: m.update(policies={}), "expected policies, found none"),
     (lambda m: m.update(policies={"../all": m["policies"]["consistent"]}), "expected names of policies and encodings"),

@@ -1,0 +1,48 @@
+"""What formulas count, from a frame of encoded functions as `Encoding.growth` describes it. No writer uses it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from harness.functions.annotations import TAG_SEPARATOR
+from harness.model import NOWHERE
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MERGED, APART = ["name", "proto_id"], ["name", "proto_id", "place"]
+"""What FUNCs are told apart by: without their places, and with them."""
+
+
+def somewhere(functions: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose functions are somewhere."""
+    return functions[functions.place != NOWHERE]
+
+
+def ambiguous(functions: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose name has several places, nowhere being one."""
+    several = functions.drop_duplicates(["name", "place"]).groupby("name", observed=True).size()
+    return functions[functions.name.map(several) > 1]
+
+
+def near(functions: pd.DataFrame) -> pd.DataFrame:
+    """The rows whose functions are somewhere within 4 GiB after the image's base."""
+    return functions[(functions.place != NOWHERE) & (functions.offset >= 0)]
+
+
+def n_pairs(functions: pd.DataFrame) -> int:
+    """(FUNC, address) pairs, int: rows that differ in name, FUNC_PROTO or place."""
+    return len(functions.drop_duplicates(APART))
+
+
+def extra_funcs(functions: pd.DataFrame) -> int:
+    """FUNCs that there are more where they are told apart by place, int."""
+    return n_pairs(functions) - len(functions.drop_duplicates(MERGED))
+
+
+def extra_nbytes(functions: pd.DataFrame) -> int:
+    """Bytes of these: 12 each, and 16 for each annotation that one of them repeats."""
+    tagged = functions[functions.tags != ""]
+    tagged = tagged.assign(tag=tagged.tags.str.split(TAG_SEPARATOR)).explode("tag")
+    repeated = len(tagged.drop_duplicates([*APART, "tag"])) - len(tagged.drop_duplicates([*MERGED, "tag"]))
+    return 12 * extra_funcs(functions) + 16 * repeated

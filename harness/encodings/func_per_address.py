@@ -1,0 +1,59 @@
+"""One FUNC per address, and no address: of a name's FUNCs, the k-th is the k-th symbol by address.
+
+Tools name functions so already: tetragon's `func:N`, kpatch's sympos. Equal FUNCs are legal; a reader counts symbols in
+kallsyms. It can do so only where every symbol of the name has its FUNC: a policy that leaves one out leaves the others
+without an address, and so does an assembler's symbol without a DIE. A dedup merges the FUNCs again.
+"""
+
+import numpy as np
+
+from harness.encodings.encoding import Encoding, Written, in_order
+from harness.encodings.formulas import APART, extra_nbytes, somewhere
+from harness.encodings.pairs import func_rows
+from harness.model import Kind, TypeTable
+
+
+def write(pairs, first_id, first_off):
+    """FUNCs told apart by name, FUNC_PROTO and place, those of a name in the order of their addresses."""
+    table, func_id, _ = func_rows(pairs, first_id, by_place=True)
+    return Written(table, func_id)
+
+
+def read(file, sections, image):
+    """The symbols of each name, where it has as many of them as FUNCs."""
+    ids = file.types.ids_of(Kind.FUNC)
+    name_off = file.types.by_id(TypeTable.name_off)[ids]
+    order = np.argsort(name_off, kind="stable")
+    start = np.flatnonzero(np.diff(name_off[order], prepend=-1))
+    symbols = image.symbols()
+    func_id, address = [], []
+    for group in np.split(ids[order], start[1:]) if len(ids) else []:
+        name = file.name(int(group[0])).decode("utf-8", "surrogateescape")
+        found = symbols.get(name, ())
+        if len(found) == len(group):
+            func_id += group.tolist()
+            address += found
+    return in_order(np.array(func_id, np.int64), np.array(address, np.uint64))
+
+
+def told(functions):
+    """Those of names with as many FUNCs as symbols."""
+    funcs = functions.drop_duplicates(APART).groupby("name", observed=True).size()
+    return somewhere(functions[functions.name.map(funcs) == functions.symbols])
+
+
+ENCODING = Encoding(
+    name="func_per_address",
+    summary="one FUNC per address and no address: the k-th of a name is its k-th symbol by address",
+    proposed="the ordinals of tetragon (func:N) and kpatch (sympos)",
+    formula="12 per FUNC that no longer merges",
+    write=write,
+    read=read,
+    growth=extra_nbytes,
+    told=told,
+    kinds=(Kind.FUNC, Kind.DECL_TAG),
+    colour="#009E73",
+    sign="f",
+    rank=6,
+    default=False,
+)

@@ -9,7 +9,7 @@ import numpy as np
 from harness.btf import wire
 from harness.btf.reader import BtfFile
 from harness.model import Kind
-from harness.model.layout import N_KINDS
+from harness.model.layout import LAST_KIND, N_KINDS
 
 
 class Account(NamedTuple):
@@ -18,7 +18,8 @@ class Account(NamedTuple):
     Attributes
     ----------
     kinds : dict of str to (int, int)
-        Kind name to number of types and their bytes, every kind in wire order, absent ones as (0, 0).
+        Kind name to number of types and their bytes, every kind of btf.rst in wire order, absent ones as (0, 0), and
+        then those that only an encoding has.
     header_nbytes, string_nbytes, layout_nbytes : int
     padding_nbytes : int
         Gaps between sections and bytes after the last one.
@@ -64,7 +65,7 @@ def stat(btf: BtfFile) -> Account:
     count = np.bincount(kind, minlength=N_KINDS)
     # float64 weights are exact here: a section is shorter than 2**32 bytes
     nbytes = np.bincount(kind, row_nbytes, N_KINDS).astype(np.int64)
-    kinds = {k.name: (int(count[k]), int(nbytes[k])) for k in Kind if k != Kind.VOID}
+    kinds = {k.name: (int(count[k]), int(nbytes[k])) for k in Kind if 0 < k <= LAST_KIND or count[k]}
     header = btf.header
     return Account(kinds, header.hdr_len, header.str_len, header.layout_len,
                    sum(nbytes for _, nbytes in gaps(btf)))

@@ -202,6 +202,10 @@ def _message(btf, whole, status, type_id, kind, found):
             return f"expected linkage static, global or (for programs only) extern, found {linkage}"
         case kernels.NOT_FUNC_PROTO:
             return f"expected a FUNC_PROTO, found {target()}"
+        case kernels.NOT_FUNC:
+            return f"expected a FUNC, found {target()}"
+        case kernels.LOC_PROTO:
+            return f"expected a function's own entry, with loc_proto 0, found the inline site of LOC_PROTO [{found}]"
         case kernels.VARARGS_NOT_LAST:
             return "expected void as the last parameter only, found it before"
         case kernels.VARARGS_NAMED:

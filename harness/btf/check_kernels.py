@@ -51,6 +51,8 @@ VAR_OUTSIDE = 26
 TAG_TARGET = 27
 TAG_COMPONENT = 28
 LOOP = 29
+NOT_FUNC = 30
+LOC_PROTO = 31
 
 
 NAME_IS_NONE = int(wire.Name.NONE)
@@ -274,6 +276,18 @@ def check_variables(types, at, vlen):
 
 
 @inline
+def check_locations(types, at, vlen):
+    """Status and word of a LOCSEC's entries: FUNCs, and no inline sites, whose parameters are not read here."""
+    for i in range(vlen):
+        entry = at + entry_word(kn.LOCSEC, i)
+        if types.kind[types.words[entry + wd.LOC_FUNC]] != kn.FUNC:
+            return NOT_FUNC, entry + wd.LOC_FUNC
+        if types.words[entry + wd.LOC_PROTO] != 0:
+            return LOC_PROTO, entry + wd.LOC_PROTO
+    return OK, at
+
+
+@inline
 def check_decl_tag(types, at):
     """Status and word of a DECL_TAG: its target, and that the component exists (btf.rst 2.2.17)."""
     target = np.int64(types.words[at + wd.SIZE_TYPE])
@@ -281,7 +295,7 @@ def check_decl_tag(types, at):
     component = np.int64(types.words[at + wd.COMPONENT_IDX])
     if kind == kn.STRUCT or kind == kn.UNION:
         n_components = vlen_of(info_of(types, target))
-    elif kind == kn.FUNC:
+    elif kind == kn.FUNC or kind == kn.FUNC_ADDR:
         proto = np.int64(types.words[types.start[target] + wd.SIZE_TYPE])
         # the FUNC can come later and be wrong itself; its own row reports that
         n_components = np.int64(0)
@@ -338,6 +352,11 @@ def check_body(types, columns, at, kind, vlen, strict):
             return SIZE, at + wd.SIZE_TYPE
     elif kind == kn.DECL_TAG:
         return check_decl_tag(types, at)
+    elif kind == kn.LOCSEC:
+        return check_locations(types, at, vlen)
+    elif kind == kn.FUNC_ADDR:
+        if types.kind[types.words[at + wd.SIZE_TYPE]] != kn.FUNC_PROTO:
+            return NOT_FUNC_PROTO, at + wd.SIZE_TYPE
     return OK, at
 
 

@@ -41,7 +41,7 @@ def declaration(btf, type_id):
     types, room = btf.types, [MAX_PARAMETERS]
     if 0 < type_id < types.next_id:
         row = types.row(type_id)
-        if kind_number(row[wd.INFO]) == Kind.FUNC:
+        if kind_number(row[wd.INFO]) in (Kind.FUNC, Kind.FUNC_ADDR):
             return _declare(btf, int(row[wd.SIZE_TYPE]), name_at(btf, type_id, int(row[wd.NAME])), 0, room)
     return _declare(btf, type_id, "", 0, room)
 

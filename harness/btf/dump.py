@@ -11,7 +11,7 @@ from harness.btf import wire
 from harness.btf.reader import BtfFile
 from harness.model import Kind
 from harness.model import words as wd
-from harness.model.layout import HEAD_WORDS, IntEncoding, int_parts, member_place, split_info
+from harness.model.layout import HEAD_WORDS, LAST_KIND, IntEncoding, int_parts, member_place, split_info
 
 ANONYMOUS = b"(anon)"
 INT_ENCODING = {
@@ -110,6 +110,19 @@ class _Rows:
             found = self.known[off] = self.text[off : self.text.index(0, off)]
         return found
 
+    def fixed(self, kind, vlen, at):
+        """Names and values of what a type has once, of a kind that bpftool does not know: list of (str, int)."""
+        layout = self.btf.layout[kind]
+        third = [("type_id", self.words[at + wd.SIZE_TYPE])] if layout.third_is_type else []
+        n = [("vlen", vlen)] if layout.entry else []
+        return [*third, *n, *((field, self.words[at + HEAD_WORDS + k]) for k, field in enumerate(layout.fixed))]
+
+    def entries(self, kind, vlen, at):
+        """Names and values of the fields of each entry of such a type."""
+        names = ["type_id" if field == "type" else field for field in self.btf.layout[kind].entry]
+        for entry in wd.entries(kind, at, vlen):
+            yield list(zip(names, self.words[entry : entry + len(names)], strict=True))
+
     def trailing(self, kind, vlen, at):
         """Name and value, hexadecimal, of the field that kind_flag adds; None if it adds none."""
         layout = self.btf.layout[kind]
@@ -175,6 +188,8 @@ def _raw_lines(btf):
                 yield b" size=%d" % size_type
             case Kind.DECL_TAG:
                 yield b" type_id=%d component_idx=%d" % (size_type, _signed(words[at + wd.COMPONENT_IDX], 32))
+            case _ if kind > LAST_KIND:
+                yield b"".join(b" %s=%d" % (field.encode(), value) for field, value in rows.fixed(kind, vlen, at))
             case _:
                 yield b" type_id=%d" % size_type
         trailing = rows.trailing(kind, vlen, at) if kind_flag else None
@@ -207,6 +222,9 @@ def _raw_lines(btf):
                     target = rows.kind(variable)
                     if target is not None:
                         yield b" (%s '%s')" % (kind_names[target], name(rows.starts[variable]))
+            case _ if kind > LAST_KIND:
+                for entry in rows.entries(kind, vlen, at):
+                    yield b"\n\t" + b" ".join(b"%s=%d" % (field.encode(), value) for field, value in entry)
         yield b"\n"
 
 
@@ -278,6 +296,10 @@ def _json_pieces(btf):
                     }
                     for entry in wd.entries(kind, at, vlen)
                 ]
+            case _ if kind > LAST_KIND:
+                row.update(rows.fixed(kind, vlen, at))
+                if btf.layout[kind].entries:
+                    row["entries"] = [dict(entry) for entry in rows.entries(kind, vlen, at)]
             case Kind.FLOAT:
                 row["size"] = size_type
             case Kind.DECL_TAG:

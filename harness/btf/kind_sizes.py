@@ -17,7 +17,7 @@ import numpy as np
 from harness.btf import wire
 from harness.errors import EncodeError
 from harness.model import STANDARD, Kind, Layout, TypeTable
-from harness.model.layout import HEAD_WORDS, INFO_WORD, KIND_MASK, KIND_SHIFT, VLEN_MASK
+from harness.model.layout import HEAD_WORDS, INFO_WORD, KIND_MASK, KIND_SHIFT, LAST_KIND, VLEN_MASK
 
 INFO_SZ, ELEM_SZ, FLAGS = range(3)
 """Columns of a table of sizes."""
@@ -50,7 +50,8 @@ def kind_sizes(parts: Iterable[tuple[TypeTable, Layout]]) -> np.ndarray:
                           f"{n_longer[kind]:,} have {wire.WORD_NBYTES * added[kind]} bytes more")
     sizes[n_longer > 0, INFO_SZ] += added[n_longer > 0]
     sizes[:, [INFO_SZ, ELEM_SZ]] *= wire.WORD_NBYTES
-    return sizes
+    last = max(LAST_KIND, int(np.flatnonzero(n_types).max(initial=0)))  # further kinds only where there are types
+    return sizes[: last + 1]
 
 
 def describe(entry: np.ndarray) -> str:

@@ -15,7 +15,7 @@ from harness.elf import ElfImage
 from harness.elf.constants import ELFMAG
 from harness.errors import BtfFormatError
 from harness.model import STANDARD, Layout, StringTable, TypeTable, split_info
-from harness.model.layout import HEAD_WORDS, INFO_WORD, N_KINDS
+from harness.model.layout import HEAD_WORDS, INFO_WORD, LAST_KIND
 
 
 class BtfFile(NamedTuple):
@@ -287,13 +287,13 @@ def _row_message(status, type_id, words, at, detail, sizes):
     if status == reader_kernels.HEAD_CUT:
         return f"[{type_id}]: expected {HEAD_WORDS} words, found the end of the types after {detail}"
     if status == reader_kernels.KIND_UNKNOWN:
-        found = f"[{type_id}]: expected kind 1 to {N_KINDS - 1}, found {detail}"
-        if sizes is None or not N_KINDS <= detail < len(sizes):
+        found = f"[{type_id}]: expected kind 1 to {LAST_KIND}, found {detail}"
+        if sizes is None or not LAST_KIND < detail < len(sizes):
             return found
         counts = kind_sizes.count_by_kind(words, sizes)
         said = kind_sizes.describe(sizes[detail])
         return (f"{found}, of which the layout section says only how long it is ({said}); "
-                f"{counts[N_KINDS:].sum():,} of {counts.sum():,} types are of such kinds")
+                f"{counts[LAST_KIND + 1 :].sum():,} of {counts.sum():,} types are of such kinds")
     kind, vlen, _ = split_info(words[at + INFO_WORD])
     left = len(words) - at
     return f"[{type_id}] {kind.name}: expected {detail} words for vlen {vlen}, found the end of the types after {left}"

@@ -45,7 +45,7 @@ def find_rows(words, columns, swap, start):
             return HEAD_CUT, n_types, at, stop - at
         info = words[at + wd.INFO]
         kind = kind_of(info)
-        if kind < 1 or kind >= N_KINDS:
+        if kind < 1 or kind >= N_KINDS or columns.known[kind] == 0:
             return KIND_UNKNOWN, n_types, at, kind
         row_words = row_words_of(columns, info)
         if row_words > stop - at:

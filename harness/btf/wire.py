@@ -89,8 +89,8 @@ class Name(IntEnum):
 
 NAME_RULES = {
     **dict.fromkeys((Kind.STRUCT, Kind.UNION, Kind.ENUM, Kind.ENUM64), Name.OPTIONAL),
-    **dict.fromkeys((Kind.INT, Kind.DATASEC, Kind.FLOAT, Kind.DECL_TAG, Kind.TYPE_TAG), Name.REQUIRED),
-    **dict.fromkeys((Kind.FUNC, Kind.FWD, Kind.TYPEDEF, Kind.VAR), Name.IDENTIFIER),
+    **dict.fromkeys((Kind.INT, Kind.DATASEC, Kind.FLOAT, Kind.DECL_TAG, Kind.TYPE_TAG, Kind.LOCSEC), Name.REQUIRED),
+    **dict.fromkeys((Kind.FUNC, Kind.FWD, Kind.TYPEDEF, Kind.VAR, Kind.FUNC_ADDR), Name.IDENTIFIER),
 }
 """By kind; Name.NONE for the others."""
 

@@ -9,7 +9,7 @@ import numpy as np
 from harness.btf import kind_sizes, wire, writer_kernels
 from harness.errors import EncodeError
 from harness.model import STANDARD, Kind, Layout, StringTable, TypeTable, kind_number
-from harness.model.layout import HEAD_WORDS, N_KINDS, NAME_WORD
+from harness.model.layout import HEAD_WORDS, LAST_KIND, NAME_WORD
 from harness.model.strings import Strings
 
 NO_NAMES = np.zeros(0, np.uint32)
@@ -378,7 +378,7 @@ def _message(status, row, detail, types, strings, first_id):
     row_words = int(types.start[row + 1] - types.start[row])
     what = {
         writer_kernels.ROW_SHORT: f"expected at least {HEAD_WORDS} words, found {detail}",
-        writer_kernels.KIND_UNKNOWN: f"expected kind 1 to {N_KINDS - 1}, found {detail}",
+        writer_kernels.KIND_UNKNOWN: f"expected kind 1 to {LAST_KIND}, found {detail}",
         writer_kernels.ROW_LENGTH: f"expected {detail} words by kind and vlen, found {row_words}",
         writer_kernels.NAME_PAST_END: f"expected a name below {strings.next_off}, found {detail}",
         writer_kernels.STRINGS_TOO_LONG: f"expected at most {wire.MAX_SECTION_NBYTES} bytes of strings, found more",
@@ -386,5 +386,5 @@ def _message(status, row, detail, types, strings, first_id):
     kind = ""
     if row_words >= HEAD_WORDS:
         number = kind_number(types.info()[row - 1])
-        kind = f" {Kind(number).name}" if 0 < number < N_KINDS else ""
+        kind = f" {Kind(number).name}" if 0 < number <= LAST_KIND else ""
     return f"[{first_id + row - 1}]{kind}: {what}"

@@ -158,7 +158,7 @@ def encode_rows(words, start, names, columns, swap, interned, out):
             return ROW_SHORT, row, row_words
         info = words[begin + wd.INFO]
         kind = kind_of(info)
-        if kind < 1 or kind >= N_KINDS:
+        if kind < 1 or kind >= N_KINDS or columns.known[kind] == 0:
             return KIND_UNKNOWN, row, kind
         expected = row_words_of(columns, info)
         if row_words != expected:

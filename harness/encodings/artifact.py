@@ -69,7 +69,8 @@ def artifact(encoding: Encoding, pairs: Pairs, common: Laid, order: Order | None
         A section of its own has an invalid name, or a fixup is within something or of a form unknown.
     """
     made = encoding.write(pairs, common.next_id(), common.strings.next_off)
-    laid = common.then(made.types, made.strings, layout=encoding.layout)._replace(layout_section=layout_section)
+    laid = common.then(made.types, made.strings, layout=encoding.layout)._replace(
+        layout_section=layout_section or encoding.layout_section)
     func_id, id_map = made.func_id, None
     if order is not None or by_name:
         if made.sections and made.ids is None:

@@ -78,7 +78,7 @@ def tags_of_funcs(file):
     types = file.types
     start = types.row_starts()[types.kind() == Kind.DECL_TAG]
     name_off, target_id = types.words[start + wd.NAME], types.words[start + wd.SIZE_TYPE].astype(np.int64)
-    own = (types.words[start + wd.COMPONENT_IDX] == WHOLE) & np.isin(target_id, types.ids_of(Kind.FUNC))
+    own = (types.words[start + wd.COMPONENT_IDX] == WHOLE) & np.isin(target_id, types.func_ids())
     return name_off[own], target_id[own]
 
 

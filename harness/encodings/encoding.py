@@ -193,9 +193,10 @@ class Encoding:
         (functions) -> bytes that the file grows over the baseline, the encoding's own sections counted with it. It
         counts from a DataFrame with a row per encoded instance: name, proto_id (its FUNC_PROTO), place (a number for
         each; NOWHERE for none), address, tags (its annotations, joined by TAG_SEPARATOR), shndx and section (index and
-        name of the ELF section), file and unit (of its source), offset (from the image's base, int64, -1 where 32 bits
-        cannot say it), symbols (how many addresses kallsyms has for the name, 0 if that is not known). It shares no
-        code with `write`, so that each is a witness of the other.
+        name of the ELF section), file and unit (of its source), offset (from the image's base, int64, NO_OFFSET where
+        32 bits cannot say it), section_offset (the same from its section, if that has code), symbols (how many
+        addresses kallsyms has for the name, 0 if that is not known). It shares no code with `write`, so that each is a
+        witness of the other.
     told : callable
         (functions) -> the rows of that frame whose address the file must give back, or, in a column of that name, the
         text.
@@ -211,6 +212,8 @@ class Encoding:
         Whether it is made when none is asked for.
     layout : Layout
         What the words of its types mean, where kind_flag adds some.
+    layout_section : bool
+        Whether its files need one: they have kinds that only it describes.
     tells : callable
         (Ids) -> what a tracer gets who has a function's ids in such a file, in words.
     """
@@ -227,6 +230,7 @@ class Encoding:
     rank: int
     default: bool = True
     layout: Layout = STANDARD
+    layout_section: bool = False
     tells: Callable[[Ids], str] = said
     told: Callable[[pd.DataFrame], pd.DataFrame] = somewhere
     proposed: str = ""

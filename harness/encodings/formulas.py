@@ -14,6 +14,13 @@ MERGED, APART = ["name", "proto_id"], ["name", "proto_id", "place"]
 """What FUNCs are told apart by: without their places, and with them."""
 
 
+NO_OFFSET = -1
+"""In a column of offsets: 32 bits cannot say it."""
+
+LAYOUT_SECTION = "layout_section"
+"""Attribute of the frame: whether all files have one."""
+
+
 def somewhere(functions: pd.DataFrame) -> pd.DataFrame:
     """The rows whose functions are somewhere."""
     return functions[functions.place != NOWHERE]
@@ -27,7 +34,7 @@ def ambiguous(functions: pd.DataFrame) -> pd.DataFrame:
 
 def near(functions: pd.DataFrame) -> pd.DataFrame:
     """The rows whose functions are somewhere within 4 GiB after the image's base."""
-    return functions[(functions.place != NOWHERE) & (functions.offset >= 0)]
+    return functions[(functions.place != NOWHERE) & (functions.offset != NO_OFFSET)]
 
 
 def n_pairs(functions: pd.DataFrame) -> int:

@@ -21,7 +21,7 @@ def write(pairs, first_id, first_off):
 
 def read(file, sections, image):
     """The symbols of each name, where it has as many of them as FUNCs."""
-    ids = file.types.ids_of(Kind.FUNC)
+    ids = file.types.func_ids()
     name_off = file.types.by_id(TypeTable.name_off)[ids]
     order = np.argsort(name_off, kind="stable")
     start = np.flatnonzero(np.diff(name_off[order], prepend=-1))

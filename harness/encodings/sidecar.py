@@ -11,7 +11,7 @@ from harness.btf.wire import WORD_NBYTES, prefix
 from harness.encodings.encoding import Encoding, Written, in_order
 from harness.encodings.formulas import MERGED, near
 from harness.encodings.pairs import addressed, func_rows
-from harness.model import Kind, changes
+from harness.model import changes
 
 SECTION = ".BTF.addresses"
 
@@ -50,7 +50,7 @@ def write_by_func(pairs, first_id, first_off):
 
 def read_by_func(file, sections, image):
     """The offsets, from the base."""
-    funcs = file.types.ids_of(Kind.FUNC)
+    funcs = file.types.func_ids()
     words = np.frombuffer(sections[SECTION], prefix(file.byteorder) + "u4").astype(np.int64)
     first, more = words[: len(funcs)], words[len(funcs) :].reshape(-1, 2)
     has = first != NO_OFFSET

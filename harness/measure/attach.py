@@ -280,7 +280,7 @@ def reached(result, encoding, rules=RULES):
 
     file, listed = result.btf(encoding), result.once(_known_addresses)
     types, known = file.types, listed.address
-    ids = types.ids_of(Kind.FUNC)
+    ids = types.func_ids()
     why = _refused(result, file, ids, rules)
     takes = np.zeros(types.next_id, bool)
     takes[ids] = (why == Untraceable.TRACEABLE) & ~_denied(file, ids)
@@ -324,7 +324,7 @@ def _standing(result, encoding, listed):
     func_id, theirs = result.addresses(encoding)
     if not len(func_id):
         return func_id, func_id
-    name = func_names(result, encoding)[np.searchsorted(result.btf(encoding).types.ids_of(Kind.FUNC), func_id)]
+    name = func_names(result, encoding)[np.searchsorted(result.btf(encoding).types.func_ids(), func_id)]
     # what the kernel's step adds is code of a function that is there under its own name
     own = name < len(coded(result).names)
     func_id, theirs, name = func_id[own], theirs[own], name[own]
@@ -434,7 +434,7 @@ def refusals(results, rules=RULES):
     for result in results:
         file = result.btf(BASELINE)
         types = file.types
-        ids = types.ids_of(Kind.FUNC)
+        ids = types.func_ids()
         protos = types.by_id(TypeTable.size_type)[ids]
         why = _refused(result, file, ids, rules)
         denied = (why == Untraceable.TRACEABLE) & _denied(file, ids)

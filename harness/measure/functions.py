@@ -8,7 +8,7 @@ import numpy as np
 
 from harness.functions.join import RENAMED
 from harness.measure.columns import COLUMNS, frame
-from harness.model import NOWHERE, Kind, TypeTable, changes
+from harness.model import NOWHERE, TypeTable, changes
 from harness.results import BODIES
 
 MATCHED = ("exact", "suffix")
@@ -115,7 +115,7 @@ def _func_names(result, encoding):
     number, types = result.of.once(_numbers), result.btf(encoding).types
     if len(result.added):
         number = {**{name: len(number) + i for i, name in enumerate(added_names(result))}, **number}
-    names = result.texts(encoding).of(types.by_id(TypeTable.name_off)[types.ids_of(Kind.FUNC)])
+    names = result.texts(encoding).of(types.by_id(TypeTable.name_off)[types.func_ids()])
     return np.array([number.get(name, -1) for name in names], np.int64)
 
 

@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from harness import encodings as enc
+from harness.encodings.formulas import LAYOUT_SECTION, NO_OFFSET
 from harness.functions.join import Match, SymbolClass
 from harness.measure.columns import frame
 from harness.measure.functions import ADDRESSABLE, added_functions, added_names, coded, first_rows, func_names
 from harness.measure.result import BASELINE, SHIPPED
 from harness.measure.sizes import COMPRESSORS
-from harness.model import NOWHERE, Kind, TypeTable, changes
+from harness.model import NOWHERE, TypeTable, changes
 from harness.results import INSTANCES, files_of
 
 INVARIANT_COLUMNS = ("policy", "invariant", "statement", "holds", "detail")
@@ -157,10 +158,20 @@ def encoded_functions(result):
             place=code.place[row], code=[number[name] for name in added.name])], ignore_index=True)
     image = result.of.image
     n_symbols = {name: len(addresses) for name, addresses in image.symbols().items()}
-    offset = functions.address.to_numpy().astype(object) - image.base
-    return functions.rename(columns={"proto": "proto_id"}).assign(
-        offset=np.array([at if 0 <= at < 1 << 32 else -1 for at in offset], np.int64),
+    offset = [at - image.base for at in functions.address.tolist()]
+    starts = {index: start for index, (_, start) in image.sections.items()}
+    section_offset = [at - starts[shndx] if shndx in starts else NO_OFFSET
+                      for at, shndx in zip(functions.address.tolist(), functions.shndx.tolist(), strict=True)]
+    functions = functions.rename(columns={"proto": "proto_id"}).assign(
+        offset=_u32(offset), section_offset=_u32(section_offset),
         symbols=functions.name.map(n_symbols).fillna(0).astype("int64"))
+    functions.attrs[LAYOUT_SECTION] = result.manifest["layout_section"]
+    return functions
+
+
+def _u32(offsets):
+    """Offsets, NO_OFFSET where 32 bits cannot say one, int64 (n,)."""
+    return np.array([at if 0 <= at < 1 << 32 else NO_OFFSET for at in offsets], np.int64)
 
 
 def neutrality(result, table):
@@ -187,7 +198,7 @@ def round_trip(result):
     protos = distinct(functions.code.to_numpy(), functions.proto_id.to_numpy())
     for name in result.encodings:
         types, read, file = result.btf(name).types, result.told(name), result.files[name].name
-        ids = types.ids_of(Kind.FUNC)
+        ids = types.func_ids()
         own = func_names(result, name), types.by_id(TypeTable.size_type)[ids]
         found = distinct(*own)
         yield ("6 round trip", f"{file} has the names and prototypes that went in", np.array_equal(found, protos),

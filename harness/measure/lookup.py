@@ -207,7 +207,7 @@ def _funcs(btf, addresses, names, glob=None):
         address.
     """
     types, blob = btf.types, btf.strings.flattened().blob
-    name_off, ids = types.by_id(TypeTable.name_off), types.ids_of(Kind.FUNC)
+    name_off, ids = types.by_id(TypeTable.name_off), types.func_ids()
     for named in (ids, types.ids_of(Kind.DECL_TAG)):
         wrong = named[name_off[named] >= len(blob)]
         if len(wrong):

@@ -70,7 +70,7 @@ def types_of_function(btf, name):
     """
     types, targets = btf.types, btf.types.by_id(TypeTable.size_type)
     wanted = name.encode("utf-8", "surrogateescape")
-    funcs = [i for i in types.ids_of(Kind.FUNC).tolist() if btf.name(i) == wanted]
+    funcs = [i for i in types.func_ids().tolist() if btf.name(i) == wanted]
     if not funcs:
         raise MeasureError(f"expected a FUNC of the name {name!r}, found none", btf.path)
     tags = types.ids_of(Kind.DECL_TAG)

@@ -4,7 +4,11 @@ from enum import IntEnum
 
 
 class Kind(IntEnum):
-    """BTF_KIND_*, with the numbers of the wire format."""
+    """BTF_KIND_*, with the numbers of the wire format.
+
+    The location kinds are in no released kernel (bpf-next, September 2026), and FUNC_ADDR was never proposed under a
+    number: files have them only in the layout of an encoding, see harness.model.layout.Layout.with_kinds.
+    """
 
     VOID = 0
     INT = 1
@@ -26,3 +30,7 @@ class Kind(IntEnum):
     DECL_TAG = 17
     TYPE_TAG = 18
     ENUM64 = 19
+    LOC_PARAM = 20
+    LOC_PROTO = 21
+    LOCSEC = 22
+    FUNC_ADDR = 23

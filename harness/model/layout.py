@@ -92,6 +92,8 @@ class KindLayout(NamedTuple):
     kind_flag : bool
         Whether kind_flag has a meaning, and so may be set.
     trailing : Trailing or None
+    known : bool
+        Whether files may have it.
     """
 
     third: str = "size"
@@ -101,6 +103,7 @@ class KindLayout(NamedTuple):
     entries: str = ""
     kind_flag: bool = False
     trailing: Trailing | None = None
+    known: bool = True
 
     @property
     def third_is_type(self):
@@ -165,6 +168,7 @@ class KindLayout(NamedTuple):
 class Columns(NamedTuple):
     """The numbers of a Layout by kind, int64 (kinds,) each: the form in which kernels read it. See KindLayout."""
 
+    known: np.ndarray
     third_is_type: np.ndarray
     kind_flag: np.ndarray
     fixed_words: np.ndarray
@@ -225,6 +229,10 @@ class Layout:
         trailing = Trailing(field, n_words, struct, meaning)
         return Layout({**self._kinds, kind: self[kind]._replace(kind_flag=True, trailing=trailing)})
 
+    def with_kinds(self, *kinds):
+        """This layout, except that files may have these kinds."""
+        return Layout({**self._kinds, **{kind: self[kind]._replace(known=True) for kind in kinds}})
+
     def row_words(self, info):
         """Words of a row with this info word, int; a ValueError if there is no such kind."""
         kind, vlen, kind_flag = split_info(info)
@@ -257,8 +265,18 @@ STANDARD = Layout({
     Kind.TYPE_TAG: KindLayout("type", kind_flag=True),
     Kind.ENUM64: KindLayout(struct="btf_enum64", entry=("name_off", "val_lo32", "val_hi32"), entries="enumerator",
                             kind_flag=True),
+    # BTF of inline sites, bpf-next 663fa771: a location's func, of which 0 in loc_proto says that it is the function's
+    # own entry. Not a reference here: `check` refuses others
+    Kind.LOC_PARAM: KindLayout(struct="btf_loc_param", fixed=("flags",), entry=("value",), entries="value",
+                               known=False),
+    Kind.LOC_PROTO: KindLayout(entry=("type",), entries="parameter", known=False),
+    Kind.LOCSEC: KindLayout(struct="btf_loc", entry=("type", "loc_proto", "offset"), entries="location", known=False),
+    Kind.FUNC_ADDR: KindLayout("type", "btf_func_addr", fixed=("addr_lo32", "addr_hi32"), known=False),
 })
 """The layout of btf.rst, which every reader knows. No kind_flag adds words in it."""
+
+LAST_KIND = max(kind for kind in Kind if STANDARD[kind].known)
+"""The last that every reader knows."""
 
 
 def info_word(kind, vlen=0, kind_flag=0):

@@ -94,6 +94,11 @@ class TypeTable(NamedTuple):
         """The type_ids of the rows of a kind, int64 (n,), ascending; not those of the base."""
         return np.flatnonzero(self.kind() == kind) + self.first_id
 
+    def func_ids(self):
+        """The type_ids of functions, FUNCs and FUNC_ADDRs, as `ids_of`."""
+        kind = self.kind()
+        return np.flatnonzero((kind == Kind.FUNC) | (kind == Kind.FUNC_ADDR)) + self.first_id
+
     def by_id(self, column):
         """A column by type_id, array (next_id,): that of the base first; of void it is 0.
 

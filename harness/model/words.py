@@ -25,6 +25,7 @@ ARRAY_TYPE = _fixed(Kind.ARRAY, "type")
 ARRAY_INDEX_TYPE = _fixed(Kind.ARRAY, "index_type")
 ARRAY_NELEMS = _fixed(Kind.ARRAY, "nelems")
 VAR_LINKAGE = _fixed(Kind.VAR, "linkage")
+FUNC_ADDR_LO, FUNC_ADDR_HI = _fixed(Kind.FUNC_ADDR, "addr_lo32"), _fixed(Kind.FUNC_ADDR, "addr_hi32")
 COMPONENT_IDX = _fixed(Kind.DECL_TAG, "component_idx")
 
 ENTRY_NAME = _entry(Kind.STRUCT, "name_off")
@@ -37,6 +38,9 @@ ENUM64_LO, ENUM64_HI = _entry(Kind.ENUM64, "val_lo32"), _entry(Kind.ENUM64, "val
 SECINFO_TYPE = _entry(Kind.DATASEC, "type")
 SECINFO_OFFSET = _entry(Kind.DATASEC, "offset")
 SECINFO_SIZE = _entry(Kind.DATASEC, "size")
+LOC_FUNC = _entry(Kind.LOCSEC, "type")
+LOC_PROTO = _entry(Kind.LOCSEC, "loc_proto")
+LOC_OFFSET = _entry(Kind.LOCSEC, "offset")
 
 
 def entries(kind, at, vlen):

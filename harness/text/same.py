@@ -303,6 +303,11 @@ class _Lists:
             case Kind.DATASEC:
                 for variable, offset, size in wd.entries_of(kind, row).tolist():
                     add(f"variable {self.name(n, variable) if variable else 'void'}", f"at {offset}, size {size}")
+            case Kind.LOCSEC:
+                for func, _, offset in wd.entries_of(kind, row).tolist():
+                    add(f"location {self.name(n, func) if func else 'void'}", f"at {offset:#x}")
+            case Kind.FUNC_ADDR:
+                add("addr", f"{int(row[wd.FUNC_ADDR_LO]) | int(row[wd.FUNC_ADDR_HI]) << 32:#x}")
             case Kind.DECL_TAG:
                 component = int(row[wd.COMPONENT_IDX])
                 add("on", ascii_text(self.target(n, i)))

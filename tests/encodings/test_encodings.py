@@ -51,8 +51,13 @@ def addresses_at(data, fixup):
             assert data[at + len(text)] == 0 and data[at - 2 : at] == b"0x"
             yield int(text, 16)
         else:
-            assert fixup.form == "u64"
-            yield int.from_bytes(data[at : at + 8], "big" if data[:2] == b"\xeb\x9f" else "little")
+            order = "big" if data[:2] == b"\xeb\x9f" else "little"
+            if fixup.form == "lohi":
+                low, high = (int.from_bytes(data[k : k + 4], order) for k in (at, at + 4))
+                yield low | high << 32
+            else:
+                assert fixup.form == "u64"
+                yield int.from_bytes(data[at : at + 8], order)
 
 
 @pytest.mark.parametrize("name", ["several_units", *(kept.name for kept in KEPT)])
@@ -67,6 +72,7 @@ def test_fixups__say_where_each_address_stands(name):
             found.update(standing)
         pairs = result.pairs
         absolute = {"decl_tag": pairs.known, "decl_tag_short": pairs.known, "btf_func": pairs.known,
+                    "func_addr_kind": pairs.known,
                     "decl_tag_ambiguous": pairs.known & pairs.ambiguous,
                     "btf_func_ambiguous": pairs.known & pairs.ambiguous}.get(encoding, np.zeros(len(pairs.known), bool))
         assert found == set(pairs.address[absolute].tolist())
@@ -75,9 +81,12 @@ def test_fixups__say_where_each_address_stands(name):
 def test_layout_section__of_every_encoding_is_true_and_counted(prepared, tmp_path):
     names = [name for name in encodings.names() if name != "btf_func_ambiguous"]  # whose FUNCs differ in length
     plain, made = encoded(prepared), run.encode(prepared, "all", names, layout_section=True)
+    last = {"locsec": Kind.LOCSEC, "func_addr_kind": Kind.FUNC_ADDR}
     for name, data in made.files.items():
         file = encodings.parse(data)
-        assert len(data) == len(plain.files[name]) + 88, name
+        section = 4 + 4 * last.get(name, Kind.ENUM64)
+        new = not encodings.encoding(name).layout_section
+        assert len(data) == len(plain.files[name]) + (8 + section) * new, name
         assert file.kind_sizes[Kind.FUNC].tolist() == [{"btf_func": 8, "btf_func32": 4}.get(name, 0), 0, 0]
         for fixup in made.artifacts[name].fixups:
             assert list(addresses_at(data, fixup)) == made.pairs.address[fixup.pair].tolist(), name
@@ -85,7 +94,7 @@ def test_layout_section__of_every_encoding_is_true_and_counted(prepared, tmp_pat
     assert folder.manifest["policies"]["all"]["layout_section"]
     result = results.load(tmp_path)["all"]
     table = measure.measurements(result, False)
-    assert table[table.part == "layout"].bytes.tolist() == [80] * len(made.files)
+    assert table[table.part == "layout"].bytes.tolist() == [4 + 4 * last.get(name, Kind.ENUM64) for name in made.files]
     assert measure.check_invariants(result, table).holds.all()
 
 
@@ -157,7 +166,8 @@ def test_decl_tag__names_every_address_of_its_func(prepared, name, form):
 def formula_frame(pairs, names):
     return pd.DataFrame({"name": names, "proto_id": pairs.proto_id, "address": pairs.address,
                          "place": np.where(pairs.known, pairs.address.astype(np.int64), NOWHERE), "tags": "",
-                         "offset": pairs.address.astype(np.int64), "symbols": 1, "file": "a.c", "unit": "b.c"})
+                         "offset": pairs.address.astype(np.int64), "symbols": 1, "file": "a.c", "unit": "b.c",
+                         "section_offset": 0, "shndx": 1, "section": ".text"})
 
 
 def test_pairs__two_names_at_one_address_share_the_string_but_not_the_tag():
@@ -170,7 +180,9 @@ def test_pairs__two_names_at_one_address_share_the_string_but_not_the_tag():
         "plain": 0, "decl_tag": 2 * 16 + 27, "decl_tag_short": 2 * 16 + len("addr=0x1000") + 1, "btf_func": 2 * 8,
         "btf_func_ambiguous": 0, "decl_tag_ambiguous": 0, "func_per_address": 0,
         "decl_tag_offset": 2 * 16 + len("offset=0x1000") + 1, "btf_func32": 2 * 4,
-        "decl_tag_file": 2 * 16 + len("file=a.c unit=b.c") + 1, "sidecar": 2 * 4, "sidecar_uleb": 2 * 4 + 2 + 1}
+        "locsec": 12 + 2 * 12 + len(".text") + 1, "locsec_split": 24 + 12 + 2 * 12 + len(".text") + 1,
+        "func_addr_kind": 2 * 8 + 8 + 4 * 24, "decl_tag_file": 2 * 16 + len("file=a.c unit=b.c") + 1,
+        "sidecar": 2 * 4, "sidecar_uleb": 2 * 4 + 2 + 1}
 
 
 def test_btf_func__a_function_without_an_address_stays_as_it_was():

@@ -119,7 +119,7 @@ def test_outside__has_a_column_for_each_kind_that_it_touches(folder, tmp_path, m
 def test_kinds__of_a_result_are_those_that_its_encodings_touch(registered):
     assert list(encodings.touched_kinds(["plain"])) == []
     assert list(encodings.touched_kinds(["plain", "table", "unheard_of"])) == ["ENUM64"]
-    assert list(encodings.touched_kinds()) == ["FUNC", "DECL_TAG", "ENUM64"]
+    assert list(encodings.touched_kinds()) == ["FUNC", "DECL_TAG", "ENUM64", "LOCSEC", "FUNC_ADDR"]
 
 
 def test_outside__attaches_like_what_names_its_addresses(folder):

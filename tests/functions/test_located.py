@@ -87,13 +87,13 @@ def test_places__equal_offsets_in_two_sections_are_two_addresses(module, tmp_pat
         file = encodings.parse(data)
         btf.check(file)
         kinds = file.types.kind()
-        mine = [i for i in (np.flatnonzero(kinds == Kind.FUNC) + 1).tolist() if file.name(i) == b"setup"]
+        mine = [i for i in file.types.func_ids().tolist() if file.name(i) == b"setup"]
         tags = [i for i in (np.flatnonzero(kinds == Kind.DECL_TAG) + 1).tolist() if int(file.types.row(i)[2]) in mine]
         counts[name] = len(mine), len(tags)
     assert counts == {"plain": (1, 0), "decl_tag": (1, 2), "decl_tag_short": (1, 2), "btf_func": (2, 0),
                       "btf_func_ambiguous": (2, 0), "decl_tag_ambiguous": (1, 2), "func_per_address": (2, 0),
                       "decl_tag_offset": (1, 2), "btf_func32": (2, 0), "decl_tag_file": (1, 2), "sidecar": (1, 0),
-                      "sidecar_uleb": (1, 0)}
+                      "sidecar_uleb": (1, 0), "locsec": (1, 0), "locsec_split": (1, 0), "func_addr_kind": (2, 0)}
 
 
 def test_places__current_leaves_out_a_name_with_equal_offsets_in_two_sections(module):

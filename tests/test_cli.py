@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from harness import results
 from harness.functions import POLICIES, QUIRKS, RULES
 from tests.command import ROOT, cli, process
 from tests.fixtures.build import program
@@ -53,7 +54,7 @@ def test_cli__help_is_quick_and_imports_nothing_heavy():
 
 def test_cli__encode_writes_what_the_manifest_says(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["schema"] == 6 and set(manifest["policies"]) == {"consistent"}
+    assert manifest["schema"] == results.SCHEMA and set(manifest["policies"]) == {"consistent"}
     encodings = manifest["policies"]["consistent"]["encodings"]
     assert set(encodings) == {"plain", "decl_tag", "btf_func"}
     for entry in encodings.values():
@@ -207,7 +208,7 @@ def test_cli__functions_lists_filters_and_counts(folder):
     (["--step", "upwards"], "--step: expected one of dies_declared, "),
     (["--step", "dies_exact", "--name", "x"], "--name: cannot be combined with --step"),
     (["--policy", "all"], "expected a policy that these results have (consistent), found 'all'"),
-    (["--policy", "some"], "--policy: expected one of all, consistent, current, found 'some'"),
+    (["--policy", "some"], "--policy: expected one of all, sound, consistent, current, found 'some'"),
     (["--rules", "1.24"], "--rules: expected a kernel, found results"),
     (["--quirk", "no-ranges"], "--quirk: expected a kernel, found results"),
 ])

@@ -120,7 +120,7 @@ class _Rows:
     def entries(self, kind, vlen, at):
         """Names and values of the fields of each entry of such a type."""
         names = ["type_id" if field == "type" else field for field in self.btf.layout[kind].entry]
-        for entry in wd.entries(kind, at, vlen):
+        for entry in wd.entries(kind, at, vlen) if names else ():
             yield list(zip(names, self.words[entry : entry + len(names)], strict=True))
 
     def trailing(self, kind, vlen, at):

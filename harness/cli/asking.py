@@ -19,7 +19,7 @@ def add_functions(verb):
              "  btf-harness functions ./vmlinux --step elf_no_die")
     p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, a directory that encode wrote, or a report")
     p.add_argument("--policy", default=None, metavar="POLICY", action=Once,
-                   help="the policy that gives the reasons: all, consistent (default) or current")
+                   help="the policy that gives the reasons: all, sound, consistent (default) or current")
     add_selection(p)
     p.add_argument("--name", metavar="GLOB", help="only names that match; * and ? are wildcards")
     p.add_argument("--reason", metavar="TEXT",

@@ -25,7 +25,7 @@ def add_encode(verb):
                    help="encoding to write, may be given several times; default: those discussed in 2023 (an unknown "
                         "name lists all)")
     p.add_argument("--policy", metavar="POLICY", action=Once,
-                   help="which functions to describe: all, consistent (default) or current")
+                   help="which functions to describe: all, sound, consistent (default) or current")
     p.add_argument("--no-fallback", action="store_true",
                    help="do not give a function without a matched DIE the address of its only symbol")
     add_selection(p)

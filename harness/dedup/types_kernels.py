@@ -392,14 +392,14 @@ def first_rows(words, start, n_before, new_id, out_words, out_start, first, decl
     for k in range(1, len(start) - 1):
         i = n_before + k
         n = np.int64(new_id[i]) - n_before
-        if n <= 0 or first[n] != 0:
+        if n <= 0 or (first[n] != 0 and declared[n] != 0):
             continue
         info = words[start[k] + wd.INFO]
         target = out_words[out_start[n] + wd.INFO]
         if kind_of(info) != kind_of(target) or (is_enum(kind_of(info)) and vlen_of(info) != vlen_of(target)):
             if declared[n] == 0:
                 declared[n] = np.uint32(i)
-        else:
+        elif first[n] == 0:
             first[n] = np.uint32(i)
 
 

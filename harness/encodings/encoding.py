@@ -82,6 +82,9 @@ class Written(NamedTuple):
         with sections of its own has to say; () is nowhere.
     after : callable, or None
         (Final) -> dict of str to bytes: sections that depend on where the types end up.
+    by_address : bool
+        The FUNCs of a name stand in the order of the rows, which is that of their addresses. Otherwise those that the
+        baseline has stand first.
     """
 
     types: TypeTable
@@ -91,6 +94,7 @@ class Written(NamedTuple):
     fixups: tuple[Fixup, ...] = ()
     ids: tuple[Fixup, ...] | None = None
     after: Callable[[Final], dict[str, bytes]] | None = None
+    by_address: bool = False
 
 
 class Addresses(NamedTuple):

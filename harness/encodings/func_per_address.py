@@ -16,7 +16,7 @@ from harness.model import Kind, TypeTable
 def write(pairs, first_id, first_off):
     """FUNCs told apart by name, FUNC_PROTO and place, those of a name in the order of their addresses."""
     table, func_id, _ = func_rows(pairs, first_id, by_place=True)
-    return Written(table, func_id)
+    return Written(table, func_id, by_address=True)
 
 
 def read(file, sections, image):
@@ -52,7 +52,7 @@ ENCODING = Encoding(
     growth=extra_nbytes,
     told=told,
     kinds=(Kind.FUNC, Kind.DECL_TAG),
-    colour="#009E73",
+    colour="#117733",
     sign="f",
     rank=6,
     default=False,

@@ -92,6 +92,10 @@ def places_of(order: Order, written: Written, pairs: Pairs, first_id: int) -> np
     own = np.full(types.n_types, order.added)
     func_id = written.func_id[order.first].astype(np.int64)
     own[func_id - first_id] = order.func + pl.FUNC
+    if written.by_address:
+        rows = np.flatnonzero(types.kind() == Kind.FUNC)
+        name_off = types.name_off()[rows]
+        own[rows[np.lexsort((rows, name_off))]] = own[rows[np.lexsort((own[rows], name_off))]]
     if pairs.tags:
         pair, name_off, component_idx = np.array(pairs.tags, np.int64).T
         target = written.func_id[pair].astype(np.int64)

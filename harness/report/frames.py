@@ -120,7 +120,7 @@ def bytes_plot(result, sizes):
     Shown by themselves are the kinds that encodings differ in, and their prototypes, the strings, and an encoding's own
     sections.
     """
-    kinds, rows = ("FUNC_PROTO", *enc.touched_kinds()), []
+    kinds, rows = ("FUNC_PROTO", *enc.touched_kinds(result.encodings)), []
     sections = [part for part in dict.fromkeys(sizes.part) if part.startswith(".")]
     stack = ("shared types", *kinds, "strings", *sections, "other")
     for name in result.encodings:

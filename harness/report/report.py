@@ -32,6 +32,9 @@ SHOWN_OF_NAMES = ("name", "class", "instances", "addresses", "signatures", "init
 EXAMPLES = 3
 """Names given for each reason."""
 
+NOT_SHOWN = ("provenance", "base", "code_sections")
+"""Of the manifest's kernel: what is shown by itself, and what offsets count from."""
+
 
 def build(folders, witnesses=True, threads=2, command="", pool=None):
     """Measure and compare the results of one kernel.
@@ -106,7 +109,7 @@ def _about(results, ok, command):
         "program": str(manifest.get("harness", "?")), "kernel": results[0].kernel,
         "title": _title(results[0]), "finding": "", "command": command,
         "policy": results[0].policy, "policies": [r.policy for r in results], "encodings": results[0].encodings,
-        "provenance": {k: v for k, v in manifest["kernel"].items() if k != "provenance"}
+        "provenance": {k: v for k, v in manifest["kernel"].items() if k not in NOT_SHOWN}
         | manifest["kernel"].get("provenance", {}),
         "ok": ok, "recorded": False,
     }

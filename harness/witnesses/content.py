@@ -78,7 +78,7 @@ class Content:
         return +types
 
     def valued(self):
-        """DECL_TAGs of FUNCs that have a value: 'address=0x...'."""
+        """DECL_TAGs of FUNCs that have a value, such as an address."""
         return Counter({tag: n for tag, n in self._tags_alone().items() if VALUED.fullmatch(tag)})
 
     def _tags_alone(self):

@@ -32,7 +32,7 @@ def beside(program):
 
 
 def read(program, case):
-    """The Answer of pahole and pfunct to a Case: FUNCs and the tags that have a value, such as address=0x...; pfunct
+    """The Answer of pahole and pfunct to a Case: FUNCs and the tags that have a value, such as an address; pfunct
     prints these before each prototype."""
     base = [f"--btf_base={case.base_path}"] if case.base_path is not None else []
     status, out, stderr = run_long(program, *base, "-F", "btf", "--sizes", case.path)

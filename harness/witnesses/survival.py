@@ -56,9 +56,9 @@ class Told(NamedTuple):
 
     Attributes
     ----------
-    pairs : Counter of (str, int)
-        FUNC with its parameters, and address; as often as it is there.
-    alone : set of (str, int)
+    pairs : Counter of (str, int or str)
+        FUNC with its parameters, and address or source; as often as it is there.
+    alone : set of (str, int or str)
         Those whose FUNC stands for no other address.
     """
 
@@ -66,13 +66,13 @@ class Told(NamedTuple):
     alone: set
 
 
-def told(encoding, file, sections):
-    """The Told of a BtfFile and the further sections, as an Encoding reads them."""
-    func_id, address = encoding.read(file, sections)
+def told(encoding, file, sections, image):
+    """The Told of a BtfFile and the further sections, as an Encoding reads them over an Image."""
+    func_id, value = encoding.read(file, sections, image)
     func_id = np.asarray(func_id, np.int64)
     distinct, which, count = np.unique(func_id, return_inverse=True, return_counts=True)
     said = signatures(file, distinct)
-    pairs = [(said[k], a) for k, a in zip(which.tolist(), address.tolist(), strict=True)]
+    pairs = [(said[k], a) for k, a in zip(which.tolist(), value.tolist(), strict=True)]
     alone = {pair for pair, n in zip(pairs, count[which].tolist(), strict=True) if n == 1}
     return Told(Counter(pairs), alone)
 
@@ -87,7 +87,7 @@ def survival(result: Result, names=None) -> pd.DataFrame:
         Encodings; by default all that the result has. Those without addresses have no rows.
     """
     names = [name for name in (result.encodings if names is None else names) if name != SHIPPED]
-    asked = [(name, told(enc.encoding(name), result.btf(name), result.sections(name)))
+    asked = [(name, told(enc.encoding(name), result.btf(name), result.sections(name), result.of.image))
              for name in names if name in enc.REGISTRY]
     asked = [(name, before) for name, before in asked if before.pairs]
     (found,) = ask_each([(lambda: list(libbpf.versions()),)], FIND_TIMEOUT_S)
@@ -126,7 +126,9 @@ def _survives(result, name, before, version, treat):
         except _Stopped as stop:
             return stop.args[0], (0, 0, 0), stop.args[1]
     try:
-        after = told(enc.encoding(name), enc.parse(data, f"{name}.btf"), sections)
+        encoding = enc.encoding(name)
+        file = btf.parse(data, f"{name}.btf", layout=encoding.layout)
+        after = told(encoding, file, sections, result.of.image)
     except (HarnessError, ValueError, IndexError, KeyError) as error:
         return WRONG, (0, 0, before.pairs.total()), f"cannot be read back: {error}"
     kept = before.pairs & after.pairs
@@ -188,7 +190,7 @@ def _sort_here(result, name, folder, how):
 
 def _by_name(file):
     return btf.lay_out(file.types, file.strings, byteorder=file.byteorder, layout=file.layout,
-                       layout_section=file.header.layout_len > 0).by_name()
+                       layout_section=file.header.layout_len > 0).ordered(by_name=True)
 
 
 def _swap_here(result, name, folder, how):

@@ -24,9 +24,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness import btf
 from harness import encodings as enc
 from harness.measure.columns import frame
-from harness.model import Kind
 from harness.model import words as wd
 from harness.model.strings import Strings
 from harness.process import give_memory_back
@@ -53,8 +53,9 @@ class ByAddress:
 
     question = "address to id"
 
-    def __init__(self, encoding, file, sections):
-        func_id, address = encoding.read(file, sections)
+    def __init__(self, encoding, file, sections, image):
+        found = encoding.read(file, sections, image)
+        func_id, address = found if isinstance(found, enc.Addresses) else enc.NO_ADDRESSES
         order = np.argsort(address, kind="stable")
         self.address, self.func_id = address[order], np.asarray(func_id)[order].astype(np.uint32)
         self.answers = len(np.unique(address))
@@ -81,9 +82,9 @@ class ByName:
 
     question = "name to ids"
 
-    def __init__(self, encoding, file, sections):
+    def __init__(self, encoding, file, sections, image):
         types = file.types
-        func_id = types.ids_of(Kind.FUNC)
+        func_id = types.func_ids()
         name_off = types.words[types.row_starts()[func_id - types.first_id] + wd.NAME]
         order = np.argsort(name_off, kind="stable")
         self.func_id = func_id[order].astype(np.uint32)
@@ -130,20 +131,21 @@ def usage(result: Result, names=None) -> pd.DataFrame:
     names = [name for name in (result.encodings if names is None else names) if name != SHIPPED]
     names = [name for name in names if name in enc.REGISTRY]
     asked = [(name, index) for name in names for index in INDICES]
-    answers = ask_each([(_measure, index, name, result.paths(name), list(result.sections(name)))
+    answers = ask_each([(_measure, index, name, result.paths(name), list(result.sections(name)), result.of.image)
                         for name, index in asked], OPEN_TIMEOUT_S, at_once=1)
     rows = [(result.policy, name, index.question, *answer)
             for (name, index), answer in zip(asked, answers, strict=True) if not isinstance(answer, Silence)]
     return frame(rows, USAGE_COLUMNS)
 
 
-def _measure(index, name, paths, sections):
+def _measure(index, name, paths, sections, image):
     """In the other process: (answers, build_ms, index_bytes, peak_bytes, lookup_ns)."""
     encoding = enc.encoding(name)
 
     def build():
         first, *others = (Path(path).read_bytes() for path in paths)
-        return index(encoding, enc.parse(first, paths[0]), dict(zip(sections, others, strict=True)))
+        file = btf.parse(first, paths[0], layout=encoding.layout)
+        return index(encoding, file, dict(zip(sections, others, strict=True)), image)
 
     build()  # what is compiled on first use does not count
     gc.collect()

@@ -80,7 +80,7 @@ def test_as_text__leaves_other_frames_alone():
 def test_columns__each_has_a_sentence_and_a_dtype():
     for name, column in COLUMNS.items():
         assert column.meaning and column.text in ("", "hex", "bits"), name
-        assert column.dtype in ("str", "category", "uint64", "uint32", "int64", "bool", "boolean"), name
+        assert column.dtype in ("str", "category", "uint64", "uint32", "int64", "float64", "bool", "boolean"), name
     for columns in (results.INSTANCE_COLUMNS, results.SELECTION_COLUMNS, results.INLINED_COLUMNS, results.FORM_COLUMNS,
                     results.MEASUREMENT_COLUMNS):
         assert set(columns) <= set(COLUMNS) and len(set(columns)) == len(columns)

@@ -81,13 +81,13 @@ def torn(result, name, folder, how):
     (dropped, ["accepted but wrong", 5, 0, 2, ""]),
 ])
 def test_survival__tells_merged_lost_and_new_addresses(result, treat, expected):
-    before = survival.told(encodings.encoding("decl_tag"), result.btf("decl_tag"), {})
+    before = survival.told(encodings.encoding("decl_tag"), result.btf("decl_tag"), {}, result.of.image)
     verdict, counts, message = survival._survives(result, "decl_tag", before, survival.HERE, treat)
     assert [verdict, *counts, message] == expected
 
 
 def test_survival__what_cannot_be_read_back_is_wrong(result):
-    before = survival.told(encodings.encoding("decl_tag"), result.btf("decl_tag"), {})
+    before = survival.told(encodings.encoding("decl_tag"), result.btf("decl_tag"), {}, result.of.image)
     verdict, counts, message = survival._survives(result, "decl_tag", before, survival.HERE, torn)
     assert (verdict, counts) == ("accepted but wrong", (0, 0, 7)) and "expected magic" in message
 
@@ -106,8 +106,8 @@ def test_usage__counts_what_a_reader_finds(result):
 @pytest.mark.parametrize("name", ["plain", "decl_tag", "btf_func"])
 def test_usage__indices_are_the_file(result, index, name):
     file, encoding = result.btf(name), encodings.encoding(name)
-    made = index(encoding, file, {})
-    func_id, address = encoding.read(file, {})
+    made = index(encoding, file, {}, encodings.Image())
+    func_id, address = encoding.read(file, {}, encodings.Image())
     if index is usage.ByAddress:
         asked, expected = np.unique(address), len(address)
     else:

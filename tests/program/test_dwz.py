@@ -12,7 +12,7 @@ from harness.errors import DwarfError
 from tests.command import cli
 from tests.fixtures.build import find, program
 
-CASES = Path("/work/shared/cases")
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases"
 POLICIES = ("all", "consistent", "current")
 COLUMNS = ("name", "address", "symbol", "match", "binding", "section", "unit", "file", "line", "inline")
 DEBUG = [("gcc", "-gdwarf-4"), ("gcc", "-gdwarf-5"), ("clang", "-gdwarf-4")]

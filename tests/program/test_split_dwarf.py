@@ -164,7 +164,7 @@ def test_split__skeletons_whose_name_lies_are_refused(tmp_path, attr):
     assert caught.value.section == ".debug_info"
 
 
-CASES = Path("/work/shared/cases/B04")
+CASES = Path(__file__).resolve().parents[3] / "shared" / "cases" / "B04"
 
 
 @pytest.mark.skipif(not CASES.exists(), reason="the reported case is not here")

@@ -435,11 +435,12 @@ def test_kernel__addresses_lie_in_executable_sections(kernel, everything):
 
 @pytest.fixture(scope="module")
 def written(kernel, tmp_path_factory):
-    """The kernel's report, and its twin from a second run on one thread."""
+    """The kernel's report, and of a default kernel its twin from a second run on one thread."""
     out = tmp_path_factory.mktemp("reports")
-    for name, threads in (("one", 2), ("two", 1)):
+    runs = [("one", 2), *([("two", 1)] if kernel.name in names.default_names() else [])]
+    for name, threads in runs:
         assert report.make(kernel, out / name, threads, command="make report").ok
-    return out / "one", out / "two"
+    return [out / name for name, _ in runs]
 
 
 def test_kernel__its_report_shows_the_figures_of_its_csvs(written):
@@ -451,6 +452,8 @@ def test_kernel__its_report_shows_the_figures_of_its_csvs(written):
 
 
 def test_kernel__its_report_is_byte_identical_on_a_second_run(written):
+    if len(written) == 1:
+        pytest.skip("the files are the same on one thread; the report is made twice of default kernels only")
     one, two = ({p.relative_to(w): p for p in w.rglob("*") if p.is_file()} for w in written)
     assert one.keys() == two.keys() and len(one) > 80
     for name, path in one.items():

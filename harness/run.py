@@ -12,7 +12,6 @@ import numpy as np
 
 from harness import btf
 from harness import encodings as enc
-from harness.encodings.decl_tag_file import source_text
 from harness.errors import BtfFormatError, EncodeError, UsageError
 from harness.functions import (
     DEFAULT,
@@ -149,7 +148,8 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     row, name_off, proto_id = made.row, made.name_off, made.proto_id
     sections = {index: (name, address) for index, name, address in program.kernel["code_sections"]}
     pairs, pair_of = enc.make_pairs(name_off, proto_id, table.address[row], table.place.section[row], strings.array,
-                                    made.tags, enc.Image(program.kernel["base"], sections), _sources(program, row))
+                                    made.tags, enc.Image(program.kernel["base"], sections),
+                                    program.described["file"][row], program.described["unit"][row])
 
     order = enc.order_of(program, made, selection.die[kept], pairs, pair_of)
     if STRINGS in bugs and not (step is not None and step.merges):  # merging leaves only what types have
@@ -189,13 +189,6 @@ def _artifact(encoding, pairs, common, order, by_name, layout_section):
         if not layout_section:
             raise
         raise EncodeError(f"{encoding.name}.btf: {error.message}: leave out --layout or this encoding") from error
-
-
-def _sources(program, row):
-    """Where some instances are defined, bytes, object (n,): what harness.encodings.decl_tag_file writes."""
-    file, unit = program.described["file"][row], program.described["unit"][row]
-    return np.array([source_text(f, u).encode("utf-8", "surrogateescape") for f, u in zip(file, unit, strict=True)]
-                    or [], object)
 
 
 def _checked(program, encoding, artifact):

@@ -23,10 +23,12 @@ def source_text(file, unit):
 def write(pairs, first_id, first_off):
     """One DECL_TAG per (FUNC, source)."""
     table, func_id, _ = func_rows(pairs, first_id)
-    rows = np.flatnonzero(pairs.source != b"")
-    texts = sorted(set(pairs.source[rows].tolist()))
+    source = [source_text(file, unit).encode("utf-8", "surrogateescape")
+              for file, unit in zip(pairs.file, pairs.unit, strict=True)]
+    rows = np.array([i for i, text in enumerate(source) if text], np.int64)
+    texts = sorted({text for text in source if text})
     number = {text: i for i, text in enumerate(texts)}
-    which = np.array([number[text] for text in pairs.source[rows].tolist()], np.int64)
+    which = np.array([number[source[i]] for i in rows.tolist()], np.int64)
     order = np.lexsort((which, func_id[rows]))
     rows, which = rows[order], which[order]
     new = changes(func_id[rows], which) if len(rows) else np.zeros(0, bool)

@@ -28,8 +28,8 @@ class Pairs(NamedTuple):
     tags : list of (int, int, int)
         btf_decl_tag annotations: pair, name_off, component_idx.
     image : Image
-    source : object (pairs,)
-        Where each is defined, bytes: see harness.encodings.decl_tag_file.
+    file, unit : object (pairs,)
+        Paths of the definition and of the compile unit, str, as harness.results.columns has them.
     """
 
     name_off: np.ndarray
@@ -38,7 +38,8 @@ class Pairs(NamedTuple):
     section: np.ndarray
     tags: list
     image: Image
-    source: np.ndarray
+    file: np.ndarray
+    unit: np.ndarray
 
     @property
     def known(self):
@@ -73,7 +74,7 @@ class Pairs(NamedTuple):
         return number[which], first[by_first]
 
 
-def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, image=None, source=None):
+def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, image=None, file=None, unit=None):
     """Sort function instances into Pairs, each (name, FUNC_PROTO, address) once.
 
     Parameters
@@ -85,8 +86,8 @@ def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, imag
     tags_of : list of (int, int, int)
         Annotations by instance.
     image : Image, optional
-    source : object (instances,), optional
-        As in Pairs; of a pair of several instances, that of the first.
+    file, unit : object (instances,), optional
+        As in Pairs; of a pair of several instances, those of the first.
 
     Returns
     -------
@@ -101,8 +102,8 @@ def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, imag
     pair = np.empty(len(order), np.int64)
     pair[order] = np.cumsum(new) - 1
     tags = sorted({(int(pair[i]), name, component) for i, name, component in tags_of})
-    source = np.full(len(order), b"", object) if source is None else source
-    return Pairs(*(c[new] for c in columns), tags, image or Image(), source[order[new]]), pair
+    paths = (np.full(len(order), "", object) if path is None else path for path in (file, unit))
+    return Pairs(*(c[new] for c in columns), tags, image or Image(), *(path[order[new]] for path in paths)), pair
 
 
 def func_rows(pairs, first_id, by_place=False, trailing=None):

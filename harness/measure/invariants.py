@@ -158,20 +158,22 @@ def encoded_functions(result):
             place=code.place[row], code=[number[name] for name in added.name])], ignore_index=True)
     image = result.of.image
     n_symbols = {name: len(addresses) for name, addresses in image.symbols().items()}
-    offset = [at - image.base for at in functions.address.tolist()]
     starts = {index: start for index, (_, start) in image.sections.items()}
-    section_offset = [at - starts[shndx] if shndx in starts else NO_OFFSET
-                      for at, shndx in zip(functions.address.tolist(), functions.shndx.tolist(), strict=True)]
+    has_code = functions.shndx.isin(starts).to_numpy()
+    start = functions.shndx.map(starts).where(has_code, 0).astype("uint64").to_numpy()
+    address = functions.address.to_numpy()
     functions = functions.rename(columns={"proto": "proto_id"}).assign(
-        offset=_u32(offset), section_offset=_u32(section_offset),
+        offset=_u32(address, np.uint64(image.base)),
+        section_offset=np.where(has_code, _u32(address, start), NO_OFFSET),
         symbols=functions.name.map(n_symbols).fillna(0).astype("int64"))
     functions.attrs[LAYOUT_SECTION] = result.manifest["layout_section"]
     return functions
 
 
-def _u32(offsets):
-    """Offsets, NO_OFFSET where 32 bits cannot say one, int64 (n,)."""
-    return np.array([at if 0 <= at < 1 << 32 else NO_OFFSET for at in offsets], np.int64)
+def _u32(address, start):
+    """Offsets of addresses, NO_OFFSET where 32 bits cannot say one, int64 (n,)."""
+    fits = (address >= start) & (address - start < np.uint64(1 << 32))
+    return np.where(fits, (address - start).astype(np.int64), NO_OFFSET)
 
 
 def neutrality(result, table):

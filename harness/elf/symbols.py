@@ -38,6 +38,13 @@ class SymbolTable(NamedTuple):
     shndx: np.ndarray
     strtab: np.ndarray
 
+    def rows_named(self, name):
+        """The rows of symbols of exactly this name, bytes: int64 (n,). It may be the tail of another string."""
+        text, offs, at = self.strtab.tobytes(), [], -1
+        while (at := text.find(name + b"\0", at + 1)) >= 0:
+            offs.append(at)
+        return np.flatnonzero(np.isin(self.name_off, offs))
+
 
 class Rows(NamedTuple):
     """All rows of a symbol table, undefined ones too, as relocations count them.

@@ -123,7 +123,5 @@ def has_site(sites, address, size):
 
 
 def _address(symbols, name):
-    text = symbols.strtab.tobytes()
-    at = text.find(b"\0" + name + b"\0") + 1
-    found = np.flatnonzero(symbols.name_off == at) if at else []
+    found = symbols.rows_named(name)
     return int(symbols.value[found[0]]) if len(found) else None

@@ -130,7 +130,7 @@ def byte_sums(result, table):
 def formula(result, table):
     """3: measured growth == the growth that the encoding's formula predicts from the table of functions."""
     sizes = table[table.part == "file"].set_index("encoding").bytes
-    functions = encoded_functions(result)
+    functions = result.once(encoded_functions)
     for name in result.encodings:
         if name not in enc.REGISTRY:
             continue
@@ -196,7 +196,7 @@ def neutrality(result, table):
 
 def round_trip(result):
     """6: each file, read back, has the (name, FUNC_PROTO) and the addresses that went in."""
-    functions = encoded_functions(result)
+    functions = result.once(encoded_functions)
     protos = distinct(functions.code.to_numpy(), functions.proto_id.to_numpy())
     for name in result.encodings:
         types, read, file = result.btf(name).types, result.told(name), result.files[name].name

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from harness.elf import ElfImage, SymbolTable
 from harness.elf.constants import SHF_ALLOC, SHF_EXECINSTR
 
@@ -15,10 +13,7 @@ def image_base(image: ElfImage, symbols: SymbolTable) -> int:
     """The address of `_text`; without it, the lowest address of a section with code; 0 in a relocatable file."""
     if image.relocatable:
         return 0
-    blob, offs, at = symbols.strtab.tobytes(), [], -1
-    while (at := blob.find(b"\0" + START + b"\0", at + 1)) >= 0:
-        offs.append(at + 1)
-    found = symbols.value[np.isin(symbols.name_off, offs)]
+    found = symbols.value[symbols.rows_named(START)]
     return int(found.min()) if len(found) else min((addr for _, _, addr in code_sections(image)), default=0)
 
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from harness.elf import ElfImage, SymbolTable
 from harness.elf.boot_images import RELEASE
 from harness.errors import ElfError
@@ -38,10 +36,7 @@ def release(image: ElfImage, symbols: SymbolTable) -> str | None:
 
 
 def _banner(image, symbols):
-    blob, offs, at = symbols.strtab.tobytes(), [], -1
-    while (at := blob.find(BANNER + b"\0", at + 1)) >= 0:
-        offs.append(at)
-    for row in np.flatnonzero(np.isin(symbols.name_off, offs)).tolist():
+    for row in symbols.rows_named(BANNER).tolist():
         index = int(symbols.shndx[row])
         section = image.sections[index] if 0 < index < len(image.sections) else None
         at = int(symbols.value[row]) - (section.addr if section else 0)

@@ -35,7 +35,7 @@ class Figure(NamedTuple):
     caption : str
         Kernel, version, policy, version of this program.
     images : dict of str to bytes
-        By suffix: png, svg.
+        By suffix: png, svg; narrow is an SVG for a phone, which is no file of a report.
     """
 
     name: str

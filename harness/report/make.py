@@ -167,13 +167,13 @@ def write_files(report: Report, folder: str | os.PathLike[str], index: str | Non
     MeasureError
         The page cannot be made, see harness.report.page.render.
     """
-    from harness.report import page
+    from harness.report import page, plots
 
     folder, bits = Path(folder), report.about["provenance"].get("bits", 64)
     make_folder(folder / TABLES)
     files = {f"{name}.csv": csv_bytes(table, bits) for name, table in report.frames.items()}
     for figure in report.figures:
-        files |= {f"{figure.stem}.{suffix}": data for suffix, data in figure.images.items()}
+        files |= {f"{figure.stem}.{suffix}": data for suffix, data in figure.images.items() if suffix in plots.FILES}
     for table in report.tables:
         files[f"{TABLES}/{table.name}.txt"] = text_of(table.text() + "\n")
         files[f"{TABLES}/{table.name}.tex"] = text_of(table.latex() + "\n")

@@ -32,7 +32,7 @@ from harness.kernels import building, names
 from harness.measure.stat import stat
 from harness.model import Kind, kind_number
 from harness.model import words as wd
-from harness.report import mail, plots
+from harness.report import mail
 from harness.results import selection
 from harness.results.tables import to_csv
 from tests.reference import waste, wire
@@ -463,7 +463,7 @@ def test_kernel__its_report_is_byte_identical_on_a_second_run(written):
 def test_kernel__its_report_fits_mail_and_page(written):
     read = report.read(written[0])
     assert all(len(line) <= 72 for line in mail.body(read).splitlines()) and mail.body(read).isascii()
-    assert all(len(read.file(f"plot_{name}.png")) <= 60_000 for name in plots.PLOTS)
+    assert all(len(read.file(f"plot_{name}.png")) <= 60_000 for name in figures.DRAWN)
     assert len(read.file("index.html")) < 4_000_000
 
 

@@ -94,10 +94,41 @@ def tree(*files):
     return of("treemap", rows)
 
 
-REAL = {"bytes": stack(), "kinds": kinds(), "names": of("names", NAMES), "funnel": of("funnel", FUNNEL),
+FORMS = [
+    ("decl_tag", 866840, 1447757, 0, 44.02, 340675.0, 400, "yes"),
+    ("decl_tag_short", 866840, 1287464, 0, 40.97, 328874.0, 400, "yes"),
+    ("btf_func", 444652, 5120, 0, 8.55, 166104.0, 792, "no"),
+    ("btf_func_ambiguous", 23988, 5120, 0, 0.55, 9601.0, 567, "no"),
+    ("decl_tag_ambiguous", 25512, 30311, 0, 1.06, 10900.0, 175, "yes"),
+    ("func_per_address", 16524, 5120, 0, 0.41, 4042.0, 790, "yes"),
+    ("decl_tag_offset", 866840, 866617, 0, 32.97, 332374.0, 400, "yes"),
+    ("btf_func32", 230588, 5120, 0, 4.48, 188913.0, 792, "no"),
+    ("decl_tag_file", 866840, 110018, 0, 18.58, 121498.0, 21, "yes"),
+    ("locsec", 652812, 5148, 0, 12.51, 244299.0, 400, "no"),
+    ("locsec_split", 10584, 5120, 642280, 12.51, 245674.0, 400, "?"),
+    ("func_addr_kind", 444652, 5120, 104, 8.56, 166091.0, 792, "no"),
+    ("sidecar", 10584, 5120, 216044, 4.41, 148299.0, 400, "yes"),
+    ("sidecar_uleb", 10584, 5120, 298897, 5.98, 164140.0, 400, "yes"),
+]
+
+
+def cost(forms=tuple(FORMS)):
+    return of("cost", [(*f[:-1], sum(f[1:4]) / f[6] if f[6] else float("nan"), f[-1]) for f in forms])
+
+
+REAL = {"cost": cost(), "bytes": stack(), "kinds": kinds(), "names": of("names", NAMES), "funnel": of("funnel", FUNNEL),
         "compressed": compressed(SIZES), "tradeoff": tradeoff(), "treemap": tree("plain")}
 
+LONG = "a_form_with_a_name_of_forty_characters__"
+
 ODD = {
+    "cost, three forms, not asked": ("cost", cost([(*f[:5], float("nan"), f[6], "?") for f in FORMS[:3]])),
+    "cost, nothing gained": ("cost", cost([(*f[:6], 0, f[7]) for f in FORMS])),
+    "cost, smaller, and a long name": ("cost", cost([
+        (LONG, -900000, 300000, 0, -11.41, -5.0, 8, "no"), ("$x$\udc80", 0, 0, 0, 0.0, 0.0, 3, "yes"),
+        ("y", 1, -2, 0, 0.0, float("nan"), 0, "?"), ("z", 2100000, 3, 2, 39.93, 1.0, 9, "no")])),
+    "cost, one form": ("cost", cost(FORMS[2:3])),
+    "cost, twenty forms": ("cost", cost([(f"{f[0]}_{i}", *f[1:]) for f in FORMS[:10] for i in (1, 2)])),
     "bytes, eight encodings": ("bytes", of("bytes", [
         (e, part, n + 50000 * i * (part in ("FUNC", "DECL_TAG"))) for i, e in enumerate(EIGHT)
         for part, n in zip(PARTS, STACK["plain"], strict=True)])),
@@ -134,8 +165,8 @@ def axes():
     return Figure().subplots()
 
 
-def page(name, frame, caption=CAPTION):
-    return plots.figure(PLOTS[name].function, frame, PLOTS[name].height_inches, caption)
+def page(name, frame, caption=CAPTION, narrow=False):
+    return plots.figure(PLOTS[name].function, frame, PLOTS[name].height_inches, caption, narrow)
 
 
 def draw(name):
@@ -166,18 +197,23 @@ def ticks(figure, visible):
     return found
 
 
-@pytest.mark.parametrize("case", EVERY)
-def test_figure__has_its_finding_as_title_and_no_text_on_another(case):
+PHONE = ("cost", "funnel")
+"""Plots that a phone shows; their labels stand above the bars there."""
+
+
+@pytest.mark.parametrize(("case", "width"), [
+    *((case, 800) for case in EVERY), *((case, 390) for case in EVERY if EVERY[case][0] in PHONE)])
+def test_figure__has_its_finding_as_title_and_no_text_on_another(case, width):
     name, frame = EVERY[case]
-    figure = page(name, frame)
+    figure = page(name, frame, narrow=width == 390)
     finding = PLOTS[name].finding(frame)
     assert figure.ax.get_title(loc="left").replace("\n", " ") == finding
     assert finding.isascii() and finding and "nan" not in finding
     assert figure.caption.get_text().replace("\n", " ") == CAPTION
     drawn = texts(figure)
     assert len(drawn) >= 3
-    width, height = figure.bbox.width, figure.bbox.height
-    assert width == 800
+    height = figure.bbox.height
+    assert width == round(figure.bbox.width)
     for text, (x0, y0, x1, y1) in drawn:
         assert -0.5 <= x0 and x1 <= width + 0.5 and -0.5 <= y0 and y1 <= height + 0.5, text
     boxes = np.array([box + (1, 1, -1, -1) for _, box in drawn])  # a pixel for the edges of letters
@@ -189,16 +225,17 @@ def test_figure__has_its_finding_as_title_and_no_text_on_another(case):
 def test_draw__makes_small_images_the_same_each_time(name):
     assert tuple(REAL[name].columns) == PLOTS[name].columns
     images = drawn_once(name)
-    assert images["png"].startswith(b"\x89PNG") and len(images["png"]) <= 35_000
-    assert len(images["svg"]) <= 30_000 and images["svg"].startswith(b"<svg ")
-    assert b"Software" not in images["png"] and b"dc:date" not in images["svg"] and b"Matplotlib" not in images["svg"]
+    assert images["png"].startswith(b"\x89PNG") and len(images["png"]) <= 45_000
+    for svg in (images["svg"], images["narrow"]):
+        assert len(svg) <= 35_000 and svg.startswith(b"<svg ") and b"dc:date" not in svg and b"Matplotlib" not in svg
+    assert b"Software" not in images["png"] and set(plots.FILES) == {"png", "svg"} < set(images)
+    assert b'width="800"' in images["svg"] and b'width="390"' in images["narrow"]
     assert images == draw(name)
 
 
 def test_draw__svgs_share_no_id_and_their_references_hold():
     seen = set()
-    for name in PLOTS:
-        svg = drawn_once(name)["svg"].decode()
+    for svg in (drawn_once(name)[kind].decode() for name in PLOTS for kind in ("svg", "narrow")):
         ids = set(re.findall(r' id="([^"]+)"', svg))
         assert not ids & seen
         assert set(re.findall(r'(?:url\(#|href="#)([^")]+)', svg)) <= ids
@@ -247,6 +284,89 @@ def test_plots__work_in_the_figure_of_a_notebook(name):
     ax = figure.subplots()
     assert PLOTS[name].function(REAL[name], ax) is ax
     figure.draw_without_rendering()
+
+
+def test_cost__draws_each_form_and_its_numbers():
+    ax = page("cost", cost(FORMS[:4])).ax
+    drawn = {c.get_label(): [(round(b.get_x()), round(b.get_width())) for b in c] for c in ax.containers}
+    order = ["btf_func_ambiguous", "btf_func", "decl_tag_short", "decl_tag"]
+    assert [t.get_text() for t in ax.get_yticklabels()] == order
+    rows = [next(f for f in FORMS if f[0] == name) for name in order]
+    assert drawn["types"] == [(0, f[1]) for f in rows] and drawn["strings"] == [(f[1], f[2]) for f in rows]
+    assert "own sections" not in drawn  # none has any
+    words = [t.get_text() for t in ax.texts]
+    assert words[:5] == ["bytes\nadded", "29,108", "449,772", "2,154,304", "2,314,597"]
+    columns = [words[i:i + 5] for i in range(5, 30, 5)]
+    assert columns == [["percent", "0.55", "8.55", "40.97", "44.02"],
+                       ["zstd\nadded", "9,601", "166,104", "328,874", "340,675"],
+                       ["newly at-\ntachable", "567", "792", "400", "400"],
+                       ["bytes\neach", "51", "568", "5,386", "5,786"],
+                       ["running\nkernel", "refused", "refused", "loads", "loads"]]
+    bold = {t.get_text() for t in ax.get_yticklabels() if t.get_fontweight() == "bold"}
+    assert bold == {"btf_func_ambiguous", "btf_func"}  # those of the title
+
+
+def test_cost__on_a_phone_has_each_name_above_its_bar():
+    ax = page("cost", cost(FORMS[:3]), narrow=True).ax
+    assert not ax.get_yticks().size
+    assert [t.get_text() for t in ax.texts] == [
+        "btf_func", "449,772 bytes, 8.55 %", "792 newly attachable, 568 bytes each, refused",
+        "decl_tag_short", "2,154,304 bytes, 40.97 %", "400 newly attachable, 5,386 bytes each, loads",
+        "decl_tag", "2,314,597 bytes, 44.02 %", "400 newly attachable, 5,786 bytes each, loads"]
+
+
+def test_cost__a_bar_too_thin_to_be_seen_is_marked_and_a_shrinking_part_stands_left_of_0():
+    ax = page("cost", cost([("a", 100, 0, 0, 0.0, 1.0, 1, "?"), ("b", -500, 9_000_000, 0, 9.0, 1.0, 1, "?")])).ax
+    drawn = {c.get_label(): [(b.get_x(), b.get_width()) for b in c] for c in ax.containers}
+    assert drawn["types"] == [(0, 100), (0, -500)] and drawn["strings"] == [(0, 0), (0, 9_000_000)]
+    (_, width), = drawn["_thin"]
+    pixels = ax.transData.transform([(0, 0), (width, 0)])
+    assert pixels[1][0] - pixels[0][0] == pytest.approx(2)
+
+
+@pytest.mark.parametrize(("narrow", "there", "gone"), [(False, "percent", "zstd\nadded"), (True, "loads", "zstd")])
+def test_cost__says_nothing_of_what_was_not_measured(narrow, there, gone):
+    ax = page("cost", cost([(*f[:5], float("nan"), *f[6:]) for f in FORMS]), narrow=narrow).ax
+    words = [t.get_text() for t in ax.texts]
+    assert any(there in w for w in words) and not any(gone in w or "nan" in w for w in words)
+    unknown = page("cost", cost([(*f[:-1], "?") for f in FORMS]), narrow=narrow).ax
+    assert not any(w in t.get_text() for t in unknown.texts for w in ("loads", "refused", "running"))
+
+
+@pytest.mark.parametrize(("forms", "finding"), [
+    (FORMS, "func_per_address buys most per byte: 790 newly attachable functions for 21.6 kB (+0.41 %), 27 bytes each, "
+            "and the running kernel loads it; btf_func32 buys most, 792 for 236 kB (+4.48 %), but is refused"),
+    (FORMS[:4], "btf_func_ambiguous buys most per byte: 567 newly attachable functions for 29.1 kB (+0.55 %), 51 bytes "
+                "each, but the running kernel refuses it; btf_func buys most, 792 for 450 kB (+8.55 %), and is refused "
+                "too"),
+    (FORMS[:2], "decl_tag_short buys most, and most per byte: 400 newly attachable functions for 2.15 MB (+40.97 %), "
+                "5,386 bytes each, and the running kernel loads it"),
+    (FORMS[:1], "decl_tag buys 400 newly attachable functions for 2.31 MB (+44.02 %), 5,786 bytes each, and the "
+                "running kernel loads it"),
+    ([(*f[:-1], "?") for f in FORMS[2:4]], "btf_func_ambiguous buys most per byte: 567 newly attachable functions for "
+     "29.1 kB (+0.55 %), 51 bytes each; btf_func buys most, 792 for 450 kB (+8.55 %)"),
+    ([(*FORMS[3][:-1], "?"), FORMS[2]], "btf_func_ambiguous buys most per byte: 567 newly attachable functions for "
+     "29.1 kB (+0.55 %), 51 bytes each; btf_func buys most, 792 for 450 kB (+8.55 %), but the running kernel refuses "
+     "it"),
+    ([("a", 5, 0, 0, 0.001, 0.0, 1, "yes"), ("b", -5, 1, 0, -0.5, 0.0, 1, "yes"), ("c", 9, 1, 0, 1.0, 0.0, 2, "yes")],
+     "b buys most per byte: 1 newly attachable function for -4 bytes (-0.50 %), and the running kernel loads it; c "
+     "buys most, 2 for 10 bytes (+1.00 %), and loads too"),
+    ([("a", 0, 0, 0, 0.0, 0.0, 1, "?")], "a buys 1 newly attachable function for no growth"),
+    ([("a", 5, 0, 0, 0.001, 0.0, 0, "yes")], "a makes no more functions attachable than today, for 5 bytes"),
+    ([(*f[:6], 0, f[7]) for f in FORMS], "No form makes more functions attachable than today: they cost 21.6 kB "
+                                         "(func_per_address) to 2.31 MB (decl_tag)"),
+    ([], "Nothing was measured"),
+])
+def test_cost_finding(forms, finding):
+    assert PLOTS["cost"].finding(cost(forms)) == finding
+
+
+def test_cost__is_the_same_from_a_csv_file():
+    exact = cost([(*f[:4], f[4] + 0.0049, *f[5:]) for f in FORMS])
+    kept = pd.read_csv(io.StringIO(exact.to_csv(index=False, float_format="%.2f")))
+    names = [t.get_text() for t in page("cost", exact).ax.texts]
+    assert names == [t.get_text() for t in page("cost", kept).ax.texts]
+    assert PLOTS["cost"].finding(exact) == PLOTS["cost"].finding(kept)
 
 
 def test_bytes_by_encoding__draws_the_frame(axes):

@@ -12,7 +12,7 @@ import pytest
 from harness import encodings, measure, report, results
 from harness.errors import MeasureError
 from harness.kernels import Kernel
-from harness.report import mail, plots, summary
+from harness.report import mail, summary
 from harness.report.make import _own_pahole
 from harness.report.report import _left_out
 from harness.report.tables import Table, cell
@@ -56,8 +56,9 @@ def test_render__is_byte_identical_on_a_second_run(written, three, tmp_path):
     report.render(three[::-1], again, witnesses=False, threads=2, command="make report KERNEL=tiny")
     assert files(written) == files(again)
     assert {"report.md", "index.html", "report.json", "plot_bytes.png", "tables/encodings.txt",
-            "tables/encodings.tex", *(f"plot_{n}.{s}" for n in plots.PLOTS for s in ("png", "svg", "csv"))
+            "tables/encodings.tex", *(f"plot_{n}.{s}" for n in figures.DRAWN for s in ("png", "svg", "csv"))
             } <= set(files(written))
+    assert not [name for name in files(written) if "narrow" in name]
     for name in files(written):
         assert (written / name).read_bytes() == (again / name).read_bytes(), name
 

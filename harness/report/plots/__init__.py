@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from harness.report.plots.cost import cost, cost_finding
 from harness.report.plots.funnel import funnel, funnel_finding
 from harness.report.plots.growth import (
     bytes_by_encoding,
@@ -21,15 +22,15 @@ from harness.report.plots.growth import (
     growth_compressed,
     growth_compressed_finding,
 )
-from harness.report.plots.images import draw, figure
+from harness.report.plots.images import FILES, draw, figure
 from harness.report.plots.kinds import types_by_kind, types_by_kind_finding
 from harness.report.plots.names import addresses_per_name, addresses_per_name_finding
 from harness.report.plots.style import colours
 from harness.report.plots.tradeoff import tradeoff, tradeoff_finding
 from harness.report.plots.treemap import treemap, treemap_finding
 
-__all__ = ["PLOTS", "Plot", "addresses_per_name", "bytes_by_encoding", "colours", "draw", "figure", "funnel",
-           "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
+__all__ = ["FILES", "PLOTS", "Plot", "addresses_per_name", "bytes_by_encoding", "colours", "cost", "draw", "figure",
+           "funnel", "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
 
 
 class Plot(NamedTuple):
@@ -57,6 +58,8 @@ class Plot(NamedTuple):
 
 
 PLOTS = {
+    "cost": Plot(cost, cost_finding, 5.0, ("encoding", "types", "strings", "sections", "percent", "zstd", "gained",
+                                           "bytes_each", "loads")),
     "bytes": Plot(bytes_by_encoding, bytes_by_encoding_finding, 3.1, ("encoding", "part", "bytes")),
     "kinds": Plot(types_by_kind, types_by_kind_finding, 5.0, ("kind", "encoding", "count")),
     "names": Plot(addresses_per_name, addresses_per_name_finding, 3.6, ("addresses", "names", "named"),

@@ -11,6 +11,9 @@ MAGNIFY = 10
 BETWEEN = 1.6
 """Rows between the two scales."""
 
+BAR, LOW_BAR = (0.0, 0.7), (0.22, 0.36)
+"""Place and height of a bar in its row: beside its label, or below it on a narrow figure."""
+
 
 def _levels(frame):
     """Rows that are not 0 as (step, role, functions, before, after), and where a total is not what its steps give.
@@ -101,30 +104,37 @@ def funnel(frame, ax):
     bottom = ys[-1] + 0.5
     upper = range(len(found) if split is None else split + 1)
     whole = max(1, *(max(found[i][3:]) for i in upper))
+    steps = [("of these: " if role == "note" else "") + step for step, role, *_ in found]
+    narrow = style.narrow(ax)
     ax.set_ylim(bottom, -0.5)
-    ax.set_yticks(ys, [("of these: " if role == "note" else "") + step for step, role, *_ in found])
+    ax.set_yticks([] if narrow else ys, [] if narrow else steps)
     ax.tick_params(axis="y", length=0, labelsize=style.SMALL)
     ax.xaxis.tick_top()
     ax.xaxis.set_major_formatter(lambda x, pos: f"{x:,.0f}")
     ax.tick_params(axis="x", length=2, pad=1)
     ax.set_xlim(0, whole)
-    ax.locator_params(axis="x", nbins=5)
+    ax.locator_params(axis="x", nbins=3 if narrow else 5)
     style.no_spine(ax, "left", "bottom")
     if split is not None:
         low, high = _piece(found, split)
         ax.set_xlabel(f"lower scale: magnified {whole / (high - low):,.0f} times" + ", does not start at 0" * (low > 0),
                       loc="left")
     numbers = [("-" if role == "removed" else "+" if role == "added" else "") + f"{n:,}" for _, role, n, *_ in found]
-    style.settle(ax, 0.185 * (bottom + 0.5), 0.26 * (bottom + 0.5))
+    least, most = (0.34, 0.34) if narrow else (0.185, 0.26)
+    style.settle(ax, least * (bottom + 0.5), most * (bottom + 0.5))
 
     room = max(style.extent(ax, text, bold=True)[0] for text in numbers) + style.pixels(ax, 8)
-    share = 1 - room / ax.bbox.width  # the bars' part of the width, the numbers' column has the rest
+    share = 1 if narrow else 1 - room / ax.bbox.width  # the bars' part of the width, the numbers' column has the rest
     ax.set_xlim(0, whole / share)
     ax.set_xticks([t for t in ax.get_xticks() if t <= whole])
     ax.spines["top"].set_bounds(0, whole)
-    for text, y, (_, role, *_) in zip(numbers, ys, found, strict=True):
-        ax.text(1, y, text, transform=ax.get_yaxis_transform(), ha="right", va="center", fontsize=style.SMALL,
-                fontweight="bold" if role == "total" else "normal", color=style.FAINT if role == "note" else style.INK)
+    for step, text, y, (_, role, *_) in zip(steps, numbers, ys, found, strict=True):
+        place = {"transform": ax.get_yaxis_transform(), "va": "center", "fontsize": style.SMALL,
+                 "fontweight": "bold" if role == "total" else "normal",
+                 "color": style.FAINT if role == "note" else style.INK}
+        ax.text(1, y - narrow * 0.18, text, ha="right", **place)
+        if narrow:
+            ax.text(0, y - 0.18, style.clipped(ax, step, ax.bbox.width - room, bold=role == "total"), **place)
     _bars(ax, [(ys[i], *found[i]) for i in upper], 0)
     if split is not None:
         _magnified(ax, found, ys, split, share)
@@ -140,14 +150,16 @@ def _piece(found, split):
 
 def _bars(ax, rows, start):
     """Bars from before to after, of totals from the start of the scale; thin lines at the level from bar to bar."""
+    down, height = LOW_BAR if style.narrow(ax) else BAR
+    joint = style.RULE if style.narrow(ax) else style.FAINT  # where it runs through the labels, they come first
     for role, colour in (("total", style.TOTAL), ("removed", style.REMOVED), ("added", style.ADDED)):
         mine = [row for row in rows if row[2] == role]
         if mine:
             lefts = [start if role == "total" else min(row[4], row[5]) for row in mine]
             widths = [row[5] - start if role == "total" else row[3] for row in mine]
-            ax.barh([row[0] for row in mine], widths, left=lefts, height=0.7, color=colour, label=role)
+            ax.barh([row[0] + down for row in mine], widths, left=lefts, height=height, color=colour, label=role)
     for one, two in zip(rows, rows[1:], strict=False):
-        ax.plot([one[5]] * 2, [one[0], two[0]], color=style.FAINT, linewidth=0.7, zorder=0.5)
+        ax.plot([one[5]] * 2, [one[0] + down, two[0] + down], color=joint, linewidth=0.7, zorder=0.5)
 
 
 def _magnified(ax, found, ys, split, share):
@@ -164,16 +176,17 @@ def _magnified(ax, found, ys, split, share):
     inset.xaxis.tick_top()
     inset.xaxis.set_major_formatter(lambda x, pos: f"{x:,.0f}")
     inset.tick_params(axis="x", length=2, pad=1, labelsize=style.SMALL, labelcolor=style.FAINT)
-    inset.locator_params(axis="x", nbins=5)
+    inset.locator_params(axis="x", nbins=3 if style.narrow(ax) else 5)
     style.no_spine(inset, "left", "right", "bottom")
     inset.spines["top"].set_visible(True)
     _bars(inset, rows, low)
+    down, tall = LOW_BAR if style.narrow(ax) else BAR
     if low > 0:  # a cut edge: these bars go on to 0
         for row in rows:
             if row[2] == "total":
                 step = (high - low) / 150
-                inset.plot([low + step * (1 + i % 2) for i in range(5)], [row[0] - 0.4 + 0.2 * i for i in range(5)],
-                           color="white", linewidth=2.5)
+                edge = [row[0] + down + (tall + 0.1) * (i / 4 - 0.5) for i in range(5)]
+                inset.plot([low + step * (1 + i % 2) for i in range(5)], edge, color="white", linewidth=2.5)
     # Where the piece lies on the upper scale, and what it becomes.
     foot = ys[split] + 0.42
     scale = ax.get_xlim()[1]

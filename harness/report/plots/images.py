@@ -18,7 +18,11 @@ FONTS = "'DejaVu Sans', 'Bitstream Vera Sans', Verdana, 'Noto Sans', Arial, sans
 """For SVG. The first three have the same design and nearly the same widths; the others are narrower."""
 
 
-def figure(plot, frame, height_inches, caption="", **arguments):
+FILES = ("png", "svg")
+"""Images of `draw` that become files of a report, by suffix; the narrow one is only for the page."""
+
+
+def figure(plot, frame, height_inches, caption="", narrow=False, **arguments):
     """A plot in house style on a new Figure, laid out, ready for a notebook to show.
 
     Parameters
@@ -31,6 +35,8 @@ def figure(plot, frame, height_inches, caption="", **arguments):
         Height of the figure. Plots with rows make it larger or smaller where there are many or few.
     caption : str
         Says kernel, version, policy and the program's version; set small at the bottom, wrapped at the width.
+    narrow : bool
+        As wide as a phone's screen, 390 pixels, instead of 800.
     **arguments
         For the plot function.
 
@@ -39,20 +45,22 @@ def figure(plot, frame, height_inches, caption="", **arguments):
     matplotlib Figure
     """
     with _house():
-        return _page(plot, frame, height_inches, caption, arguments)
+        return _page(plot, frame, height_inches, caption, narrow, arguments)
 
 
 def draw(plot, frame, height_inches, caption="", **arguments):
-    """A plot as files, 800 pixels wide; the same bytes for the same frame. Parameters as in `figure`.
+    """A plot as images, the same bytes for the same frame. Parameters as in `figure`.
 
     Returns
     -------
     dict of str to bytes
-        png, and svg. Ids in the SVG start with a hash of the picture, so several can stand in one HTML page.
+        png and svg, 800 pixels wide, and narrow, an SVG of 390 pixels for a phone's screen, which is no file of a
+        report (FILES). Ids in an SVG start with a hash of the picture, so several can stand in one HTML page.
     """
     with _house():
-        page = _page(plot, frame, height_inches, caption, arguments)
-        return {"png": _png(page), "svg": _svg(page)}
+        page = _page(plot, frame, height_inches, caption, False, arguments)
+        narrow = _page(plot, frame, height_inches, caption, True, arguments)
+        return {"png": _png(page), "svg": _svg(page), "narrow": _svg(narrow)}
 
 
 def _house():
@@ -62,10 +70,10 @@ def _house():
     return matplotlib.rc_context({**matplotlib.rcParamsDefault, **style.STYLE, "backend": "agg"})
 
 
-def _page(plot, frame, height_inches, caption, arguments):
+def _page(plot, frame, height_inches, caption, narrow, arguments):
     from harness.report.plots.page import Page
 
-    page = Page(height_inches, caption)
+    page = Page(height_inches, caption, style.NARROW_INCHES if narrow else style.WIDTH_INCHES)
     plot(frame, page.ax, **arguments)
     return page
 

@@ -15,7 +15,7 @@ GAP = 9
 
 
 class Page(Figure):
-    """A figure of the house's width with one Axes, placed by `settle`.
+    """A figure with one Axes, placed by `settle`.
 
     matplotlib's constrained layout would take twice as long, again for each format, and could not place labels once the
     size is known.
@@ -25,10 +25,11 @@ class Page(Figure):
     height_inches : float
     caption : str
         Small grey lines at the bottom, wrapped at the width.
+    width_inches : float
     """
 
-    def __init__(self, height_inches, caption=""):
-        super().__init__(figsize=(style.WIDTH_INCHES, height_inches), dpi=style.DPI)
+    def __init__(self, height_inches, caption="", width_inches=style.WIDTH_INCHES):
+        super().__init__(figsize=(width_inches, height_inches), dpi=style.DPI)
         FigureCanvasAgg(self)
         self.ax = self.add_axes((0.1, 0.15, 0.85, 0.7))
         text = style.wrapped(self.ax, style.clean(caption), self.bbox.width - 2 * MARGIN, style.SMALL)
@@ -37,14 +38,19 @@ class Page(Figure):
     def settle(self, ax, least=0.0, most=None):
         """See `style.settle`."""
         title = ax.get_title(loc="left").replace("\n", " ")
-        text = style.balanced(ax, title, self.bbox.width - 2 * MARGIN, style.TITLE)
+        points = style.title_size(ax)
+        text = style.balanced(ax, title, self.bbox.width - 2 * MARGIN, points)
         ax.set_title("", loc="left")
-        above = style.extent(ax, text, style.TITLE)[1] + GAP if text else 0
+        above = style.extent(ax, text, points)[1] + GAP if text else 0
         caption = self.caption.get_text()
         below = style.extent(ax, caption, style.SMALL)[1] + GAP if caption else 0
 
         around, box = ax.get_tightbbox(self.canvas.get_renderer()), ax.bbox
         left, right = box.x0 - around.x0 + MARGIN, around.x1 - box.x1 + MARGIN
+        if style.narrow(ax) and ax.get_xlabel():
+            words = style.wrapped(ax, ax.get_xlabel(), self.bbox.width - left - MARGIN, style.SMALL)
+            ax.set_xlabel(words, loc="left")
+            around = ax.get_tightbbox(self.canvas.get_renderer())
         bottom, top = box.y0 - around.y0 + MARGIN + below, around.y1 - box.y1 + MARGIN + above
         inches = max(self.get_figheight() - (bottom + top) / self.dpi, least)
         inches = inches if most is None else min(inches, max(least, most))
@@ -53,6 +59,6 @@ class Page(Figure):
         width, height = self.bbox.width, self.bbox.height
         ax.set_position((left / width, bottom / height, 1 - (left + right) / width, 1 - (bottom + top) / height))
         self.caption.set_position((MARGIN / width, MARGIN / height))
-        ax.set_title(text, loc="left", fontsize=style.TITLE, color=style.INK, va="top", pad=0,
+        ax.set_title(text, loc="left", fontsize=points, color=style.INK, va="top", pad=0,
                      x=(MARGIN - ax.bbox.x0) / ax.bbox.width,
                      y=(height - MARGIN - ax.bbox.y0) / ax.bbox.height)

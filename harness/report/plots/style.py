@@ -48,6 +48,12 @@ LINE = 1.25
 
 WIDTH_INCHES, DPI = 8, 100
 
+NARROW_INCHES, NARROW_TITLE = 3.9, 10.08
+"""Width of a figure for a phone of 390 pixels, and the size of its title: 14 pixels."""
+
+COLUMN = 5.5
+"""Figures narrower than this many inches have no room for labels beside the bars: they stand above them."""
+
 STYLE = {
     "font.family": "DejaVu Sans",  # comes with matplotlib, so the same everywhere
     "font.size": TEXT,
@@ -88,6 +94,16 @@ def house():
     """Every colour of the house, with those of the encodings that are registered: frozenset."""
     return frozenset((*colours().values(), *(e.colour for e in enc.REGISTRY.values()), *RESERVE, TOTAL, REMOVED, ADDED,
                       NAMES, INK, FAINT, RULE, BAND, "#FFFFFF"))
+
+
+def narrow(ax):
+    """Whether the figure is for a narrow screen: labels belong above the bars, and only the most telling numbers."""
+    return ax.get_figure(root=True).get_figwidth() < COLUMN
+
+
+def title_size(ax):
+    """Size of the title's letters, in points."""
+    return NARROW_TITLE if narrow(ax) else TITLE
 
 
 def size(nbytes, sign=False):
@@ -169,12 +185,23 @@ def wrapped(ax, text, width, fontsize):
     return "\n".join(_lines(ax, text, width, fontsize))
 
 
+def clipped(ax, text, width, fontsize=SMALL, bold=False):
+    """The text, or as much of its beginning as fits so many pixels, and '...'."""
+    if extent(ax, text, fontsize, bold)[0] <= width:
+        return text
+    n = len(text) - 1
+    while n > 1 and extent(ax, text[:n] + "...", fontsize, bold)[0] > width:
+        n -= 1
+    return text[:n] + "..."
+
+
 def balanced(ax, text, width, fontsize):
     """As `wrapped`, with lines of about one length, which is better for a title than a last line of one word."""
     n = len(_lines(ax, text, width, fontsize))
     even = extent(ax, text, fontsize)[0] / max(1, n)
+    word = max(extent(ax, word, fontsize)[0] for word in re.split(UNBROKEN, text))
     for stretch in (1.0, 1.03, 1.06, 1.1, 1.15, 1.2, 1.3, 1.5):
-        lines = _lines(ax, text, min(width, stretch * even), fontsize)
+        lines = _lines(ax, text, min(width, max(stretch * even, word)), fontsize)
         if len(lines) <= n:
             return "\n".join(lines)
     return wrapped(ax, text, width, fontsize)
@@ -205,7 +232,8 @@ def end_axis(ax, low, high):
 
 def title(ax, text):
     """Set the title: left, in lines that fit the Axes; `settle` makes that the whole figure for figures of `draw`."""
-    ax.set_title(balanced(ax, text, ax.bbox.width, TITLE), loc="left", fontsize=TITLE, color=INK)
+    points = title_size(ax)
+    ax.set_title(balanced(ax, text, ax.bbox.width, points), loc="left", fontsize=points, color=INK)
     return ax
 
 

@@ -8,10 +8,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness import encodings
+from harness import encodings, measure
 from harness.errors import MeasureError
 from harness.report import plots
 from harness.report.plots import labels, style
+from harness.report.plots.ambiguous import SAID, SINGLE, UNRELATED
 
 PLOTS = plots.PLOTS
 
@@ -112,11 +113,17 @@ FORMS = [
 ]
 
 
+CLASSES = [("true_twins", 0, 0, 0), ("compiled_twice", 6, 12, 12), ("inline_out_of_line", 121, 429, 19),
+           ("clone_twins", 1, 2, 2), ("same_prototype", 137, 325, 288), ("different_prototype", 85, 268, 242),
+           ("weak_strong", 156, 156, 141), ("alias", 37, 37, 27)]
+
+
 def cost(forms=tuple(FORMS)):
     return of("cost", [(*f[:-1], sum(f[1:4]) / f[6] if f[6] else float("nan"), f[-1]) for f in forms])
 
 
-REAL = {"cost": cost(), "bytes": stack(), "kinds": kinds(), "names": of("names", NAMES), "funnel": of("funnel", FUNNEL),
+REAL = {"cost": cost(), "ambiguous": of("ambiguous", CLASSES),
+        "bytes": stack(), "kinds": kinds(), "names": of("names", NAMES), "funnel": of("funnel", FUNNEL),
         "compressed": compressed(SIZES), "tradeoff": tradeoff(), "treemap": tree("plain")}
 
 LONG = "a_form_with_a_name_of_forty_characters__"
@@ -129,6 +136,11 @@ ODD = {
         ("y", 1, -2, 0, 0.0, float("nan"), 0, "?"), ("z", 2100000, 3, 2, 39.93, 1.0, 9, "no")])),
     "cost, one form": ("cost", cost(FORMS[2:3])),
     "cost, twenty forms": ("cost", cost([(f"{f[0]}_{i}", *f[1:]) for f in FORMS[:10] for i in (1, 2)])),
+    "ambiguous, no site known": ("ambiguous", of("ambiguous", [(*c[:3], 0) for c in CLASSES])),
+    "ambiguous, one class": ("ambiguous", of("ambiguous", CLASSES[2:3])),
+    "ambiguous, none with several": ("ambiguous", of("ambiguous", CLASSES[6:])),
+    "ambiguous, a class of others": ("ambiguous", of("ambiguous", [
+        *CLASSES[:2], ("a$class$ of somebody's that has a long name \udc80", 400000, 12345678, 2345678)])),
     "bytes, eight encodings": ("bytes", of("bytes", [
         (e, part, n + 50000 * i * (part in ("FUNC", "DECL_TAG"))) for i, e in enumerate(EIGHT)
         for part, n in zip(PARTS, STACK["plain"], strict=True)])),
@@ -197,7 +209,7 @@ def ticks(figure, visible):
     return found
 
 
-PHONE = ("cost", "funnel")
+PHONE = ("ambiguous", "cost", "funnel")
 """Plots that a phone shows; their labels stand above the bars there."""
 
 
@@ -367,6 +379,50 @@ def test_cost__is_the_same_from_a_csv_file():
     names = [t.get_text() for t in page("cost", exact).ax.texts]
     assert names == [t.get_text() for t in page("cost", kept).ax.texts]
     assert PLOTS["cost"].finding(exact) == PLOTS["cost"].finding(kept)
+
+
+def test_ambiguous__draws_the_addresses_of_each_class(axes):
+    plots.ambiguous(of("ambiguous", CLASSES), axes)
+    drawn = {c.get_label(): [(b.get_x(), b.get_width()) for b in c] for c in axes.containers}
+    order = [CLASSES[i] for i in (2, 4, 5, 1, 3, 6, 7)]  # most addresses first, names with one address last
+    assert drawn == {"with an ftrace site": [(0, sites) for _, _, _, sites in order],
+                     "without": [(sites, n - sites) for _, _, n, sites in order]}
+    assert [t.get_text() for t in axes.texts] == [
+        "names with one address:", "19 of 429, 121 names", "288 of 325, 137 names", "242 of 268, 85 names",
+        "12 of 12, 6 names", "2 of 2, 1 name", "141 of 156, 156 names", "27 of 37, 37 names"]
+
+
+def test_ambiguous__on_a_phone_has_each_class_above_its_bar():
+    ax = page("ambiguous", of("ambiguous", CLASSES[1:3]), narrow=True).ax
+    assert [t.get_text() for t in ax.texts] == ["copies of one inline function", "19 of 429",
+                                                "one source file, compiled several times", "12 of 12"]
+
+
+def test_ambiguous__without_a_table_of_sites_says_of_no_address_that_it_has_none():
+    ax = page("ambiguous", ODD["ambiguous, no site known"][1]).ax
+    assert [c.get_label() for c in ax.containers] == ["ftrace sites not known"]
+    assert not any(" of " in t.get_text() for t in ax.texts)
+
+
+def test_ambiguous__has_words_for_every_class():
+    assert set(SAID) == {cause.name for cause in measure.CAUSES} > {*SINGLE, *UNRELATED}
+
+
+@pytest.mark.parametrize(("rows", "finding"), [
+    (CLASSES, "563 of 1,036 addresses that share a name have an ftrace site: nearly all unrelated functions (530 of "
+              "593), hardly any copies of inline functions (19 of 429)"),
+    ([(*c[:3], 0) for c in CLASSES], "1,036 addresses share a name: 593 are unrelated functions, 429 are copies of "
+                                     "inline functions; no ftrace site is known"),
+    ([(*CLASSES[2][:3], 0), (*CLASSES[4][:3], 325)], "325 of 754 addresses that share a name have an ftrace site: all "
+     "unrelated functions (325 of 325), no copies of inline functions (0 of 429)"),
+    ([(*CLASSES[2][:3], 215), (*CLASSES[4][:3], 40)], "255 of 754 addresses that share a name have an ftrace site: "
+     "some unrelated functions (40 of 325), most copies of inline functions (215 of 429)"),
+    (CLASSES[1:2], "12 of 12 addresses that share a name have an ftrace site"),
+    (CLASSES[6:], "No address shares its name with another"),
+    ([], "No address shares its name with another"),
+])
+def test_ambiguous_finding(rows, finding):
+    assert PLOTS["ambiguous"].finding(of("ambiguous", rows)) == finding
 
 
 def test_bytes_by_encoding__draws_the_frame(axes):

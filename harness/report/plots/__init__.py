@@ -1,8 +1,8 @@
 """Plots: each takes a tidy frame and an Axes, draws exactly the frame, and returns the Axes.
 
 Each has a finding, one sentence computed from the same frame: it is the title, and serves as alternative text and in
-mails (ASCII). ``PLOTS`` has them all by short name. ``draw`` makes PNG and SVG of the house's size, ``figure`` the same
-for a notebook::
+mails (ASCII). ``PLOTS`` has them all by short name. ``draw`` makes PNG and SVG of the house's size and a narrow
+SVG for a phone, ``figure`` the same for a notebook::
 
     plot = plots.PLOTS["tradeoff"]
     images = plots.draw(plot.function, frame, plot.height_inches, caption="debian-6.12.117-cloud-amd64, ...")
@@ -14,6 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
+from harness.report.plots.ambiguous import ambiguous, ambiguous_finding
 from harness.report.plots.cost import cost, cost_finding
 from harness.report.plots.funnel import funnel, funnel_finding
 from harness.report.plots.growth import (
@@ -29,8 +30,8 @@ from harness.report.plots.style import colours
 from harness.report.plots.tradeoff import tradeoff, tradeoff_finding
 from harness.report.plots.treemap import treemap, treemap_finding
 
-__all__ = ["FILES", "PLOTS", "Plot", "addresses_per_name", "bytes_by_encoding", "colours", "cost", "draw", "figure",
-           "funnel", "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
+__all__ = ["FILES", "PLOTS", "Plot", "addresses_per_name", "ambiguous", "bytes_by_encoding", "colours",
+           "cost", "draw", "figure", "funnel", "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
 
 
 class Plot(NamedTuple):
@@ -60,6 +61,8 @@ class Plot(NamedTuple):
 PLOTS = {
     "cost": Plot(cost, cost_finding, 5.0, ("encoding", "types", "strings", "sections", "percent", "zstd", "gained",
                                            "bytes_each", "loads")),
+    "ambiguous": Plot(ambiguous, ambiguous_finding, 3.4, ("class", "names", "addresses", "ftrace_addresses"),
+                      "all matched names"),
     "bytes": Plot(bytes_by_encoding, bytes_by_encoding_finding, 3.1, ("encoding", "part", "bytes")),
     "kinds": Plot(types_by_kind, types_by_kind_finding, 5.0, ("kind", "encoding", "count")),
     "names": Plot(addresses_per_name, addresses_per_name_finding, 3.6, ("addresses", "names", "named"),

@@ -9,7 +9,7 @@ BIN := .venv/bin
 CHOOSE = kernel="$(KERNEL)"; kernel="$${kernel:-$$($(BIN)/btf-harness fetch --name)}" && \
 	report="$(or $(REPORT),reports/$$(basename "$$kernel"))"
 
-.PHONY: help setup report notebooks test test-long test-nojit test-bounds lint bench sample recorded kernels clang-kernel clean
+.PHONY: help setup report notebooks test test-long test-nojit test-bounds lint bench sample recorded growth kernels clang-kernel clean
 help:
 	@echo "make report [KERNEL=name or /path/to/vmlinux]   fetch, encode, measure, and write a report into reports/"
 	@echo "make notebooks [KERNEL=...]                     run the notebooks into reports/notebooks/"
@@ -18,7 +18,7 @@ help:
 	@echo "make test-nojit                                 the kernels' tests uncompiled, with their coverage"
 	@echo "make test-bounds                                the kernels' tests compiled with bounds checks"
 	@echo "make clang-kernel [LTO=thin]                    build a kernel with clang (half an hour on two cores)"
-	@echo "make setup | lint | bench | kernels | sample | recorded | clean"
+	@echo "make setup | lint | bench | kernels | sample | recorded | growth | clean"
 
 setup: .venv/done
 
@@ -77,7 +77,8 @@ bench: setup
 sample: report
 	@rm -rf reports/sample && mkdir -p reports/sample
 	@$(CHOOSE) && cp "$$report"/report.md "$$report"/*.csv "$$report"/*.png reports/sample/ && \
-	  $(BIN)/btf-harness mail "$$report" > reports/sample/mail.txt
+	  $(BIN)/btf-harness mail "$$report" > reports/sample/mail.txt && \
+	  $(BIN)/python -m harness.report.growth --keep data/recorded/growth.csv reports/sample/plot_growth.png > /dev/null
 
 # makes data/recorded again: what the notebooks show where there is no kernel
 recorded: setup
@@ -85,6 +86,10 @@ recorded: setup
 	  $(BIN)/python -c "from harness.notebook import study; study.record('reports/$$k', 'data/recorded/$$k')" || exit 1; \
 	done
 	@$(BIN)/python -c "from harness.notebook import tiny; tiny.record('data/recorded/tiny')"
+
+# measures every kernel in the cache again, for README's first table, which it prints, and the picture below it
+growth: setup
+	@$(BIN)/python -m harness.report.growth data/recorded/growth.csv reports/sample/plot_growth.png
 
 clean:
 	rm -rf .venv build *.egg-info .pytest_cache .ruff_cache .mypy_cache .hypothesis .coverage

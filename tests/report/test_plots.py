@@ -14,7 +14,7 @@ from harness.report import plots
 from harness.report.plots import labels, style
 from harness.report.plots.ambiguous import SAID, SINGLE, UNRELATED
 
-PLOTS = plots.PLOTS
+PLOTS = plots.PLOTS | plots.ACROSS
 
 CAPTION = "linux-image-6.12.117+deb12-cloud-amd64-dbg 6.12.117-1, policy consistent, btf-harness 0.1.0"
 
@@ -118,11 +118,18 @@ CLASSES = [("true_twins", 0, 0, 0), ("compiled_twice", 6, 12, 12), ("inline_out_
            ("weak_strong", 156, 156, 141), ("alias", 37, 37, 27)]
 
 
+GROWTH = [(kernel, encoding, percent) for kernel, tag, func in [
+    ("6.1.192-cloud-amd64", 44.31, 8.39), ("7.3.4-clang-thinlto-amd64 (clang 19 with ThinLTO, small)", 43.44, 8.21),
+    ("6.12.117-cloud-amd64", 44.13, 8.32), ("7.2.13-cloud-amd64", 43.81, 8.28),
+    ("6.1.176-generic-s390x (big endian)", 43.04, 8.12),
+    ] for encoding, percent in (("decl_tag", tag), ("btf_func", func))]
+
+
 def cost(forms=tuple(FORMS)):
     return of("cost", [(*f[:-1], sum(f[1:4]) / f[6] if f[6] else float("nan"), f[-1]) for f in forms])
 
 
-REAL = {"cost": cost(), "ambiguous": of("ambiguous", CLASSES),
+REAL = {"cost": cost(), "ambiguous": of("ambiguous", CLASSES), "growth": of("growth", GROWTH),
         "bytes": stack(), "kinds": kinds(), "names": of("names", NAMES), "funnel": of("funnel", FUNNEL),
         "compressed": compressed(SIZES), "tradeoff": tradeoff(), "treemap": tree("plain")}
 
@@ -141,6 +148,12 @@ ODD = {
     "ambiguous, none with several": ("ambiguous", of("ambiguous", CLASSES[6:])),
     "ambiguous, a class of others": ("ambiguous", of("ambiguous", [
         *CLASSES[:2], ("a$class$ of somebody's that has a long name \udc80", 400000, 12345678, 2345678)])),
+    "growth, one kernel": ("growth", of("growth", GROWTH[:2])),
+    "growth, decl_tag alone": ("growth", of("growth", GROWTH[::2])),
+    "growth, eight encodings on one kernel": ("growth", of("growth", [
+        (k, e, n) for k in ("5.1-a$b$\udc80", "no version") for e, n in zip(EIGHT, (0, 43.9, 8.3, 40, .02, .4, -1, .5),
+                                                                            strict=True)])),
+    "growth, none": ("growth", of("growth", [("1.0", "a", 0.0), ("2.0", "a", 0.0)])),
     "bytes, eight encodings": ("bytes", of("bytes", [
         (e, part, n + 50000 * i * (part in ("FUNC", "DECL_TAG"))) for i, e in enumerate(EIGHT)
         for part, n in zip(PARTS, STACK["plain"], strict=True)])),
@@ -209,7 +222,7 @@ def ticks(figure, visible):
     return found
 
 
-PHONE = ("ambiguous", "cost", "funnel")
+PHONE = ("ambiguous", "cost", "funnel", "growth")
 """Plots that a phone shows; their labels stand above the bars there."""
 
 
@@ -423,6 +436,41 @@ def test_ambiguous__has_words_for_every_class():
 ])
 def test_ambiguous_finding(rows, finding):
     assert PLOTS["ambiguous"].finding(of("ambiguous", rows)) == finding
+
+
+@pytest.mark.parametrize("narrow", [False, True])
+def test_growth__draws_a_dot_for_each_kernel_and_encoding_the_newest_kernel_first(narrow):
+    ax = page("growth", of("growth", GROWTH), narrow=narrow).ax
+    series = {line.get_label(): line for line in ax.lines if not line.get_label().startswith("_")}
+    assert {e: list(line.get_xdata()) for e, line in series.items()} == {
+        "decl_tag": [43.44, 43.81, 44.13, 44.31, 43.04], "btf_func": [8.21, 8.28, 8.32, 8.39, 8.12]}
+    assert len({(line.get_color(), line.get_marker()) for line in series.values()}) == 2
+    ys = list(series["decl_tag"].get_ydata())
+    assert ys == sorted(ys) == list(series["btf_func"].get_ydata()) and ax.yaxis_inverted()
+    words = [t.get_text() for t in ax.texts]
+    names = words[:15:3] if narrow else [t.get_text() for t in ax.get_yticklabels()]
+    assert [name.split()[0] for name in names] == [
+        "7.3.4-clang-thinlto-amd64", "7.2.13-cloud-amd64", "6.12.117-cloud-amd64", "6.1.192-cloud-amd64",
+        "6.1.176-generic-s390x"]
+    assert words[-2:] == ["btf_func", "decl_tag"] and {"8.2", "43.4", "43.8", "44.3"} < set(words)
+
+
+def test_growth__a_number_that_would_cover_the_next_dot_is_left_out():
+    ax = page("growth", of("growth", [("1.0", "a", 10.0), ("1.0", "b", 10.1), ("1.0", "c", 50.0)])).ax
+    assert [t.get_text() for t in ax.texts] == ["10.1", "50.0", "a", "b", "c"]
+
+
+@pytest.mark.parametrize(("rows", "finding"), [
+    (GROWTH, "On 5 kernels addresses grow .BTF by 43.0 to 44.3 % as decl_tag, 8.1 to 8.4 % as btf_func"),
+    (GROWTH[:2], "On 6.1.192-cloud-amd64 addresses grow .BTF by 44.3 % as decl_tag, 8.4 % as btf_func"),
+    ([("1.0", "a", .412), ("2.0", "a", .5), ("1.0", "b", 0.0)],
+     "On 2 kernels addresses grow .BTF by 0.41 to 0.50 % as a, 0 % as b"),
+    ([(k, e, n) for k in ("1.0", "2.0") for e, n in zip("abcd", (1, 2, 3, .04), strict=True)],
+     "On 2 kernels addresses grow .BTF by 0.04 % as d to 3.0 % as c, in 4 encodings"),
+    ([], "No kernel was measured"),
+])
+def test_growth_finding(rows, finding):
+    assert PLOTS["growth"].finding(of("growth", rows)) == finding
 
 
 def test_bytes_by_encoding__draws_the_frame(axes):

@@ -1,8 +1,8 @@
 """Plots: each takes a tidy frame and an Axes, draws exactly the frame, and returns the Axes.
 
 Each has a finding, one sentence computed from the same frame: it is the title, and serves as alternative text and in
-mails (ASCII). ``PLOTS`` has them all by short name. ``draw`` makes PNG and SVG of the house's size and a narrow
-SVG for a phone, ``figure`` the same for a notebook::
+mails (ASCII). ``PLOTS`` has those of one kernel by short name, ``ACROSS`` those of many. ``draw`` makes PNG and SVG of
+the house's size and a narrow SVG for a phone, ``figure`` the same for a notebook::
 
     plot = plots.PLOTS["tradeoff"]
     images = plots.draw(plot.function, frame, plot.height_inches, caption="debian-6.12.117-cloud-amd64, ...")
@@ -24,14 +24,15 @@ from harness.report.plots.growth import (
     growth_compressed_finding,
 )
 from harness.report.plots.images import FILES, draw, figure
+from harness.report.plots.kernels import growth, growth_finding
 from harness.report.plots.kinds import types_by_kind, types_by_kind_finding
 from harness.report.plots.names import addresses_per_name, addresses_per_name_finding
 from harness.report.plots.style import colours
 from harness.report.plots.tradeoff import tradeoff, tradeoff_finding
 from harness.report.plots.treemap import treemap, treemap_finding
 
-__all__ = ["FILES", "PLOTS", "Plot", "addresses_per_name", "ambiguous", "bytes_by_encoding", "colours",
-           "cost", "draw", "figure", "funnel", "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
+__all__ = ["ACROSS", "FILES", "PLOTS", "Plot", "addresses_per_name", "ambiguous", "bytes_by_encoding", "colours",
+           "cost", "draw", "figure", "funnel", "growth", "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
 
 
 class Plot(NamedTuple):
@@ -75,3 +76,8 @@ PLOTS = {
     "treemap": Plot(treemap, treemap_finding, 4.2, ("file", "part", "bytes")),
 }
 """By short name, which is also the stem of the files."""
+
+ACROSS = {
+    "growth": Plot(growth, growth_finding, 5.0, ("kernel", "encoding", "percent"), ""),
+}
+"""Plots of many kernels, which no report of one has."""

@@ -124,7 +124,7 @@ def test_render__gives_each_table_an_anchor_of_its_name(parsed):
     assert {name: ids[name] for name in ("encodings", "names", "kinds", "declarations")} == dict.fromkeys(
         ("encodings", "names", "kinds", "declarations"), "div")
     signs = [a["href"] for _, a, _ in parsed.all("a") if a.get("class") == "sign"]
-    assert signs == ["#encodings", "#names", "#kinds", "#declarations"]
+    assert signs == ["#encodings", "#names", "#kinds", "#skipped", "#funnel", "#declarations"]
     twice = Page(page.render(replace(report(), blocks=[Table("names", encodings()), Table("names", encodings()),
                                                        Table("main", encodings())])))
     ids = [attributes["id"] for _, attributes, _ in twice.elements if "id" in attributes]

@@ -216,7 +216,7 @@ def table(block, names=frozenset(), anchor=None):
     if not totals and len(lines) > UNPACKED:
         packed = squeezed(_safe("".join(lines[UNPACKED:])).encode())
         rest = (f'<p class="note rest">{len(lines) - UNPACKED:,} others in {escape(block.name)}.csv</p>\n'
-                f'<script type="text/plain" class="rest">{packed}</script>\n')
+                f'<script type="text/plain" class="rest" data-rows="{len(lines) - UNPACKED}">{packed}</script>\n')
         lines = lines[:UNPACKED]
     ends = [i + 1 for i in totals] if len(totals) > 1 else [len(lines)]
     bodies = "".join(f"<tbody>\n{''.join(lines[start:end])}</tbody>\n"

@@ -554,6 +554,21 @@ def test_page__says_when_a_long_table_is_not_printed_whole(tab, tmp_path):
     assert note == "Printed as far as it was shown; all 250 rows are in names.csv."
 
 
+def test_table__has_the_rows_that_were_packed(tab, tmp_path):
+    path = tmp_path / "index.html"
+    names = ["<i>", *(f"name_{k:03}" for k in range(1, 259)), "jhash"]
+    frame = pd.DataFrame({"name": names, "addresses": range(260)})
+    path.write_text(page.render(replace(report(), blocks=[Table("names", frame)])), encoding="utf-8")
+    tab.open(path, "#names.page=11")
+    assert column(tab, "names")[0] == "name_250" and tab.texts("#names .info") == ["251 to 260 of 260"]
+    assert tab.run("return document.querySelectorAll('.note.rest, script.rest').length") == 0
+    tab.find("#names td.fn a").click()
+    tab.wait("return location.hash.startsWith('#f=jhash')")
+    head(tab, "names", 1).click()
+    becomes(tab, "names", ["jhash", "name_258"])
+    assert tab.drain()[0] == []
+
+
 def test_page__is_whole_without_javascript(tab, place):
     tab.open(place, javascript=False)
     tree = json.dumps(tab.command("DOM.getDocument", depth=-1, pierce=True))

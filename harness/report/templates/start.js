@@ -1,3 +1,3 @@
 // Last: what the address asks for.
 place.start();
-document.documentElement.dataset.ready = "yes";
+complete.then(() => { document.documentElement.dataset.ready = "yes"; });

@@ -35,7 +35,10 @@ class Grid {
       body, rows: [...body.rows].filter((row) => !row.classList.contains("total")), total: body.querySelector("tr.total"),
     }));
     this.n = this.groups.reduce((n, { rows }) => n + rows.length, 0);
-    this.lines = this.groups.reduce((n, { rows, total }) => n + rows.length + !!total, 0);
+    this.packed = this.box.querySelector("script.rest"); // further rows, until they are unpacked
+    const more = +(this.packed?.dataset.rows ?? 0);
+    this.n += more;
+    this.lines = more + this.groups.reduce((n, { rows, total }) => n + rows.length + !!total, 0);
     this.length = this.lines > longest.page ? +pageLength : Infinity;
     this.usual = this.length;
     this.reset();
@@ -142,8 +145,8 @@ class Grid {
   draw() {
     const { groups, rows, some } = this.arranged();
     const pages = Math.max(1, Math.ceil(rows.length / this.length));
-    this.page = Math.min(this.page, pages - 1);
-    const first = this.page ? this.page * this.length : 0, last = Math.min(rows.length, first + this.length);
+    if (!this.packed) this.page = Math.min(this.page, pages - 1);
+    const first = this.page ? Math.min(this.page, pages - 1) * this.length : 0, last = Math.min(rows.length, first + this.length);
     const shown = new Map(groups.map((group) => [group, []]));
     for (let i = first; i < last; i++) shown.get(rows[i][0]).push(rows[i][1]);
     for (const group of groups) {
@@ -217,27 +220,34 @@ class Grid {
   }
 }
 
-// The rest of a long table is packed.
-await Promise.all([...document.querySelectorAll("script.rest")].map(async (packed) => {
-  const bytes = await unpacked(packed);
-  if (!bytes) return;
-  const template = document.createElement("template");
-  template.innerHTML = `<table><tbody>${new TextDecoder().decode(bytes)}</tbody></table>`;
-  const box = packed.closest(".table");
-  box.querySelector("tbody:last-of-type").append(...template.content.querySelectorAll("tr"));
-  box.querySelector(".note.rest")?.remove();
-  packed.remove();
-}));
-
 // Names of functions lead to the search.
-if (document.getElementById("functions-data")) {
-  for (const td of document.querySelectorAll("td.fn")) {
+function lead(cells) {
+  if (!document.getElementById("functions-data")) return;
+  for (const td of cells) {
     td.append(element("a", { href: `#${new URLSearchParams({ f: td.textContent })}` }, ...td.childNodes));
   }
 }
+lead(document.querySelectorAll("td.fn"));
 
 const grids = [...document.querySelectorAll("table.data[data-name]")].map((table) => new Grid(table));
 for (const grid of grids) if (grid.heads.size || grid.input || grid.info) grid.draw();
+
+// The further rows of long tables; what shows them does not wait for them.
+const complete = Promise.all(grids.filter(({ packed }) => packed).map(async (grid) => {
+  const bytes = await unpacked(grid.packed);
+  if (!bytes) {
+    grid.lines = grid.groups[0].rows.length; // the note below says how many others there are
+  } else {
+    const template = document.createElement("template");
+    template.innerHTML = `<table><tbody>${new TextDecoder().decode(bytes)}</tbody></table>`;
+    lead(template.content.querySelectorAll("td.fn"));
+    grid.groups[0].rows.push(...template.content.querySelectorAll("tr"));
+    grid.box.querySelector(".note.rest").remove();
+  }
+  grid.packed.remove();
+  grid.packed = null;
+  grid.draw();
+}));
 
 // Print: every row of a table that is not too long. Chromium tells by beforeprint, an emulated medium only by the query.
 let whole = null;

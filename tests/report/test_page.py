@@ -21,7 +21,7 @@ from harness.report import index, inline, page, search
 from harness.report.document import Figure, Heading, Report
 from harness.report.tables import Table, plain
 from harness.results import as_text
-from tests.report.pages import HOSTILE, SVG, encodings, instances, report, reports
+from tests.report.pages import HOSTILE, SVG, encodings, instances, report, reports, undense
 
 VOID = {"meta", "link", "input", "br", "wbr", "img", "path", "rect", "use"}
 
@@ -303,16 +303,6 @@ def test_anchors__are_made_of_the_words_and_each_once():
     anchors = page.Anchors("taken")
     assert [anchors(t) for t in ("The kernel's own .BTF", "Taken", "Taken", "…")] == \
         ["the-kernel-s-own-btf", "taken-2", "taken-3", "section"]
-
-
-def undense(text):
-    """The bytes of a text of harness.report.inline, one pair at a time."""
-    alphabet = [c for c in map(chr, range(33, 127)) if c not in "&<\\"]
-    bits = ""
-    for i in range(0, len(text), 2):
-        pair = sum(alphabet.index(c) * 91**k for k, c in enumerate(text[i : i + 2]))
-        bits = f"{pair:0{13 if i + 1 < len(text) else 6}b}" + bits
-    return int(bits or "0", 2).to_bytes(len(bits) // 8, "little")
 
 
 def unpacked(data):

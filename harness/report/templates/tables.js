@@ -37,6 +37,8 @@ class Grid {
     this.n = this.groups.reduce((n, { rows }) => n + rows.length, 0);
     this.packed = this.box.querySelector("script.rest"); // further rows, until they are unpacked
     const more = +(this.packed?.dataset.rows ?? 0);
+    this.rest = this.box.querySelector(".note.rest"); // says so where they cannot be
+    if (this.rest) this.rest.hidden = true;
     this.n += more;
     this.lines = more + this.groups.reduce((n, { rows, total }) => n + rows.length + !!total, 0);
     this.length = this.lines > longest.page ? +pageLength : Infinity;
@@ -236,13 +238,14 @@ for (const grid of grids) if (grid.heads.size || grid.input || grid.info) grid.d
 const complete = Promise.all(grids.filter(({ packed }) => packed).map(async (grid) => {
   const bytes = await unpacked(grid.packed);
   if (!bytes) {
-    grid.lines = grid.groups[0].rows.length; // the note below says how many others there are
+    grid.lines = grid.groups[0].rows.length;
+    grid.rest.hidden = false;
   } else {
     const template = document.createElement("template");
     template.innerHTML = `<table><tbody>${new TextDecoder().decode(bytes)}</tbody></table>`;
     lead(template.content.querySelectorAll("td.fn"));
     grid.groups[0].rows.push(...template.content.querySelectorAll("tr"));
-    grid.box.querySelector(".note.rest").remove();
+    grid.rest.remove();
   }
   grid.packed.remove();
   grid.packed = null;

@@ -331,9 +331,38 @@ def _svg(data, finding, prefix=""):
     text = re.sub("<!--.*?-->|<metadata>.*?</metadata>", "", text[start:], flags=re.DOTALL)
     if prefix:
         text = re.sub(r'(\sid="|url\(#|href="#)', rf"\g<1>{prefix}", text)
-    opening, _, rest = text.partition(">")
+    opening, _, rest = _shorter(text).partition(">")
     opening = re.sub(r'\s(?:width|height|role|aria-label)="[^"]*"', "", opening)
     return f'{opening} role="img" aria-label="{escape(finding)}">{rest.strip()}'
+
+
+def _shorter(svg):
+    """An SVG without lines, groups that say nothing, and decimals below a hundredth, outside of its text."""
+    out, named = [], []
+    for piece in re.split("(<[^>]*>)", svg):
+        if not piece.startswith("<"):
+            out.append("" if "\n" in piece and not piece.strip() else piece)
+            continue
+        if piece == "</g>" and named and not named.pop():
+            continue
+        if re.match(r"<g\b", piece):
+            says = piece not in ("<g>", "<g/>")
+            if not piece.endswith("/>"):
+                named.append(says)
+            if not says:
+                continue
+        out.append(PLACES.sub(lambda found: DECIMALS.sub(_rounded, found[0]), re.sub(r"\s+", " ", piece)))
+    return "".join(out)
+
+
+PLACES = re.compile(' (?:d|x|y|cx|cy|width|height|points)="[^"]*"')
+"""Attributes that say where something is, in pixels; a scale must not be rounded."""
+
+DECIMALS = re.compile(r"-?\b\d+\.\d{3,}\b")
+
+
+def _rounded(found):
+    return f"{float(found[0]):.2f}".rstrip("0").rstrip(".")
 
 
 def escape(text):

@@ -230,6 +230,24 @@ def test_figure__is_svg_within_the_page_with_words_for_who_cannot_see_it(parsed,
     assert [attributes["width"] for _, attributes, _ in parsed.all("rect")] == ["576"]
 
 
+def test_figure__is_shorter_than_its_file_and_looks_the_same():
+    svg = b"""<svg viewBox="0 0 9.12345 9">
+ <g>
+  <g/>
+  <g id="k" clip-path="url(#c)">
+   <g><path d="M 1.23456 -2.00001
+L -0.5 1e-05 L 33.3333 7.12 " transform="scale(0.015625 -0.015625)" style="stroke-width: 0.12345"/></g>
+  </g>
+  <text x="3.14159">1.23456 of <tspan>2.34567</tspan> &lt;g&gt;</text>
+ </g>
+</svg>"""
+    made = page.figure(Figure("cost", "1.23456 more", "", {"svg": svg}))
+    assert made.partition("\n<svg")[2].partition("</svg>")[0] == (
+        ' viewBox="0 0 9.12345 9" role="img" aria-label="1.23456 more"><g id="k" clip-path="url(#c)">'
+        '<path d="M 1.23 -2 L -0.5 1e-05 L 33.33 7.12 " transform="scale(0.015625 -0.015625)" '
+        'style="stroke-width: 0.12345"/></g><text x="3.14">1.23456 of <tspan>2.34567</tspan> &lt;g&gt;</text>')
+
+
 def test_figure__has_another_picture_for_narrow_screens():
     images = {"svg": SVG, "narrow": SVG.replace(b"576", b"360"), "png": b""}
     made = page.figure(Figure("cost", "A finding.", "", images))

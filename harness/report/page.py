@@ -30,7 +30,7 @@ TEMPLATES = Path(__file__).with_name("templates")
 MOST_ROWS = 2000
 """Rows of a table in the page; its CSV has all."""
 
-UNPACKED = 200
+UNPACKED = 120
 """With more rows than these the others are packed, for the script to unpack."""
 
 PAGED, FILTERED, PRINTED = 40, 20, 200
@@ -59,6 +59,9 @@ KERNEL = "kernel"
 
 FIXED = ("funnel",)
 """Tables whose order is what they say, as is that of rows that are indented: they are not sorted."""
+
+PIXELS = 800
+"""Width of a picture as it was drawn."""
 
 BESIDE = 84
 """A main table of at most so many characters leaves room for the figure beside it."""
@@ -90,7 +93,9 @@ def render(report, index=None):
     lead = [*[block for block in report.tables if block.name != KERNEL][:1], *report.figures[:1]]
 
     def drawn(block):
-        return figure(block) if isinstance(block, Figure) else table(block, names, ids[id(block)])
+        if isinstance(block, Figure):
+            return figure(block)
+        return table(block, names, ids[id(block)], any(block is main for main in lead))
 
     left_out = {id(block) for block in lead} | {id(block) for block in report.tables if block.name == KERNEL}
     body, sections = [], []
@@ -111,10 +116,9 @@ def render(report, index=None):
     sections.append((PROVENANCE, "Provenance"))
     scripts = ("dense.js", "place.js", "tables.js", *(["search.js"] if search else []), "start.js")
     return fill("page.html", scripts, about=about, lead=list(map(drawn, lead)), lead_shape=_shape(lead),
-                lead_rows=max([0, *(len(block.frame) for block in lead if not isinstance(block, Figure))]), body=body,
-                sections=sections, invariants=anchors.first("invariants"), search=search,
-                provenance=_provenance(report), files=_files(report), index=index, search_id=SEARCH,
-                provenance_id=PROVENANCE)
+                lead_sizes=_sizes(lead), body=body, sections=sections, invariants=anchors.first("invariants"),
+                search=search, provenance=_provenance(report), files=_files(report), index=index,
+                search_id=SEARCH, provenance_id=PROVENANCE)
 
 
 def _with_content(blocks):
@@ -132,6 +136,17 @@ def _shape(lead):
     """How the main table and figure stand: beside each other if the table is narrow, else one above the other."""
     tables = [block for block in lead if not isinstance(block, Figure)]
     return "beside" if len(lead) == 2 and all(_breadth(block) <= BESIDE for block in tables) else "above"
+
+
+def _sizes(lead):
+    """What the style sheet has to know of the main table and figure: rows, and the figure's height in pixels."""
+    out = ""
+    for block in lead:
+        if not isinstance(block, Figure):
+            out += f"--rows: {len(block.frame)};"
+        elif found := re.search(rb'viewBox="0 0 (\d+(?:\.\d+)?) (\d+(?:\.\d+)?)"', block.images.get("svg", b"")):
+            out += f"--whole: {PIXELS * float(found[2]) / max(1, float(found[1])):.0f}px;"
+    return out
 
 
 def _breadth(block):
@@ -183,7 +198,7 @@ def words(markdown):
     return f'<div class="words">{_markdown().render(markdown.replace(" %", NO_BREAK + "%"))}</div>'
 
 
-def table(block, names=frozenset(), anchor=None):
+def table(block, names=frozenset(), anchor=None, main=False):
     """A Table as HTML: all its rows up to MOST_ROWS, numbers as in report.md, with the plain value of those that are
     rounded to sort by. Of more than UNPACKED rows the others are packed.
 
@@ -197,6 +212,8 @@ def table(block, names=frozenset(), anchor=None):
         Names of functions: where a column `name` holds one, the page makes it a link to the search.
     anchor : str, optional
         Id of the table, by default its name.
+    main : bool
+        Whether it is the main one, which is to be low and narrow: its heads may break after any underscore.
     """
     frame, anchor = block.frame, block.name if anchor is None else anchor
     columns = list(block.columns or frame.columns)
@@ -204,7 +221,7 @@ def table(block, names=frozenset(), anchor=None):
     shown = frame[columns].head(MOST_ROWS)
     numeric = [is_number(shown[c]) for c in columns]
     label = block.caption or block.name.replace("_", " ")
-    head = "".join(f'<th scope="col"{" class=n" if n else ""}{_meaning(c)}>{_breakable(c)}</th>'
+    head = "".join(f'<th scope="col"{" class=n" if n else ""}{_meaning(c)}>{_breakable(c, 0 if main else MEASURE)}</th>'
                    for c, n in zip(columns, numeric, strict=True))
     totals = _totals(shown, numeric) if len(shown) == rows else []
     cells = zip(*(_column(c, shown[c], n, names) for c, n in zip(columns, numeric, strict=True)), strict=True)
@@ -270,9 +287,9 @@ def _kind(column, text, names):
     return f' class="{" ".join(kinds)}"' if kinds else ""
 
 
-def _breakable(name):
-    """A column's name that may break after an underscore if it is long."""
-    return escape(name).replace("_", "_<wbr>") if len(name) > MEASURE else escape(name)
+def _breakable(name, measure):
+    """A column's name that may break after an underscore if it is longer than so many letters."""
+    return escape(name).replace("_", "_<wbr>") if len(name) > measure else escape(name)
 
 
 def _order(value):

@@ -109,6 +109,16 @@ def test_render__takes_the_narrow_table_beside_its_figure_and_the_wide_one_above
     assert 'class="lead above"' in page.render(replace(made, blocks=[Table("wide", wide), *made.blocks]))
 
 
+def test_render__says_how_high_the_main_table_and_figure_are(text):
+    assert '<section class="lead beside" style="--rows: 3;--whole: 300px;"' in text
+    made = report()
+    for svg in (b"", b'<svg viewBox="0 0 1.2.3 4"></svg>', b'<svg viewBox="0 0 0 4"></svg>'):
+        cost = made.figures[0]._replace(images={"svg": svg})
+        found = Page(page.render(replace(made, blocks=[cost])))
+        style = next(attributes["style"] for tag, attributes, _ in found.elements if tag == "section")
+        assert re.fullmatch("|--whole: [0-9]+px;", style)
+
+
 def test_render__has_the_kernel_once_at_its_foot():
     made = report()
     frame = pd.DataFrame({"what": ["kernel", "build id", "compile units"], "value": ["tiny-1.0", "00ff", "1,234"]})
@@ -199,10 +209,10 @@ def test_table__is_not_sorted_where_its_order_says_something():
 def test_table__packs_the_rows_of_a_long_one_beyond_the_first():
     frame = pd.DataFrame({"name": [f"<b>{k}" for k in range(250)], "addresses": range(250)})
     made = page.table(Table("names", frame))
-    packed = made.partition('<script type="text/plain" class="rest" data-rows="50">')[2].partition("<")[0]
+    packed = made.partition('<script type="text/plain" class="rest" data-rows="130">')[2].partition("<")[0]
     rows = zlib.decompress(undense(packed)).decode()
-    assert made.count("<tr>") == 1 + page.UNPACKED and rows.count("<tr>") == 50
-    assert rows.startswith("<tr><td class=name>&lt;b&gt;200</td>") and "50 others in names.csv" in made
+    assert made.count("<tr>") == 1 + page.UNPACKED and rows.count("<tr>") == 130
+    assert rows.startswith("<tr><td class=name>&lt;b&gt;120</td>") and "130 others in names.csv" in made
 
 
 def test_table__stops_at_many_rows_and_says_so(monkeypatch):

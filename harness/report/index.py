@@ -174,18 +174,22 @@ GROWN = (("delta", "bytes"), ("percent", "percent"), ("extra FUNC", "FUNCs"), ("
 """Of another encoding: key, head."""
 
 FEW = 3
-"""With more other encodings than these, only the percents stand in the table."""
+"""With more other encodings than these the table has their percents only, side by side."""
 
 
 def _table(rows, baseline, others):
     """The table, HTML."""
-    grown = GROWN if len(others) <= FEW else GROWN[1:2]
-    groups = [(baseline, baseline, PLAIN), *((name, f"{name}, over {baseline}", grown) for name in others)]
+    few = len(others) <= FEW
+    groups = [(baseline, [(f"{baseline} {text}", text) for _, text in PLAIN])]
+    if few:
+        groups += [(f"{name}, over {baseline}", [(f"{name} {text}", text) for _, text in GROWN]) for name in others]
+    else:
+        groups.append((f"over {baseline}, percent", [(f"{name} percent", name) for name in others]))
     first, second, column = [_head("kernel", 0), _head("policy", 1)], [], 2
-    for name, said, heads in groups:
-        first.append(f'<th colspan="{len(heads)}" scope="colgroup" class="group">{_breakable(said)}</th>')
-        for i, (_, text) in enumerate(heads):
-            second.append(_head(text, column, f"{name} {text}", "n group" if i == 0 else "n", 1))
+    for said, heads in groups:
+        first.append(f'<th colspan="{len(heads)}" scope="colgroup" class="group">{escape(said)}</th>')
+        for i, (key, text) in enumerate(heads):
+            second.append(_head(text, column, key, "n group" if i == 0 else "n", 1))
             column += 1
     first += [_head("pairs", column, classes="n group"),
               _head("names with several addresses", column + 1, "names", classes="n")]
@@ -196,9 +200,10 @@ def _table(rows, baseline, others):
         cells = [f'<td data-order="{place}"><a href="{href(row["link"])}">{escape(row["kernel"])}</a>'
                  f'{"".join(" " + note for note in notes)}</td>', f"<td>{escape(row['policy'])}</td>",
                  *(_cell(key, row[key], i == 0) for i, (key, _) in enumerate(PLAIN))]
-        for name in others:
+        for place, name in enumerate(others):
             mine = row["others"].get(name, {})
-            cells += [_cell(key, mine.get(key), i == 0) for i, (key, _) in enumerate(grown)]
+            cells += ([_cell(key, mine.get(key), i == 0) for i, (key, _) in enumerate(GROWN)] if few else
+                      [_cell("percent", mine.get("percent"), place == 0, unit=False)])
         cells += [_cell("pairs", row["pairs"], True), _cell("names", row["several"])]
         lines.append(f"<tr>{''.join(cells)}</tr>\n")
     return ('<div class="table" id="kernels"><div class="tablehead"></div>\n<div class="scroll" role="region" '
@@ -211,16 +216,12 @@ def _head(text, column, key=None, classes="", rows=2):
     """The head of a column: what is said, its number, its name in the page's address."""
     attributes = f' class="{classes}"' * bool(classes) + f' rowspan="{rows}"' * (rows > 1)
     return (f'<th scope="col" data-column="{column}" data-key="{escape(key or text)}"{attributes}>'
-            f"{escape(text)}</th>")
+            f"{escape(text).replace('_', '_<wbr>')}</th>")
 
 
-def _breakable(text):
-    """Names of encodings, which may break."""
-    return escape(text).replace("_", "_<wbr>")
-
-
-def _cell(key, value, first=False):
-    """A cell with a number, or with a mark that it is missing."""
+def _cell(key, value, first=False, unit=True):
+    """A cell with a number, with its unit if that is not in the head, or with a mark that it is missing."""
     missing = value is None or value != value
+    said = plain(key, None if missing else value)
     return (f'<td class="n{" group" if first else ""}" data-order="{"" if missing else repr(value)}">'
-            f"{plain(key, None if missing else value)}</td>")
+            f"{said if unit else said.removesuffix(' %')}</td>")

@@ -16,6 +16,7 @@ import base64
 import functools
 import hashlib
 import re
+from collections import Counter
 from pathlib import Path
 from urllib.parse import quote
 
@@ -47,6 +48,9 @@ WIDE = 9
 
 MEASURE = 14
 """Letters of a column's name beyond which it may break."""
+
+NUMBERED = 24
+"""Columns whose cells need not say that they hold a number: the table does."""
 
 WHOLE = 45
 """Rows of a table that is printed on one sheet rather than broken."""
@@ -224,7 +228,8 @@ def table(block, names=frozenset(), anchor=None, main=False):
     head = "".join(f'<th scope="col"{" class=n" if n else ""}{_meaning(c)}>{_breakable(c, 0 if main else MEASURE)}</th>'
                    for c, n in zip(columns, numeric, strict=True))
     totals = _totals(shown, numeric) if len(shown) == rows else []
-    cells = zip(*(_column(c, shown[c], n, names) for c, n in zip(columns, numeric, strict=True)), strict=True)
+    cells = zip(*(_column(c, shown[c], n, names, i) for i, (c, n) in enumerate(zip(columns, numeric, strict=True))),
+                strict=True)
     lines = [f"<tr{' class=total' if i in totals and len(totals) > 1 else ''}>{''.join(line)}</tr>\n"
              for i, line in enumerate(cells)]
     foot, rest = "", ""
@@ -241,7 +246,8 @@ def table(block, names=frozenset(), anchor=None, main=False):
     link = f'<a class="file" href="{href(block.name)}.csv">{escape(block.name)}.csv</a>'
     sign = f'<a class="sign" href="#{href(anchor)}" aria-label="Link to this table">#</a>'
     caption = f'<p class="caption">{escape(block.caption)} {sign}</p>'
-    classes = "data wide" if len(columns) >= WIDE else "data"
+    classes = " ".join(["data", *["wide"] * (len(columns) >= WIDE),
+                        *(f"n{i}" for i, n in enumerate(numeric[:NUMBERED], 1) if n)])
     left = f'<p class="note">{rows - MOST_ROWS:,} others in {escape(block.name)}.csv</p>\n' if rows > MOST_ROWS else ""
     fixed = " data-fixed" if block.name in FIXED or _indented(shown, numeric) else ""
     grid = (f'<div class="scroll" role="region" tabindex="0" aria-label="{escape(label)}">\n'
@@ -268,10 +274,11 @@ def _indented(shown, numeric):
     return first is not None and any(str(v).startswith(" ") for v in shown[first].tolist())
 
 
-def _column(name, values, numeric, names):
-    """A column's cells, list of HTML."""
+def _column(name, values, numeric, names, place):
+    """A column's cells, list of HTML; `place` is its number."""
     if numeric:
-        return [f"<td class=n{_order(v)}>{plain(name, v)}</td>" for v in values.tolist()]
+        kind = "" if place < NUMBERED else " class=n"
+        return [f"<td{kind}{_order(v)}>{plain(name, v)}</td>" for v in values.tolist()]
     if values.dtype.kind == "b":
         said = {v: plain(name, v) for v in (True, False)}
         return [f'<td class="failed">{said[v]}</td>' if said[v] == "FAILED" else f"<td>{said[v]}</td>"
@@ -350,7 +357,23 @@ def _svg(data, finding, prefix=""):
         text = re.sub(r'(\sid="|url\(#|href="#)', rf"\g<1>{prefix}", text)
     opening, _, rest = _shorter(text).partition(">")
     opening = re.sub(r'\s(?:width|height|role|aria-label)="[^"]*"', "", opening)
-    return f'{opening} role="img" aria-label="{escape(finding)}">{rest.strip()}'
+    return f'{opening} role="img" aria-label="{escape(finding)}">{_classed(rest.strip(), prefix)}'
+
+
+def _classed(svg, prefix):
+    """An SVG's content with a class for each style that occurs several times, of a name that is its own."""
+    count = Counter(STYLE.findall(svg))
+    name = f"{prefix}{hashlib.sha256(svg.encode()).hexdigest()[:6]}-"
+    named = {style: f"s{name}{i}" for i, (style, n) in enumerate(count.items()) if n > 1}
+    if not named:
+        return svg
+    rules = "".join(f".{name}{{{style}}}" for style, name in named.items())
+    return f"<style>{rules}</style>" + STYLE.sub(
+        lambda found: f' class="{named[found[1]]}"' if found[1] in named else found[0], svg)
+
+
+STYLE = re.compile(r""" style="([-\w\s:;#.,%()']+)"(?=[^<>]*>)""")
+"""A style of an element, without anything that could end a rule; what is within text is none."""
 
 
 def _shorter(svg):
@@ -413,9 +436,16 @@ def fill(template, scripts, **values):
     policy = (f"default-src 'none'; script-src 'sha256-{allowed}'; style-src 'unsafe-inline'; img-src data:; "
               "base-uri 'none'; form-action 'none'")
     limits = {"rows": ROWS, "paged": PAGED, "filtered": FILTERED, "printed": PRINTED}
-    text = _templates().get_template(template).render(policy=policy, script=script, limits=limits,
-                                                      style=(TEMPLATES / "style.css").read_text("utf-8"), **values)
-    return _safe(text)
+    style = (TEMPLATES / "style.css").read_text("utf-8") + _numbered()
+    return _safe(_templates().get_template(template).render(policy=policy, script=script, limits=limits, style=style,
+                                                            **values))
+
+
+def _numbered():
+    """Style of the columns that hold numbers, by their place."""
+    cells = ",".join(f"table.n{i} td:nth-child({i})" for i in range(1, NUMBERED + 1))
+    after = ",".join(f"table.n{i}:not(.n{i + 1}) td:nth-child({i + 1})" for i in range(1, NUMBERED + 1))
+    return f"{cells} {{ text-align: right; white-space: nowrap; }}\n{after} {{ padding-left: 1.1rem !important; }}\n"
 
 
 def _safe(text):

@@ -328,6 +328,13 @@ def test_figure__has_its_own_picture_on_a_phone(tab, tmp_path):
     tab.command("Emulation.setEmulatedMedia", media="")
 
 
+def test_table__has_its_numbers_at_the_right(opened):
+    place = "return getComputedStyle(document.querySelector(arguments[0])).textAlign"
+    assert [opened.run(place, f"#names tbody td:nth-child({k})") for k in range(1, 6)] == \
+        ["left", "right", "right", "left", "left"]
+    assert opened.run(place, "#kinds tfoot td:nth-child(2)") == "right"
+
+
 def test_table__pages_and_filters(opened):
     assert len(column(opened, "names")) == 25 and opened.texts("#names .info") == ["1 to 25 of 120"]
     opened.find("#names .pager .next").click()

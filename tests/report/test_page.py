@@ -258,6 +258,24 @@ L -0.5 1e-05 L 33.3333 7.12 " transform="scale(0.015625 -0.015625)" style="strok
         'style="stroke-width: 0.12345"/></g><text x="3.14">1.23456 of <tspan>2.34567</tspan> &lt;g&gt;</text>')
 
 
+def test_figure__says_each_style_once():
+    svg = (b'<svg viewBox="0 0 9 9"><path style="fill: #fff"/><path style="fill: #fff"/><path style="fill: #000"/>'
+           b'<text style="a}b{"> style="fill: #fff"</text><text style="a}b{">x</text></svg>')
+    made = page.figure(Figure("cost", "A finding.", "", {"svg": svg, "narrow": svg}))
+    one, two = re.findall(r"<style>\.(s[-\w]+){fill: #fff}</style>", made)
+    assert one != two and made.count(f'<path class="{one}"/><path class="{one}"/><path style="fill: #000"/>') == 1
+    assert made.count('<text style="a}b{"> style="fill: #fff"</text>') == 2, "text is not changed, nor what is no style"
+
+
+def test_table__says_once_which_columns_are_numbers():
+    wide = pd.DataFrame({f"c{k}": [k] if k % 2 else ["x"] for k in range(30)})
+    found = Page(page.table(Table("wide", wide)))
+    (table,) = [attributes["class"].split() for tag, attributes, _ in found.elements if tag == "table"]
+    assert [c for c in table if re.fullmatch("n[0-9]+", c)] == [f"n{k + 1}" for k in range(1, 24, 2)]
+    cells = [attributes.get("class") for tag, attributes, _ in found.elements if tag == "td"]
+    assert cells == [None] * 24 + [None, "n"] * 3
+
+
 def test_figure__has_another_picture_for_narrow_screens():
     images = {"svg": SVG, "narrow": SVG.replace(b"576", b"360"), "png": b""}
     made = page.figure(Figure("cost", "A finding.", "", images))

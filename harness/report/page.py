@@ -49,6 +49,9 @@ WIDE = 9
 MEASURE = 14
 """Letters of a column's name beyond which it may break."""
 
+BAD = ("WRONG", "UNEXPLAINED")
+"""Cells that nobody may overlook, as is a check that does not hold."""
+
 NUMBERED = 24
 """Columns whose cells need not say that they hold a number: the table does."""
 
@@ -290,6 +293,8 @@ def _kind(column, text, names):
     """Class of a cell of text, as an attribute."""
     if column == "name":
         return " class=fn" if text in names else " class=name"
+    if text in BAD:
+        return " class=failed"
     kinds = ["indented"] * text.startswith(" ") + ["long"] * (len(text) > LONG) + ["essay"] * (len(text) > ESSAY)
     return f' class="{" ".join(kinds)}"' if kinds else ""
 

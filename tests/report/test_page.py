@@ -267,6 +267,11 @@ def test_figure__says_each_style_once():
     assert made.count('<text style="a}b{"> style="fill: #fff"</text>') == 2, "text is not changed, nor what is no style"
 
 
+def test_table__marks_what_nobody_may_overlook():
+    made = page.table(Table("readers", pd.DataFrame({"name": ["WRONG"], "pahole": ["WRONG"], "other": ["no"]})))
+    assert "<td class=name>WRONG</td><td class=failed>WRONG</td><td>no</td>" in made
+
+
 def test_table__says_once_which_columns_are_numbers():
     wide = pd.DataFrame({f"c{k}": [k] if k % 2 else ["x"] for k in range(30)})
     found = Page(page.table(Table("wide", wide)))

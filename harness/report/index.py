@@ -7,9 +7,10 @@ from pathlib import Path
 
 from harness.errors import MeasureError
 from harness.files import write as write_file
+from harness.measure import frame
 from harness.measure.functions import PAIRS
 from harness.report import folder
-from harness.report.page import escape, fill, href
+from harness.report.page import escape, fill, href, pictures
 from harness.report.tables import plain
 from harness.results import key_of, labels
 
@@ -19,7 +20,7 @@ PAGES = (folder.PAGE, folder.MARKDOWN, folder.ABOUT)
 """What a report's link goes to: the first that is there."""
 
 
-def write(directory):
+def write(directory, draw=None):
     """Write the list of the reports in a folder, atomically.
 
     Parameters
@@ -27,6 +28,8 @@ def write(directory):
     directory : path-like
         Its folders that have a report.json are reports, hidden ones aside. Those that cannot be read are named on the
         page.
+    draw : callable, optional
+        As for `render`.
 
     Returns
     -------
@@ -55,12 +58,12 @@ def write(directory):
         except MeasureError as error:
             unreadable.append((place.name, _local(error, place)))
     path = directory / NAME
-    write_file(path, render(found, unreadable).encode())
+    write_file(path, render(found, unreadable, draw).encode())
     return path
 
 
-def render(folders, unreadable=()):
-    """The list of reports as one page, HTML as str.
+def render(folders, unreadable=(), draw=None):
+    """The list of reports as one page, HTML as str; of 20 kernels some 60 kB and the picture.
 
     Parameters
     ----------
@@ -68,6 +71,9 @@ def render(folders, unreadable=()):
         Links go to the last part of each path.
     unreadable : iterable of (str, str)
         Name of a folder, and what is wrong with it. Folders whose tables cannot be read join them.
+    draw : callable, optional
+        What takes the frame of `growth` and returns a picture of it: its finding, and images by suffix as in
+        harness.report.document.Figure.
     """
     rows, unreadable = [], list(unreadable)
     for report in folders:
@@ -80,8 +86,32 @@ def render(folders, unreadable=()):
     rows.sort(key=lambda row: (_natural(row["kernel"]), row["folder"]))
     others = list(dict.fromkeys(name for row in rows for name in row["others"]))
     bases = list(dict.fromkeys(row["baseline"] for row in rows))
-    return fill("index.html", ("tables.js",), rows=rows, table=_table(rows, " or ".join(bases), others) if rows else "",
-                unreadable=sorted(unreadable))
+    picture = ""
+    if draw is not None and others:
+        finding, images = draw(growth(rows))
+        picture = f"<figure>\n{pictures(images, finding, 'growth')}\n</figure>"
+    return fill("index.html", ("dense.js", "place.js", "tables.js", "start.js"), rows=rows, picture=picture,
+                table=_table(rows, " or ".join(bases), others) if rows else "", unreadable=sorted(unreadable))
+
+
+def growth(rows):
+    """What each encoding adds on each kernel, for a picture.
+
+    Parameters
+    ----------
+    rows : list of dict
+        As on the page.
+
+    Returns
+    -------
+    DataFrame
+        kernel (str, as in the table), policy (str), encoding (str), delta (int64, bytes over the kernel's baseline),
+        percent (float64): in the order of the table, encodings in that of its columns.
+    """
+    others = list(dict.fromkeys(name for row in rows for name in row["others"]))
+    return frame([(row["kernel"], row["policy"], name, row["others"][name]["delta"], row["others"][name]["percent"])
+                  for row in rows for name in others if name in row["others"]],
+                 ("kernel", "policy", "encoding", "delta", "percent"))
 
 
 def _local(error, place):
@@ -143,38 +173,55 @@ PLAIN = (("bytes", "bytes"), ("FUNC", "FUNCs"), ("attachable", "attachable"))
 GROWN = (("delta", "bytes"), ("percent", "percent"), ("extra FUNC", "FUNCs"), ("attachable", "attachable"))
 """Of another encoding: key, head."""
 
+FEW = 3
+"""With more other encodings than these the table has their percents only, side by side."""
+
 
 def _table(rows, baseline, others):
     """The table, HTML."""
-    groups = [(baseline, PLAIN), *((f"{name}, over {baseline}", GROWN) for name in others)]
-    head = ['<th rowspan="2" scope="col">kernel</th>', '<th rowspan="2" scope="col">policy</th>',
-            *(f'<th colspan="{len(heads)}" scope="colgroup" class="group" data-dt-order="disable">'
-              f"{escape(name)}</th>"
-              for name, heads in groups),
-            '<th rowspan="2" scope="col" class="n group">pairs</th>',
-            '<th rowspan="2" scope="col" class="n">names with several addresses</th>']
-    second = [f'<th scope="col" class="n{" group" if i == 0 else ""}">{escape(text)}</th>'
-              for _, heads in groups for i, (_, text) in enumerate(heads)]
+    few = len(others) <= FEW
+    groups = [(baseline, [(f"{baseline} {text}", text) for _, text in PLAIN])]
+    if few:
+        groups += [(f"{name}, over {baseline}", [(f"{name} {text}", text) for _, text in GROWN]) for name in others]
+    else:
+        groups.append((f"over {baseline}, percent", [(f"{name} percent", name) for name in others]))
+    first, second, column = [_head("kernel", 0), _head("policy", 1)], [], 2
+    for said, heads in groups:
+        first.append(f'<th colspan="{len(heads)}" scope="colgroup" class="group">{escape(said)}</th>')
+        for i, (key, text) in enumerate(heads):
+            second.append(_head(text, column, key, "n group" if i == 0 else "n", 1))
+            column += 1
+    first += [_head("pairs", column, classes="n group"),
+              _head("names with several addresses", column + 1, "names", classes="n")]
     lines = []
-    for row in rows:
+    for place, row in enumerate(rows):
         notes = [*(['<strong class="failed">FAILED</strong>'] * (not row["ok"])),
                  *(['<span class="quiet">recorded</span>'] * row["recorded"])]
-        cells = [f'<td data-order="{escape(row["kernel"])}"><a href="{href(row["link"])}">{escape(row["kernel"])}</a>'
+        cells = [f'<td data-order="{place}"><a href="{href(row["link"])}">{escape(row["kernel"])}</a>'
                  f'{"".join(" " + note for note in notes)}</td>', f"<td>{escape(row['policy'])}</td>",
                  *(_cell(key, row[key], i == 0) for i, (key, _) in enumerate(PLAIN))]
-        for name in others:
+        for place, name in enumerate(others):
             mine = row["others"].get(name, {})
-            cells += [_cell(key, mine.get(key), i == 0) for i, (key, _) in enumerate(GROWN)]
+            cells += ([_cell(key, mine.get(key), i == 0) for i, (key, _) in enumerate(GROWN)] if few else
+                      [_cell("percent", mine.get("percent"), place == 0, unit=False)])
         cells += [_cell("pairs", row["pairs"], True), _cell("names", row["several"])]
         lines.append(f"<tr>{''.join(cells)}</tr>\n")
-    return (f'<div class="table"><div class="tablehead"></div>\n<div class="scroll" role="region" tabindex="0" '
-            f'aria-label="Kernels"><table class="data wide" data-name="kernels" aria-label="Kernels">\n<thead><tr>'
-            f"{''.join(head)}</tr>\n<tr>{''.join(second)}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody></table></div>"
-            "</div>")
+    return ('<div class="table" id="kernels"><div class="tablehead"></div>\n<div class="scroll" role="region" '
+            'tabindex="0" aria-label="Kernels"><table class="data wide" data-name="kernels" aria-label="Kernels">\n'
+            f"<thead><tr>{''.join(first)}</tr>\n<tr>{''.join(second)}</tr></thead>\n<tbody>\n{''.join(lines)}</tbody>"
+            "</table></div></div>")
 
 
-def _cell(key, value, first=False):
-    """A cell with a number, or with a mark that it is missing."""
+def _head(text, column, key=None, classes="", rows=2):
+    """The head of a column: what is said, its number, its name in the page's address."""
+    attributes = f' class="{classes}"' * bool(classes) + f' rowspan="{rows}"' * (rows > 1)
+    return (f'<th scope="col" data-column="{column}" data-key="{escape(key or text)}"{attributes}>'
+            f"{escape(text).replace('_', '_<wbr>')}</th>")
+
+
+def _cell(key, value, first=False, unit=True):
+    """A cell with a number, with its unit if that is not in the head, or with a mark that it is missing."""
     missing = value is None or value != value
+    said = plain(key, None if missing else value)
     return (f'<td class="n{" group" if first else ""}" data-order="{"" if missing else repr(value)}">'
-            f"{plain(key, None if missing else value)}</td>")
+            f"{said if unit else said.removesuffix(' %')}</td>")

@@ -463,8 +463,8 @@ def test_kernel__its_report_is_byte_identical_on_a_second_run(written):
 def test_kernel__its_report_fits_mail_and_page(written):
     read = report.read(written[0])
     assert all(len(line) <= 72 for line in mail.body(read).splitlines()) and mail.body(read).isascii()
-    assert all(len(read.file(f"plot_{name}.png")) <= 60_000 for name in figures.DRAWN)
-    assert len(read.file("index.html")) < 4_000_000
+    assert all(len(read.file(f"plot_{name}.png")) <= 60_000 for name in plots.PLOTS)
+    assert len(read.file("index.html")) < 1_000_000
 
 
 @pytest.fixture(scope="module")

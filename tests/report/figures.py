@@ -5,12 +5,15 @@ from __future__ import annotations
 import csv
 import io
 import re
+import zlib
 from html.parser import HTMLParser
 
 from harness import report
 from harness.report import mail, plots
+from harness.report.page import MOST_ROWS
 from harness.report.report import SHOWN
 from harness.report.tables import number
+from tests.report.pages import undense
 
 NUMBER = re.compile(r"(?<![\w.])[+-]?[0-9][0-9,]*(?:\.[0-9]+)?(?![\w])")
 
@@ -100,11 +103,15 @@ def unescaped(text):
 
 
 class Page(HTMLParser):
-    """A page's tables, by name as (columns, rows), and the words outside of tables, scripts and pictures."""
+    """A page's tables, by name as (columns, rows), and the words outside of tables, scripts and pictures.
+
+    Rows that are packed are among a table's, once more with how many they are in `packed`.
+    """
 
     def __init__(self, text):
         super().__init__()
         self.tables, self.words, self._open, self._cell = {}, [], [], None
+        self.packed, self._rest = {}, False
         self.feed(text)
 
     def handle_starttag(self, tag, attrs):
@@ -116,6 +123,7 @@ class Page(HTMLParser):
             self._cell = []
         if tag in ("script", "style", "svg", "template"):
             self._open.append(tag)
+            self._rest = dict(attrs).get("class") == "rest"
 
     def handle_endtag(self, tag):
         if tag in ("td", "th"):
@@ -125,7 +133,13 @@ class Page(HTMLParser):
             self._open.pop()
 
     def handle_data(self, data):
-        if self._cell is not None:
+        if self._rest:
+            self._rest = False
+            name, before = list(self.tables)[-1], len(self._rows)
+            rest = Page(f'<table data-name="{name}">{zlib.decompress(undense(data)).decode()}</table>')
+            self._rows += rest.tables[name]
+            self.packed[name] = len(self._rows) - before
+        elif self._cell is not None:
             self._cell.append(data)
         elif not self._open:
             self.words.append(data)
@@ -192,7 +206,11 @@ def check_words(folder, csvs):
     text = (folder / "report.md").read_text()
     for n, name in re.findall(r"\[([0-9,]+) others in ([\\a-z_]+)\.csv\]", text):
         assert int(n.replace(",", "")) == len(csvs[name.replace("\\", "")]) - 1 - SHOWN, name
-    page = " ".join(Page((folder / "index.html").read_text()).words)
+    shown = Page((folder / "index.html").read_text())
+    page = " ".join(shown.words)
+    for n, name in re.findall(r"([0-9,]+) others in ([a-z_]+)\.csv", page):
+        assert int(n.replace(",", "")) in {shown.packed.get(name), len(csvs[name]) - 1 - MOST_ROWS}, name
+    page = re.sub(r"[0-9,]+ others in ", "", page)
     # the mail has tables among its words, and one of them has whole bytes where its CSV has decimals
     whole = {float(round(n)) for n in known({"": csvs["bytes_per_attachable"]})}
     for form, words, more in (("report.md", prose_of_markdown(text), set()), ("page", page, set()),

@@ -60,7 +60,8 @@ def instances(n=300, hostile=HOSTILE):
 
 
 def report(functions=None, ok=True, recorded=False, long=120):
-    """A Report: headings, words, tables of 3, 5 (with a total) and `long` rows, a figure, functions."""
+    """A Report: headings, words, tables of 3, 5 (with a total) and `long` rows, one of two groups with a total each,
+    one whose order says something, a figure, functions."""
     functions = instances() if functions is None else functions
     kinds = pd.DataFrame([("INT", 7, 7), ("FUNC", 40, 43), ("FUNC_PROTO", 9, 9), ("DECL_TAG", 1, 41),
                           ("total", 57, 100)], columns=["kind", "plain", "decl_tag"])
@@ -72,6 +73,10 @@ def report(functions=None, ok=True, recorded=False, long=120):
         "words": ["  - indented" if k % 2 else "a sentence of more than forty letters, to wrap" for k in range(long)],
     })
     empty = frame([], ("only in", "declaration"))
+    skipped = frame([("consistent", "partial body", 3), ("consistent", "(encoded)", 17), ("consistent", "total", 20),
+                     ("all", "partial body", 3), ("all", "(encoded)", 19), ("all", "total", 22)],
+                    ("policy", "reason", "instances"))
+    funnel = frame([("seen", 22), ("  - partial body", 3), ("  - kept", 19)], ("stage", "functions"))
     about = {
         "program": "0.1.0", "kernel": "tiny-1.0", "title": "tiny-1.0: what function addresses cost in <BTF>",
         "finding": "Addresses cost 500 bytes & more.", "command": "make report KERNEL=\"tiny\"",
@@ -92,11 +97,14 @@ def report(functions=None, ok=True, recorded=False, long=120):
         Table("names", names, 20, caption="Names with several addresses."),
         Heading(3, "Names"),
         Table("kinds", kinds),
+        Table("skipped", skipped),
+        Table("funnel", funnel),
         Table("declarations", empty),
         Heading(2, "Invariants"),
         Words("All hold."),
     ]
     frames = {"encodings": encodings(), "names": names, "kinds": kinds, "declarations": empty,
+              "skipped": skipped, "funnel": funnel,
               "plot_bytes": encodings(), "aliases": empty,
               "attachability": frame([("consistent", e, 30 + k) for k, (e, *_) in enumerate(ENCODINGS)],
                                      ("policy", "encoding", "attachable"))}
@@ -119,3 +127,14 @@ def reports(directory, name="tiny", about=None, without=()):
     about = {"schema": 1, **made.about, "files": [f"{stem}.csv" for stem in frames], **(about or {})}
     (place / "report.json").write_text(json.dumps(about))
     return place
+
+
+def undense(text):
+    """The bytes of a text of harness.report.inline, one pair at a time."""
+    alphabet = [c for c in map(chr, range(33, 127)) if c not in "&<\\"]
+    pairs = []
+    for i in range(0, len(text), 2):
+        pair = sum(alphabet.index(c) * 91**k for k, c in enumerate(text[i : i + 2]))
+        pairs.append(f"{pair:0{13 if i + 1 < len(text) else 6}b}")
+    bits = "".join(reversed(pairs))
+    return int(bits or "0", 2).to_bytes(len(bits) // 8, "little")

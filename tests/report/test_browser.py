@@ -4,13 +4,17 @@ import json
 import re
 import shutil
 import subprocess
+from dataclasses import replace
 
+import pandas as pd
 import pytest
 
 from harness.report import index, page
+from harness.report.document import Heading, Words
 from harness.report.search import shown
+from harness.report.tables import Table
 from tests.report.browser import DESKTOP, PHONE, browser
-from tests.report.pages import HOSTILE, instances, report, reports
+from tests.report.pages import HOSTILE, SVG, instances, report, reports
 
 pytestmark = pytest.mark.long
 
@@ -74,7 +78,7 @@ def column(tab, name, place=0):
 
 
 def becomes(tab, name, expected, place=0):
-    """Wait until a column of a table shows first what is expected: DataTables sorts after it has answered."""
+    """Wait until a column of a table shows first what is expected."""
     tab.wait(f"{COLUMN}.slice(0, arguments[2].length).join() === arguments[2].join()", name, place, expected)
 
 
@@ -131,7 +135,7 @@ def test_table__sorts_by_click_and_by_key(opened):
     grown.click()
     becomes(opened, "encodings", ["plain", "btf_func", "decl_tag"])
     assert grown.get_attribute("aria-sort") == "ascending"
-    opened.run("document.querySelector('table[data-name=encodings] thead th [role=button]').focus()")
+    opened.run("document.querySelector('table[data-name=encodings] thead th button').focus()")
     opened.keys("\ue007")
     becomes(opened, "encodings", ["btf_func", "decl_tag", "plain"])
     opened.keys("\ue007")
@@ -149,15 +153,196 @@ def test_table__sorts_numbers_as_numbers_and_keeps_its_total_last(opened):
     assert opened.texts("table[data-name=kinds] tfoot td") == ["total", "57", "100"]
 
 
+def test_table__keeps_totals_of_groups_last_within_them(opened):
+    head(opened, "skipped", 2).click()
+    becomes(opened, "skipped", ["19", "3", "22", "17", "3", "20"], 2)
+    assert column(opened, "skipped", 1) == ["(encoded)", "partial body", "total"] * 2
+    head(opened, "skipped", 2).click()
+    becomes(opened, "skipped", ["3", "17", "20", "3", "19", "22"], 2)
+    head(opened, "skipped", 0).click()
+    becomes(opened, "skipped", ["all"] * 3 + ["consistent"] * 3)
+    assert column(opened, "skipped", 1)[2::3] == ["total"] * 2
+    head(opened, "skipped", 0).click()
+    head(opened, "skipped", 0).click()
+    becomes(opened, "skipped", ["3", "17", "20", "3", "19", "22"], 2)
+
+
+def test_table__whose_order_says_something_is_not_sorted(opened):
+    head(opened, "funnel", 1).click()
+    assert column(opened, "funnel", 1) == ["22", "3", "19"]
+    assert opened.run("return document.querySelectorAll('table[data-name=funnel] button').length") == 0
+
+
+def test_table__has_no_total_of_what_is_filtered_out(tab, tmp_path):
+    made = report()
+    kinds = pd.DataFrame([*((f"K{k}", k) for k in range(30)), ("total", 435)], columns=["kind", "plain"])
+    path = tmp_path / "index.html"
+    path.write_text(page.render(replace(made, blocks=[Table("parts", kinds)])), encoding="utf-8")
+    tab.open(path)
+    foot = tab.find("tfoot")
+    assert foot.is_displayed()
+    tab.find("#parts .filter input").send_keys("k7")
+    becomes(tab, "parts", ["K7"])
+    assert column(tab, "parts") == ["K7"] and not foot.is_displayed()
+
+
+def test_table__sorts_what_is_missing_last_and_filters_by_every_word(opened):
+    for _ in range(2):
+        head(opened, "names", 2).click()
+    opened.find("#names .pager [data-page='4']").click()
+    assert column(opened, "names", 2)[-1] == "-"
+    opened.find("#names .filter input").send_keys("INDENTED name_02")
+    becomes(opened, "names", ["name_021", "name_023", "name_025", "name_027", "name_029"])
+    opened.find("#names .filter input").send_keys("zzz")
+    becomes(opened, "names", ["No row has that."])
+    assert opened.texts("#names .info") == ["none (120 in all)"]
+
+
+def test_address__keeps_and_restores_tables_and_search(tab, place):
+    tab.open(place)
+    head(tab, "names", 1).click()
+    tab.wait("return location.hash === '#names.sort=-addresses'")
+    tab.find("#names .pager .next").click()
+    tab.wait("return location.hash === '#names.sort=-addresses&names.page=2'")
+    head(tab, "encodings", 2).click()
+    tab.wait("return location.hash === '#encodings.sort=-delta&names.sort=-addresses&names.page=2'")
+    shown = column(tab, "names", 1)
+    tab.find("#names .filter input").send_keys("name_1")
+    tab.wait("return location.hash.startsWith('#names.filter=name_1&names.sort=-addresses')")
+    ask(tab, "jhash")
+    tab.wait("return location.hash.startsWith('#f=jhash&')")
+    kept, filtered = tab.run("return location.hash"), column(tab, "names", 0)
+
+    tab.open(place, kept)
+    tab.wait(f"return ({RESULTS[7:]}).length === 22")
+    assert column(tab, "names", 0) == filtered and column(tab, "encodings") == ["decl_tag", "btf_func", "plain"]
+    assert tab.find("#names .filter input").get_attribute("value") == "name_1"
+    assert tab.run("return location.hash") == kept
+
+    tab.open(place, "#names.sort=-addresses&names.page=2")
+    assert column(tab, "names", 1) == shown
+    assert abs(tab.run("return document.getElementById('names').getBoundingClientRect().top")) < 100
+    tab.open(place, "#names&names.sort=nonsense&names.page=-3&names.rows=7&x=%zz")
+    assert column(tab, "names")[12] == "name_012" and len(column(tab, "names")) == 25
+    tab.open(place, "#%zz")
+    assert tab.drain()[0] == []
+
+
+def test_address__goes_back_step_by_step(tab, place):
+    tab.open(place)
+    first = column(tab, "names")
+    head(tab, "names", 1).click()
+    sorted_ = column(tab, "names", 1)
+    tab.find("#names .filter input").send_keys("name_0")
+    tab.wait("return location.hash.includes('names.filter=name_0')")
+    tab.find("#names .filter input").send_keys("1")
+    tab.wait("return location.hash.includes('names.filter=name_01')")
+    tab.run("document.querySelector('#contents a[href$=invariants]').click()")
+    tab.wait("return location.hash.startsWith('#invariants&names.filter=name_01&names.sort=-addresses')")
+    assert tab.run("return document.querySelector(':target').textContent") == "Invariants"
+    tab.run("location.hash = '#f=fn_00042_store'")
+    tab.wait(f"return ({RESULTS[7:]}).join() === 'fn_00042_store'")
+    for expected in ("#invariants&names.filter=name_01&names.sort=-addresses",
+                     "#names.filter=name_01&names.sort=-addresses", "#names.sort=-addresses", ""):
+        tab.run("history.back()")
+        tab.wait("return location.hash === arguments[0]", expected)
+    tab.run(SETTLED)
+    assert column(tab, "names") == first and tab.find("#fs-q").get_attribute("value") == ""
+    tab.run("history.forward()")
+    tab.wait("return location.hash === '#names.sort=-addresses'")
+    becomes(tab, "names", sorted_, 1)
+
+
+def test_address__of_a_table_is_beside_its_caption(opened):
+    sign = opened.find("#names .sign")
+    assert opened.run("return arguments[0].getAttribute('href')", sign) == "#names"
+    head(opened, "names", 1).click()
+    assert opened.run("return arguments[0].getAttribute('href')", sign) == "#names.sort=-addresses"
+    sign.click()
+    opened.wait("return location.hash === '#names.sort=-addresses'")
+    assert abs(opened.run("return document.getElementById('names').getBoundingClientRect().top")) < 100
+
+
+def test_search__is_reached_from_the_top_and_by_a_key(tab, place):
+    tab.open(place)
+    link = tab.find(".ways a")
+    assert link.is_displayed() and link.location["y"] < 100
+    link.click()
+    tab.wait("return document.activeElement.id === 'fs-q'")
+    tab.keys("a/b")
+    assert tab.find("#fs-q").get_attribute("value") == "a/b"
+    tab.open(place)
+    tab.keys("/")
+    tab.wait("return document.activeElement.id === 'fs-q'")
+    assert tab.find("#fs-q").get_attribute("value") == ""
+    assert 0 <= tab.run("return document.getElementById('fs-q').getBoundingClientRect().top") < 500
+
+
+VERDICT = 14
+"""Forms in a main table as wide as a page."""
+
+
+@pytest.mark.parametrize("size", [(1440, 900), (1280, 800)])
+@pytest.mark.parametrize("columns", [3, 14])
+def test_page__begins_with_title_finding_table_and_figure(tab, tmp_path, size, columns):
+    made = report()
+    verdict = pd.DataFrame({"form": [f"form_{k}_ambiguous" for k in range(VERDICT)],
+                            **{f"bytes of {c}": [1_000_000 * k for k in range(VERDICT)] for c in range(columns)}})
+    cost = made.figures[0]._replace(images={"svg": SVG.replace(b"216", b"400")})
+    blocks = [made.blocks[0], Heading(2, "What it costs"), Words("words\n\n" * 20), Table("verdict", verdict), cost,
+              *made.blocks[1:]]
+    path = tmp_path / "index.html"
+    path.write_text(page.render(replace(made, blocks=blocks)), encoding="utf-8")
+    tab.open(path, size=size)
+    for css in ("h1", ".finding", "table[data-name=verdict]", "figure svg"):
+        box = tab.run("const b = document.querySelector(arguments[0]).getBoundingClientRect();"
+                      "return [b.left, b.top, b.right, b.bottom]", css)
+        assert box[0] >= 0 and box[1] >= 0 and box[2] <= size[0] and box[3] <= size[1], (css, box)
+    assert tab.run("return document.documentElement.scrollWidth") <= size[0]
+
+
+def test_table__keeps_its_first_column_on_a_phone(tab, place):
+    tab.open(place, size=PHONE)
+    frame = "document.querySelector('#names .scroll')"
+    assert tab.run(f"return {frame}.scrollWidth > {frame}.clientWidth")
+    tab.run(f"{frame}.scrollLeft = 200")
+    for css in ("#names th:first-child", "#names td:first-child"):
+        assert tab.run("return document.querySelector(arguments[0]).getBoundingClientRect().left", css) == \
+            tab.run(f"return {frame}.getBoundingClientRect().left")
+    assert tab.find("#names td:first-child").size["width"] < 0.55 * PHONE[0]
+
+
+def test_figure__has_its_own_picture_on_a_phone(tab, tmp_path):
+    made = report()
+    cost = made.figures[0]._replace(images={"svg": SVG, "narrow": SVG.replace(b"576", b"360")})
+    path = tmp_path / "index.html"
+    path.write_text(page.render(replace(made, blocks=[cost])), encoding="utf-8")
+    seen = ("return [...document.querySelectorAll('figure svg')].filter((e) => e.getClientRects().length)"
+            ".map((e) => e.getAttribute('viewBox'))")
+    tab.open(path)
+    assert tab.run(seen) == ["0 0 576 216"]
+    tab.size(*PHONE)
+    assert tab.run(seen) == ["0 0 360 216"]
+    tab.command("Emulation.setEmulatedMedia", media="print")
+    assert tab.run(seen) == ["0 0 576 216"]
+    tab.command("Emulation.setEmulatedMedia", media="")
+
+
+def test_table__has_its_numbers_at_the_right(opened):
+    place = "return getComputedStyle(document.querySelector(arguments[0])).textAlign"
+    assert [opened.run(place, f"#names tbody td:nth-child({k})") for k in range(1, 6)] == \
+        ["left", "right", "right", "left", "left"]
+    assert opened.run(place, "#kinds tfoot td:nth-child(2)") == "right"
+
+
 def test_table__pages_and_filters(opened):
-    opened.run("document.querySelector('table[data-name=names]').closest('.table').id = 'it'")
-    assert len(column(opened, "names")) == 25 and opened.texts("#it .dt-info") == ["1 to 25 of 120"]
-    opened.find("#it .dt-paging-button.next").click()
+    assert len(column(opened, "names")) == 25 and opened.texts("#names .info") == ["1 to 25 of 120"]
+    opened.find("#names .pager .next").click()
     becomes(opened, "names", ["name_025", "name_026"])
-    opened.find("#it .dt-search input").send_keys("name_11")
+    opened.find("#names .filter input").send_keys("name_11")
     becomes(opened, "names", [f"name_11{k}" for k in range(10)])
-    assert opened.texts("#it .dt-info") == ["1 to 10 of 10 (120 in all)"]
-    assert opened.texts(".dt-search label") == ["Filter"], "small tables have no box"
+    assert opened.texts("#names .info") == ["1 to 10 of 10 (120 in all)"]
+    assert opened.texts("label.filter") == ["Filter"], "small tables have no box"
 
 
 def test_names__are_text_whatever_they_are_and_lead_to_the_search(opened):
@@ -324,28 +509,36 @@ def contrast(a, b):
     return (high + 0.05) / (low + 0.05)
 
 
-def test_page__is_readable_in_every_colour_it_has(tab, tmp_path):
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_page__is_readable_in_every_colour_it_has(tab, tmp_path, scheme):
     path = tmp_path / "index.html"
     path.write_text(page.render(report(ok=False, recorded=True)), encoding="utf-8")
     tab.open(path, "#f=fn")
+    tab.command("Emulation.setEmulatedMedia", media="", features=[{"name": "prefers-color-scheme", "value": scheme}])
     tab.wait(f"return ({RESULTS[7:]}).length")
+    paper = tab.run("return getComputedStyle(document.documentElement).backgroundColor")
+    assert (contrast(paper, "rgb(0, 0, 0)") < 3) == (scheme == "dark")
     pairs = tab.run("""
         const back = (e) => { for (; e; e = e.parentElement) { const c = getComputedStyle(e).backgroundColor;
           if (c !== "rgba(0, 0, 0, 0)") return c; } return "rgb(255, 255, 255)"; };
         const out = {};
         for (const e of document.querySelectorAll("body *")) if (!e.closest("svg") && [...e.childNodes].some((n) =>
           n.nodeType === 3 && n.data.trim())) { const s = getComputedStyle(e);
-          if (s.display !== "none") out[`${s.color}|${back(e)}`] = e.outerHTML.slice(0, 90); }
+          if (s.display !== "none" && !e.disabled) out[`${s.color}|${back(e)}`] = e.outerHTML.slice(0, 90); }
         return out;""")
     poor = {key: said for key, said in pairs.items() if contrast(*key.split("|")) < 4.5}
     assert len(pairs) >= 6 and poor == {}
+    edges = tab.run("return [...document.querySelectorAll('input, select, #fs button')].map((e) => getComputedStyle(e))"
+                    ".filter((s) => s.borderTopWidth !== '0px').map((s) => `${s.borderTopColor}|${s.backgroundColor}`)")
+    assert edges and min(contrast(*edge.split("|")) for edge in edges) >= 3
+    tab.command("Emulation.setEmulatedMedia", media="", features=[])
 
 
 def test_page__prints_whole_tables_without_controls(opened, tmp_path):
     opened.command("Emulation.setEmulatedMedia", media="print")
     opened.wait("return document.querySelectorAll('table[data-name=names] tbody tr').length === 120")
-    shown = opened.run("return [...document.querySelectorAll('nav, .dt-search, .dt-paging, .search, .file, .skip')]"
-                       ".filter((e) => e.getClientRects().length).length")
+    count = "return [...document.querySelectorAll(arguments[0])].filter((e) => e.getClientRects().length).length"
+    shown = opened.run(count, "nav, .filter, .below, .search, .file, .skip, .sign, .ways")
     assert shown == 0
     opened.command("Emulation.setEmulatedMedia", media="")
     opened.wait("return document.querySelectorAll('table[data-name=names] tbody tr').length === 25")
@@ -366,6 +559,21 @@ def test_page__says_when_a_long_table_is_not_printed_whole(tab, tmp_path):
     assert len(column(tab, "names")) == 25
     (note,) = [e.text for e in tab.chrome.find_elements("css selector", ".print-only")]
     assert note == "Printed as far as it was shown; all 250 rows are in names.csv."
+
+
+def test_table__has_the_rows_that_were_packed(tab, tmp_path):
+    path = tmp_path / "index.html"
+    names = ["<i>", *(f"name_{k:03}" for k in range(1, 259)), "jhash"]
+    frame = pd.DataFrame({"name": names, "addresses": range(260)})
+    path.write_text(page.render(replace(report(), blocks=[Table("names", frame)])), encoding="utf-8")
+    tab.open(path, "#names.page=11")
+    assert column(tab, "names")[0] == "name_250" and tab.texts("#names .info") == ["251 to 260 of 260"]
+    assert tab.run("return document.querySelectorAll('.note.rest, script.rest').length") == 0
+    tab.find("#names td.fn a").click()
+    tab.wait("return location.hash.startsWith('#f=jhash')")
+    head(tab, "names", 1).click()
+    becomes(tab, "names", ["jhash", "name_258"])
+    assert tab.drain()[0] == []
 
 
 def test_page__is_whole_without_javascript(tab, place):

@@ -9,42 +9,74 @@ let data = null, loading = null, found = [], shown = 0, sort = { key: "", descen
 area.hidden = false;
 
 async function unpack() {
-  const packed = atob($("functions-data").textContent);
-  const bytes = Uint8Array.from(packed, (c) => c.charCodeAt(0));
-  const stream = new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"));
-  const raw = JSON.parse(await new Response(stream).text());
-  const rows = raw.rows, columns = {};
-  for (const [key, value] of Object.entries(raw)) {
-    if (Array.isArray(value) && value.length === 2 && Array.isArray(value[0]) && !["name", "symbol"].includes(key)) {
-      columns[key] = { values: value[0], codes: Int32Array.from(value[1]) };
+  const bytes = await unpacked($("functions-data"));
+  if (!bytes) return null;
+  let at = bytes.indexOf(10) + 1;
+  const text = (part) => new TextDecoder().decode(part);
+  const head = JSON.parse(text(bytes.subarray(0, at))), { rows, width, policies, values } = head;
+  const streams = Object.fromEntries(head.streams.map(([name, n]) => [name, bytes.subarray(at, (at += n))]));
+  const lines = (name) => text(streams[name]).split("\n");
+
+  const columns = {};
+  for (const [key, all] of Object.entries(values)) {
+    const stream = streams[key], codes = new Int32Array(rows);
+    for (let byte = 0; byte * rows < stream.length; byte++) {
+      for (let i = 0; i < rows; i++) codes[i] |= stream[byte * rows + i] << (8 * byte);
     }
+    columns[key] = { values: all, codes };
   }
-  let address = 0n;
-  raw.address = raw.address.map((step) => {
-    address += BigInt(step);
-    return "0x" + address.toString(16).padStart(raw.width, "0");
+
+  const rests = lines("name"), name = new Array(rows);
+  for (let i = 0, before = ""; i < rows; i++) name[i] = before = before.slice(0, streams.shared[i]) + rests[i];
+  const steps = leb128(streams.address), address = new Array(rows);
+  for (let i = 0, sum = 0n; i < rows; i++) {
+    sum += BigInt(steps());
+    address[i] = "0x" + sum.toString(16).padStart(width, "0");
+  }
+  const { codes } = columns.file, number = leb128(streams.line), line = new Float64Array(rows);
+  for (let i = 0; i < rows; i++) {
+    const folded = number(), step = folded % 2 ? -(folded + 1) / 2 : folded / 2;
+    line[i] = i && codes[i] === codes[i - 1] ? line[i - 1] + step : step;
+  }
+  const told = lines("symbol");
+  const symbol = name.map((n, i) => (told[i][0] === "+" ? n + told[i].slice(1) : told[i].slice(1)));
+  const other = Uint8Array.from(told, (s) => s !== "" && s !== "+");
+
+  const numbers = new Map(), numbered = new Int32Array(rows); // of names, so that distinct ones are counted fast
+  name.forEach((n, i) => {
+    if (!numbers.has(n)) numbers.set(n, numbers.size);
+    numbered[i] = numbers.get(n);
   });
-  const numbers = new Map(), number = new Int32Array(rows); // of names, so that distinct ones are counted fast
-  raw.name.forEach((name, i) => {
-    if (!numbers.has(name)) numbers.set(name, numbers.size);
-    number[i] = numbers.get(name);
-  });
-  const symbol = raw.symbol.map((s, i) => (s === "+" ? raw.name[i] : s[0] === "+" ? raw.name[i] + s.slice(1) : s.slice(1)));
-  const other = Uint8Array.from(raw.symbol, (s) => s !== "" && s !== "+");
-  return { rows, columns, policies: raw.policies, name: raw.name, low: raw.name.map((n) => n.toLowerCase()), symbol, other,
-    number, names: numbers.size, address: raw.address, width: raw.width, line: raw.line, orders: {} };
+  return { rows, columns, policies, name, low: name.map((n) => n.toLowerCase()), symbol, other, number: numbered,
+    names: numbers.size, address, width, line, orders: {} };
+}
+
+// A function that gives the next number of a stream: a BigInt where a double would round it.
+function leb128(bytes) {
+  let at = 0;
+  return () => {
+    const start = at;
+    while (bytes[at] > 127) at++;
+    at++;
+    let number = 0, big = 0n;
+    for (let i = at - 1; i >= start; i--) {
+      if (at - start < 8) number = number * 128 + (bytes[i] & 127);
+      else big = big * 128n + BigInt(bytes[i] & 127);
+    }
+    return at - start < 8 ? number : big;
+  };
 }
 
 function load() {
   loading ??= (async () => {
     status.textContent = "Unpacking …";
-    if (typeof DecompressionStream === "undefined") {
+    data = await unpack();
+    if (!data) {
       status.textContent = "This browser cannot unpack the functions; functions.csv of each result has them.";
       return;
     }
-    data = await unpack();
     for (const select of selects) offer(select);
-    read();
+    if (wanted) fill(wanted);
     search();
   })();
   return loading;
@@ -258,11 +290,11 @@ function extend(n) {
   const stop = Math.min(found.length, shown + n);
   for (; shown < stop; shown++) {
     const i = found[shown], row = document.createElement("tr");
-    const place = value("file", i), line = data.line[i], unit = value("unit", i), section = value("section", i);
+    const path = value("file", i), line = data.line[i], unit = value("unit", i), section = value("section", i);
     cell(row, "name", data.name[i], symbolOf(i));
     cell(row, "code", data.address[i], section === ".text" ? "" : section);
     cell(row, "", value("ftrace", i));
-    cell(row, "path", place && line ? `${place}:${line}` : place, unit === place ? "" : `in ${unit}`);
+    cell(row, "path", path && line ? `${path}:${line}` : path, unit === path ? "" : `in ${unit}`);
     cell(row, "", value("class", i));
     leftOut(row, i);
     rows.append(row);
@@ -273,45 +305,45 @@ function extend(n) {
   more.textContent = `${Math.min(left, 5 * PAGE).toLocaleString("en")} more of ${left.toLocaleString("en")}`;
 }
 
-// The address of the page keeps the search: #f=NAME&file=PATH&class=CLASS&...
-function fields() {
-  return [["f", query], ["file", file], ...selects.map((s) => [s.dataset.column, s])];
-}
-let kept = 0;
-function keep() {
-  clearTimeout(kept);
-  kept = setTimeout(() => {
-    const said = new URLSearchParams();
-    for (const [key, field] of fields()) if (field.value) said.set(key, field.value);
-    history.replaceState(null, "", said.size ? `#${said}` : "#function-search");
-  }, 400); // browsers refuse to be told at every key
-}
-function asked() {
-  const said = new URLSearchParams(location.hash.slice(1));
-  return location.hash.includes("=") && fields().some(([key]) => said.has(key)) ? said : null;
-}
-function read() {
-  const said = asked();
-  if (!said) return;
-  for (const [key, field] of fields()) field.value = said.get(key) ?? "";
+// The page's address keeps the search: #f=NAME&file=PATH&class=CLASS&…, see place.js.
+const fields = [["f", query], ["file", file], ...selects.map((s) => [s.dataset.column, s])];
+let wanted = null; // what the address says before the data are there, and with them what may be chosen
+function fill(params) {
+  for (const [key, field] of fields) field.value = params.get(key) ?? "";
   for (const select of selects) if (select.selectedIndex < 0) select.value = "";
+  const order = params.get("order") ?? "", key = order.replace(/^-/, "");
+  sort = heads.some((head) => head.dataset.sort === key) ? { key, descending: key !== order }
+    : { key: "", descending: false };
+  wanted = null;
 }
-async function follow() {
-  if (!asked()) return;
-  $("function-search").scrollIntoView();
-  if (data) {
-    read();
+place.add("function-search", {
+  keys: (key) => key === "order" || fields.some(([name]) => name === key),
+  take(params) {
+    const nothing = ![...params.keys()].some(this.keys);
+    if (!data) {
+      wanted = nothing ? null : params;
+      for (const [key, field] of fields.slice(0, 2)) field.value = params.get(key) ?? "";
+      if (!nothing) load().then(() => place.look("function-search"));
+      return;
+    }
+    fill(params);
     search();
-  } else await load();
-  $("function-search").scrollIntoView();
-}
+  },
+  give() {
+    if (wanted) return [...wanted].filter(([key]) => this.keys(key));
+    const order = sort.key ? [["order", `${sort.descending ? "-" : ""}${sort.key}`]] : [];
+    return [...fields.filter(([, field]) => field.value).map(([key, field]) => [key, field.value]), ...order];
+  },
+});
+const keep = (typed) => place.changed("function-search", typed);
 
 let waiting = 0;
-for (const input of [query, file]) {
+for (const [key, input] of fields.slice(0, 2)) {
   input.addEventListener("input", async () => {
+    wanted?.set(key, input.value);
     await load();
     cancelAnimationFrame(waiting);
-    waiting = requestAnimationFrame(() => { search(); keep(); });
+    waiting = requestAnimationFrame(() => { search(); keep(true); });
   });
   input.addEventListener("focus", load);
 }
@@ -325,7 +357,7 @@ more.addEventListener("click", () => {
   if (more.hidden) tbody.rows[first]?.scrollIntoView({ block: "nearest" });
 });
 $("fs-clear").addEventListener("click", () => {
-  for (const [, field] of fields()) field.value = "";
+  for (const [, field] of fields) field.value = "";
   sort = { key: "", descending: false };
   search();
   keep();
@@ -339,6 +371,7 @@ for (const head of heads) {
     else sort = { key: "", descending: false };
     await load();
     search();
+    keep();
   });
 }
 
@@ -348,6 +381,17 @@ new IntersectionObserver((entries, self) => {
     load();
   }
 }, { rootMargin: "200px" }).observe(area);
-addEventListener("hashchange", follow);
-follow();
-document.documentElement.dataset.ready = "search";
+
+// A slash leads to the search from anywhere, as does its link above.
+function come() {
+  $("function-search").scrollIntoView();
+  query.focus({ preventScroll: true });
+  query.select();
+}
+addEventListener("keydown", (event) => {
+  if (event.key !== "/" || event.ctrlKey || event.metaKey || event.altKey) return;
+  if (event.target.closest("input, select, textarea")) return;
+  event.preventDefault();
+  come();
+});
+for (const link of document.querySelectorAll("a[data-search]")) link.addEventListener("click", () => setTimeout(come));

@@ -1,0 +1,3 @@
+// Last: what the address asks for.
+place.start();
+complete.then(() => { document.documentElement.dataset.ready = "yes"; });

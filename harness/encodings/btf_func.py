@@ -57,6 +57,7 @@ ENCODING = Encoding(
     colour="#0072B2",
     sign="f",
     rank=3,
+    stores="address",
     layout=LAYOUT,
     tells=tells,
 )

@@ -45,6 +45,7 @@ ENCODING = Encoding(
     colour="#88CCEE",
     sign="f",
     rank=8,
+    stores="base offset",
     default=False,
     layout=LAYOUT,
 )

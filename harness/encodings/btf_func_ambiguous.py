@@ -29,6 +29,7 @@ ENCODING = Encoding(
     colour="#5E3C99",
     sign="f",
     rank=4,
+    stores="address",
     default=False,
     layout=LAYOUT,
     tells=tells,

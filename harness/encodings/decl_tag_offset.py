@@ -44,6 +44,7 @@ ENCODING = Encoding(
     colour="#A6761D",
     sign="t",
     rank=7,
+    stores="base offset",
     default=False,
     tells=tells,
 )

@@ -57,6 +57,7 @@ ENCODING = Encoding(
     colour="#1B9E77",
     sign="a",
     rank=12,
+    stores="address",
     default=False,
     layout=LAYOUT,
     layout_section=True,

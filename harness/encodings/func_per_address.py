@@ -55,5 +55,6 @@ ENCODING = Encoding(
     colour="#117733",
     sign="f",
     rank=6,
+    stores="ordinal",
     default=False,
 )

@@ -113,6 +113,7 @@ ENCODING = Encoding(
     colour="#D95F02",
     sign="l",
     rank=10,
+    stores="section offset",
     default=False,
     layout=LAYOUT,
 )

@@ -53,5 +53,7 @@ ENCODING = Encoding(
     colour="#7570B3",
     sign="",
     rank=11,
+    stores="section offset",
+    beside=True,
     default=False,
 )

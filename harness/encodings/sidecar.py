@@ -131,6 +131,8 @@ ENCODINGS = [
         colour="#AA4499",
         sign="",
         rank=13,
+        stores="base offset",
+        beside=True,
         default=False,
     ),
     Encoding(
@@ -146,6 +148,8 @@ ENCODINGS = [
         colour="#882255",
         sign="",
         rank=14,
+        stores="base offset",
+        beside=True,
         default=False,
     ),
 ]

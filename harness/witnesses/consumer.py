@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.witnesses.keeping import identity
+
 if TYPE_CHECKING:
     from harness.btf import BtfFile
 
@@ -106,9 +108,16 @@ class Consumer:
         (how, case) -> Answer.
     rank : int
         Place among the others, lowest first.
+    no_base : str
+        Why it cannot open a split file over its base, '' if it can.
+    identity : callable
+        (how) -> list of JSON's types, which tells this version from another in its place, so that its answers can be
+        kept; None where nothing does.
     """
 
     name: str
     versions: Callable[[], Iterable[Version]]
     open: Callable[[Any, Case], Answer]
     rank: int = 50
+    no_base: str = ""
+    identity: Callable[[Any], list | None] = identity

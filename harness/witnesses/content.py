@@ -59,6 +59,10 @@ class Content:
         """Names of the types of a kind that have one."""
         return Counter(name for name in self._names(np.flatnonzero(self.kinds == kind)) if name)
 
+    def aggregates(self):
+        """Names of STRUCTs and UNIONs."""
+        return self.named(Kind.STRUCT) + self.named(Kind.UNION)
+
     def tags(self):
         """DECL_TAGs of FUNCs, in the file or its base, that are not of a parameter: 'tag of function'."""
         types = self.file.types
@@ -128,24 +132,27 @@ def signatures(file, func_id):
     known = (func_id >= 0) & (func_id < len(kinds))
     known[known] = kinds[func_id[known]] == Kind.FUNC
     proto_id = types.by_id(TypeTable.size_type)[func_id[known]].astype(np.int64)
-    distinct = [i for i in np.unique(proto_id).tolist() if i < len(kinds) and kinds[i] == Kind.FUNC_PROTO]
+    distinct = np.unique(proto_id[proto_id < len(kinds)])
+    distinct = distinct[kinds[distinct] == int(Kind.FUNC_PROTO)].tolist()
     offsets = [types.row(i)[HEAD_WORDS::2] for i in distinct]
-    names = iter(strings.texts(np.concatenate([*offsets, np.zeros(0, np.uint32)])).tolist())  # all at once
-    said = {i: f"({', '.join(next(names) or '?' for _ in own)})" for i, own in zip(distinct, offsets, strict=True)}
-    funcs = iter(zip(strings.texts(name_off[func_id[known]]).tolist(), proto_id.tolist(), strict=True))
-    out = []
-    for there in known.tolist():
-        name, proto = next(funcs) if there else ("?", None)
-        out.append(name if proto is None else name + said.get(proto, "(?)"))
-    return out
+    names = [name or "?" for name in strings.texts(np.concatenate([*offsets, np.zeros(0, np.uint32)])).tolist()]
+    start = np.cumsum([0, *map(len, offsets)]).tolist()
+    said = {i: f"({', '.join(names[a:b])})" for i, a, b in zip(distinct, start, start[1:], strict=False)}
+    told = [name + said.get(proto, "(?)") for name, proto in
+            zip(strings.texts(name_off[func_id[known]]).tolist(), proto_id.tolist(), strict=True)]
+    if len(told) == len(func_id):
+        return told
+    funcs = iter(told)
+    return [next(funcs) if there else "?" for there in known.tolist()]
 
 
-CONTENT = ("text", "types", "shapes", "tags", "valued", "parameters", "numbered", *Kind.__members__)
-"""What a consumer may tell: text as `bpftool btf dump file` prints it, types by kind (shapes: ENUM64 among ENUM), tags
-of FUNCs, those that have a value, FUNCs with the names of their parameters, names by type_id, or the names of a kind's
-types."""
+CONTENT = ("text", "types", "shapes", "aggregates", "tags", "valued", "parameters", "numbered", *Kind.__members__)
+"""What a consumer may tell: text as `bpftool btf dump file` prints it, types by kind (shapes: ENUM64 among ENUM), names
+of STRUCTs and UNIONs, tags of FUNCs, those that have a value, FUNCs with the names of their parameters, names by
+type_id, or the names of a kind's types."""
 
-WORDS = {"types": ("type", "types"), "numbered": ("name by type_id", "names by type_id"), "shapes": ("type", "types"),
+WORDS = {"types": ("type", "types"), "aggregates": ("STRUCT or UNION", "STRUCTs and UNIONs"),
+          "numbered": ("name by type_id", "names by type_id"), "shapes": ("type", "types"),
          "valued": ("tag with a value", "tags with a value"), "tags": ("tag of a FUNC", "tags of FUNCs"),
          "parameters": ("FUNC with its parameters", "FUNCs with their parameters")}
 """One and several; of a kind, its names."""

@@ -8,7 +8,17 @@ import re
 
 from harness.witnesses import keeping
 from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, REFUSED, Answer, Consumer
-from harness.witnesses.program import ended, fetched, find_program, last_lines, run, run_long, tiny_file
+from harness.witnesses.program import (
+    READS,
+    ended,
+    fetched,
+    find_program,
+    last_lines,
+    only_reading,
+    run,
+    run_long,
+    tiny_file,
+)
 
 NO_TRACING = re.compile(r"(/sys/kernel/(?:debug/)?tracing/\S+)")
 
@@ -23,15 +33,17 @@ def versions():
     found = fetched("bpftrace", find_program("bpftrace"), number, "bpftrace")
     if any(map(os.path.exists, TRACING)):
         return found
-    return [version if version.missing else version._replace(missing=_untold(version.how)) for version in found]
+    return [only_reading(version, "bpftrace without tracefs", _reads) for version in found]
 
 
-def _untold(program):
-    """Why a bpftrace lists nothing here whatever the file, where that is so; ''."""
+def _reads(program):
+    """What a bpftrace makes of a file of one struct where there is no tracefs: READS, UNTOLD, or '' if neither."""
     with tiny_file() as path:
-        status, _, stderr = _list(program, path)
+        status, out, stderr = _list(program, path)
     missing = NO_TRACING.search(stderr)
-    return UNTOLD.format(missing[1]) if status != 0 and missing else ""
+    if status != 0:
+        return UNTOLD.format(missing[1]) if missing else ""
+    return READS if out.strip() else ""
 
 
 def _list(program, path):

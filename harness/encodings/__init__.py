@@ -36,7 +36,7 @@ __all__ = ["NO_ADDRESSES", "SECTION", "STORES", "Addresses", "Artifact", "Encodi
            "Order", "Pairs", "Sources", "Written", "artifact", "chosen", "default_names", "encoding", "layouts",
            "make_pairs", "names", "names_met", "order_of", "parse", "read", "register", "touched_kinds"]
 
-PARTS = ("artifact", "encoding", "formulas", "image", "met", "order", "pairs")
+PARTS = ("artifact", "encoding", "formulas", "image", "met", "order", "own", "pairs")
 """Modules here that are not encodings."""
 
 REGISTRY: dict[str, Encoding] = {}

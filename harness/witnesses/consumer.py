@@ -28,6 +28,9 @@ CELLS = (ACCEPTED, WRONG, REFUSED, NOT_TRIED, FAILED)
 """What can stand in a cell of the matrix; failed: it crashed, hung, ran out of memory or gave no answer that is
 understood."""
 
+UNOPENED = "is no BTF and not opened"
+"""Said of a section, after its name, in the detail of its encoding's row."""
+
 WITH_BASE, WITHOUT = "with base", "without"
 """How a split file is opened."""
 

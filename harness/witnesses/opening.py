@@ -25,6 +25,7 @@ from harness.witnesses.consumer import (
     FAILED,
     NOT_TRIED,
     REFUSED,
+    UNOPENED,
     WITH_BASE,
     WITHOUT,
     WRONG,
@@ -215,7 +216,7 @@ def _judged(answer, place):
         return FAILED, answer.words, ""
     verdict, message, detail, name = answer
     message, detail = (words.replace(name, place.path.name) for words in (message, detail))
-    beside = [f"{section} is no BTF and not opened" for section in place.beside]
+    beside = [f"{section} {UNOPENED}" for section in place.beside]
     return verdict, message, "; ".join([*([detail] if detail else []), *beside])
 
 

@@ -5,6 +5,7 @@ import os
 import pytest
 
 from harness import measure, witnesses
+from harness.text.matrix import to_text
 from harness.witnesses import bpftrace, drgn, keeping, kernel, libbpf, llvm, opening, pahole, program, survival
 from harness.witnesses.asking import Silence
 from harness.witnesses.consumer import Answer, Consumer, Version
@@ -197,6 +198,7 @@ def test_matrix__says_which_sections_no_consumer_opens(result, asked, tmp_path):
     (result.folder / "plain.BTF.table").write_bytes(b"\x01\x02\x03")
     table = opening.matrix(result, [consumer(asked, tmp_path)], ["plain", "decl_tag"])
     assert table.detail.tolist() == [".BTF.table is no BTF and not opened", ""]
+    assert "\nplain: .BTF.table is no BTF and not opened\n" in to_text(table)
 
 
 def test_survival__is_executed_once(result, tmp_path, monkeypatch):

@@ -99,13 +99,12 @@ class Content:
     def numbered(self):
         """Types but modifiers, by type_id, as LLVM prints them: '[5] struct foo'."""
         rows = np.flatnonzero(~np.isin(self.kinds, MODIFIERS))
-        kflag = self.file.types.kind_flag()
-        out = Counter()
-        for row, name in zip(rows.tolist(), self._names(rows), strict=True):
-            type_id, kind = row + self.file.types.first_id, self.kinds[row]
-            word = ("fwd union " if kflag[row] else "fwd struct ") if kind == Kind.FWD else PREFIXES.get(kind, "")
-            out[f"[{type_id}] {word}{name or f'<anon {type_id}>'}"] = 1
-        return out
+        ids, kinds = (rows + self.file.types.first_id).tolist(), self.kinds[rows]
+        word = np.array([PREFIXES.get(kind, "") for kind in range(int(kinds.max(initial=0)) + 1)], object)[kinds]
+        is_union = self.file.types.kind_flag()[rows]
+        word = np.where(kinds == Kind.FWD, np.where(is_union, "fwd union ", "fwd struct "), word).tolist()
+        return Counter(dict.fromkeys((f"[{type_id}] {prefix}{name or f'<anon {type_id}>'}" for type_id, prefix, name in
+                                      zip(ids, word, self._names(rows), strict=True)), 1))
 
     def text(self):
         """What `dump` prints, str."""

@@ -6,10 +6,11 @@ import pytest
 
 from harness import measure, witnesses
 from harness.text.matrix import to_text
-from harness.witnesses import bpftrace, drgn, keeping, kernel, libbpf, llvm, opening, pahole, program, survival
+from harness.witnesses import bpftrace, drgn, keeping, kernel, libbpf, llvm, opening, pahole, program, survival, usage
 from harness.witnesses.asking import Silence
 from harness.witnesses.consumer import Answer, Consumer, Version
 from harness.witnesses.keeping import Question, ask_once
+from tests.command import cli
 from tests.measure.folders import make
 
 
@@ -278,3 +279,15 @@ def test_pahole__that_lists_slowly_is_asked_for_some(result, tmp_path, monkeypat
         assert "asked for 8 of 5 FUNCs" in found[2]
         stand_in(tmp_path / "bin" / "pahole", "printf 'edge\\t8\\t0\\n'")
         assert "1 distinct STRUCT or UNION missing (node)" in opening._open(one, started, case)[1]
+
+
+def test_cli__asks_once_and_again_on_request(tmp_path, asked, monkeypatch):
+    folder = make(tmp_path / "result")
+    monkeypatch.setattr(witnesses, "CONSUMERS", {"one": consumer(asked, tmp_path)})
+    monkeypatch.setattr(libbpf, "versions", lambda: [Version("", None, "libbpf is not installed")])
+    monkeypatch.setattr(usage, "INDICES", ())
+    for words, n in (([], 4), ([], 0), (["--again"], 4), (["--encoding", "plain"], 0),
+                     (["--again", "--consumer", "one", "--encoding", "plain"], 1)):
+        done = cli("matrix", folder, "-q", *words)
+        assert done.returncode == 0 and "plain.btf: no" in done.stdout and n_asked(asked) == n, done.stderr
+    assert len((folder / "matrix.csv").read_text().splitlines()) == 5

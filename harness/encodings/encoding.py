@@ -230,7 +230,7 @@ class Encoding:
         Who proposed it, where and when.
     read : callable
         (file, sections, image) -> Addresses or Sources of a BtfFile, of the sections, dict of str to bytes, that
-        `write` gave, and of an Image.
+        `write` gave, and of an Image. What is not as it was written is a BtfFormatError, see harness.encodings.own.
     growth : callable
         (functions) -> bytes that the file grows over the baseline, the encoding's own sections counted with it. It
         counts from a DataFrame with a row per encoded instance: name, proto_id (its FUNC_PROTO), place (a number for

@@ -9,9 +9,9 @@ import harness
 
 PACKAGE = Path(harness.__file__).parent
 
-LAYERS = ("__init__", "errors", "paths", "accelerate", "files", "process", "ui", "kernels", "model", "elf", "dwarf",
-          "dedup", "functions", "warm", "btf", "program", "encodings", "run", "results", "measure", "witnesses", "text",
-          "report", "notebook", "cli", "__main__")
+LAYERS = ("__init__", "errors", "paths", "accelerate", "files", "kept", "process", "ui", "kernels", "model", "elf",
+          "dwarf", "dedup", "functions", "warm", "btf", "program", "encodings", "run", "results", "measure",
+          "witnesses", "text", "report", "notebook", "cli", "__main__")
 
 AHEAD = {"warm"}
 """It calls kernels before their stage comes."""

@@ -24,6 +24,8 @@ def add_matrix(verb):
                    help="only this file, may be given several times; shipped is the kernel's own")
     p.add_argument("--policy", metavar="POLICY", action=Once,
                    help="whose files, where there are several (default: consistent, else the first)")
+    p.add_argument("--again", action="store_true",
+                   help="ask anew; otherwise answers about the same bytes by the same program are kept in the cache")
     add_forms(p, "print the rows of matrix.csv")
 
 
@@ -40,11 +42,11 @@ def run_matrix(args):
     folder = results.load(args.folder)
     process.check_folder(folder.path)
     result = folder.some(results.HEADLINE) if args.policy is None else folder[args.policy]
-    table = witnesses.matrix(result, args.consumer, args.encoding)
+    table = witnesses.matrix(result, args.consumer, args.encoding, args.again)
     path = folder.keep_executed("matrix", renewed(folder.executed("matrix"), table))
     survived = None
     if not args.consumer and not args.encoding:
-        survived = survival(result)
+        survived = survival(result, again=args.again)
         folder.keep_executed("survival", survived)
         folder.keep_executed("usage", usage(result))
     if args.csv:

@@ -14,7 +14,17 @@ from os import PathLike
 
 from harness import btf
 from harness.encodings.artifact import SECTION, Artifact, artifact
-from harness.encodings.encoding import NO_ADDRESSES, Addresses, Encoding, Final, Fixup, Ids, Sources, Written
+from harness.encodings.encoding import (
+    NO_ADDRESSES,
+    STORES,
+    Addresses,
+    Encoding,
+    Final,
+    Fixup,
+    Ids,
+    Sources,
+    Written,
+)
 from harness.encodings.image import Image
 from harness.encodings.met import names_met
 from harness.encodings.order import Order, order_of
@@ -22,11 +32,11 @@ from harness.encodings.pairs import Pairs, make_pairs
 from harness.errors import UsageError
 from harness.model import STANDARD, Kind, Layout
 
-__all__ = ["NO_ADDRESSES", "SECTION", "Addresses", "Artifact", "Encoding", "Final", "Fixup", "Ids", "Image", "Order",
-           "Pairs", "Sources", "Written", "artifact", "chosen", "default_names", "encoding", "layouts", "make_pairs",
-           "names", "names_met", "order_of", "parse", "read", "register", "touched_kinds"]
+__all__ = ["NO_ADDRESSES", "SECTION", "STORES", "Addresses", "Artifact", "Encoding", "Final", "Fixup", "Ids", "Image",
+           "Order", "Pairs", "Sources", "Written", "artifact", "chosen", "default_names", "encoding", "layouts",
+           "make_pairs", "names", "names_met", "order_of", "parse", "read", "register", "touched_kinds"]
 
-PARTS = ("artifact", "encoding", "formulas", "image", "met", "order", "pairs")
+PARTS = ("artifact", "encoding", "formulas", "image", "met", "order", "own", "pairs")
 """Modules here that are not encodings."""
 
 REGISTRY: dict[str, Encoding] = {}
@@ -38,13 +48,15 @@ def register(*encodings: Encoding) -> None:
     Raises
     ------
     ValueError
-        A name is taken or is not an identifier, or a rank is not above the baseline's.
+        A name is taken or is not an identifier, a rank is not above the baseline's, or what it stores has no word.
     """
     for new in encodings:
         if not new.name.isidentifier() or new.name in (*REGISTRY, "shipped"):
             raise ValueError(f"expected a new name for an encoding, an identifier, found {new.name!r}")
         if new.rank < 0 or (new.rank == 0 and any(other.rank == 0 for other in REGISTRY.values())):
             raise ValueError(f"expected a rank above 0, the baseline's, found {new.rank} for {new.name}")
+        if new.stores not in ("", *STORES):
+            raise ValueError(f"{new.name}: expected stores of {', '.join(STORES)}, found {new.stores!r}")
         REGISTRY[new.name] = new
     found = sorted(REGISTRY.values(), key=lambda e: (e.rank, e.name))
     REGISTRY.clear()

@@ -1,10 +1,8 @@
 """Alan Maguire's counter-proposal of May 2023: FUNC with kind_flag and a trailing struct btf_func { __u64 addr; }."""
 
-import numpy as np
-
 from harness.encodings.encoding import Addresses, Encoding, Fixup, Written
-from harness.encodings.formulas import extra_nbytes, n_pairs, somewhere
-from harness.encodings.pairs import func_rows
+from harness.encodings.formulas import nbytes_of_each, somewhere
+from harness.encodings.pairs import func_rows_with, two_words
 from harness.model import STANDARD, Kind
 from harness.model.layout import HEAD_WORDS
 
@@ -16,12 +14,9 @@ def write_addresses(which):
     """The `write` of an encoding whose FUNCs of the pairs that `which` selects, bool (pairs,) of Pairs, have theirs."""
 
     def write(pairs, first_id, first_off):
-        address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
-        wide = pairs.known & which(pairs)
-        table, func_id, pair = func_rows(pairs, first_id, by_place=True, trailing=(wide, address.astype(np.uint32)))
-        addressed = wide[pair]
-        words = table.row_starts()[: len(pair)][addressed] + HEAD_WORDS
-        return Written(table, func_id, fixups=(Fixup("types", words, pair[addressed], "u64"),))
+        has = pairs.known & which(pairs)
+        table, func_id, start, pair = func_rows_with(pairs, first_id, has, two_words(pairs.address))
+        return Written(table, func_id, fixups=(Fixup("types", start + HEAD_WORDS, pair, "u64"),))
 
     return write
 
@@ -29,11 +24,6 @@ def write_addresses(which):
 def read(file, sections, image):
     """The addresses after FUNCs with kind_flag."""
     return Addresses(*file.trailing_values())
-
-
-def growth(functions):
-    """8 bytes per FUNC that has an address, and the FUNCs that no longer merge."""
-    return 8 * n_pairs(somewhere(functions)) + extra_nbytes(functions)
 
 
 def tells(ids):
@@ -52,11 +42,12 @@ ENCODING = Encoding(
     proposed="Alan Maguire, bpf list, May 2023",
     write=write_addresses(lambda pairs: pairs.known),
     read=read,
-    growth=growth,
+    growth=nbytes_of_each(8, somewhere),
     kinds=(Kind.FUNC, Kind.DECL_TAG),  # an annotation of a FUNC is repeated for each FUNC that it becomes
     colour="#0072B2",
     sign="f",
     rank=3,
+    stores="address",
     layout=LAYOUT,
     tells=tells,
 )

@@ -7,8 +7,8 @@ from the base, uniformly, when the location kinds were reviewed (October 2025).
 import numpy as np
 
 from harness.encodings.encoding import Encoding, Written, in_order
-from harness.encodings.formulas import extra_nbytes, n_pairs, near
-from harness.encodings.pairs import func_rows
+from harness.encodings.formulas import nbytes_of_each, near
+from harness.encodings.pairs import func_rows_with
 from harness.model import STANDARD, Kind
 
 LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 1, "offset", "btf_func32", "entry, from the base of the image")
@@ -17,7 +17,7 @@ LAYOUT = STANDARD.with_kind_flag_words(Kind.FUNC, 1, "offset", "btf_func32", "en
 def write(pairs, first_id, first_off):
     """FUNCs told apart by name, FUNC_PROTO and place, each with its offset; those beyond 32 bits stay without."""
     offset, fits = pairs.image.offsets(pairs.address)
-    table, func_id, _ = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known & fits, offset[:, None]))
+    table, func_id, *_ = func_rows_with(pairs, first_id, pairs.known & fits, offset[:, None])
     return Written(table, func_id)
 
 
@@ -27,11 +27,6 @@ def read(file, sections, image):
     return in_order(func_id, offset + np.uint64(image.base))
 
 
-def growth(functions):
-    """4 bytes per FUNC that has an offset, and the FUNCs that no longer merge."""
-    return 4 * n_pairs(near(functions)) + extra_nbytes(functions)
-
-
 ENCODING = Encoding(
     name="btf_func32",
     summary="FUNC with kind_flag and a trailing u32 offset from the kernel's base, one per address",
@@ -39,12 +34,13 @@ ENCODING = Encoding(
     formula="4 per (FUNC, address) pair + 12 per FUNC that no longer merges",
     write=write,
     read=read,
-    growth=growth,
+    growth=nbytes_of_each(4, near),
     told=near,
     kinds=(Kind.FUNC, Kind.DECL_TAG),
     colour="#88CCEE",
     sign="f",
     rank=8,
+    stores="base offset",
     default=False,
     layout=LAYOUT,
 )

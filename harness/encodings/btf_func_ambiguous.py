@@ -2,18 +2,13 @@
 
 from harness.encodings.btf_func import LAYOUT, read, tells, write_addresses
 from harness.encodings.encoding import Encoding
-from harness.encodings.formulas import ambiguous, extra_nbytes, n_pairs, somewhere
+from harness.encodings.formulas import ambiguous, nbytes_of_each, somewhere
 from harness.model import Kind
 
 
 def told(functions):
     """Those of names with several places."""
     return somewhere(ambiguous(functions))
-
-
-def growth(functions):
-    """8 bytes per FUNC of an ambiguous name that has an address, and the FUNCs that no longer merge."""
-    return 8 * n_pairs(told(functions)) + extra_nbytes(functions)
 
 
 ENCODING = Encoding(
@@ -23,12 +18,13 @@ ENCODING = Encoding(
     formula="8 per (FUNC, address) pair of an ambiguous name + 12 per FUNC that no longer merges",
     write=write_addresses(lambda pairs: pairs.ambiguous),
     read=read,
-    growth=growth,
+    growth=nbytes_of_each(8, told),
     told=told,
     kinds=(Kind.FUNC, Kind.DECL_TAG),
     colour="#5E3C99",
     sign="f",
     rank=4,
+    stores="address",
     default=False,
     layout=LAYOUT,
     tells=tells,

@@ -135,6 +135,7 @@ ENCODINGS = [
         colour="#D55E00",
         sign="t",
         rank=1,
+        stores="address",
         tells=tells,
     ),
     Encoding(
@@ -149,6 +150,7 @@ ENCODINGS = [
         colour="#E69F00",
         sign="t",
         rank=2,
+        stores="address",
         default=False,
         tells=tells,
     ),

@@ -18,6 +18,7 @@ ENCODING = Encoding(
     colour="#FDB863",
     sign="t",
     rank=5,
+    stores="address",
     default=False,
     tells=tells,
 )

@@ -73,5 +73,6 @@ ENCODING = Encoding(
     colour="#66A61E",
     sign="t",
     rank=9,
+    stores="source file",
     default=False,
 )

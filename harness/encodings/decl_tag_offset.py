@@ -19,10 +19,11 @@ def write(pairs, first_id, first_off):
 
 
 def read(file, sections, image):
-    """The offsets in names of DECL_TAGs, from the base."""
+    """The offsets in names of DECL_TAGs, from the base; a tag with a longer number is someone else's."""
     name_off, target_id = tags_of_funcs(file)
     rows, offset = read_names(file.strings.flattened().blob, name_off, PREFIX)
-    return in_order(target_id[rows], offset + np.uint64(image.base))
+    fits = offset <= np.uint64(0xFFFFFFFF)
+    return in_order(target_id[rows[fits]], offset[fits] + np.uint64(image.base))
 
 
 def growth(functions):
@@ -44,6 +45,7 @@ ENCODING = Encoding(
     colour="#A6761D",
     sign="t",
     rank=7,
+    stores="base offset",
     default=False,
     tells=tells,
 )

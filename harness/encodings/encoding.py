@@ -174,6 +174,44 @@ def counted(n: int, noun: str) -> str:
     return f"{n} {noun}" if n == 1 else f"{n} {noun}es" if noun.endswith("s") else f"{n} {noun}s"
 
 
+class Consequences(NamedTuple):
+    """What follows from what an encoding stores, in words for a table.
+
+    Attributes
+    ----------
+    kaslr : str
+        Whether it is right where KASLR has moved the kernel: 'as is', or 'after rebase', by whoever loads the file.
+    modules : str
+        The same of a module, which has no address before it is loaded; 'no' where it says no place in a module.
+    exposes : str
+        What one who reads it learns of the running kernel.
+    """
+
+    kaslr: str
+    modules: str
+    exposes: str
+
+
+NOT_SAID = Consequences("", "", "")
+
+REBASED = "link-time addresses; KASLR's offset once they are rebased"
+
+STORES = {
+    "nothing": Consequences("as is", "as is", "nothing"),
+    "address": Consequences("after rebase", "after rebase", REBASED),
+    "base offset": Consequences("as is", "no", "layout of the text"),
+    "section offset": Consequences("as is", "as is", "layout of the text"),
+    "ordinal": Consequences("as is", "as is", "nothing"),
+    "source file": Consequences("as is", "as is", "nothing"),
+}
+"""What an encoding may store to say which function a FUNC is, and what follows.
+
+KASLR moves the kernel as a whole, so offsets stay; a link-time address is right once the kernel's offset is added to
+it, and then tells that offset. Sections of a module are placed when it is loaded, each by itself: an offset within one
+stays, one from the kernel's base is of the kernel only.
+"""
+
+
 @dataclass(frozen=True)
 class Encoding:
     """One way to write functions and their addresses. What is particular to it stands in its file and nowhere else.
@@ -192,7 +230,7 @@ class Encoding:
         Who proposed it, where and when.
     read : callable
         (file, sections, image) -> Addresses or Sources of a BtfFile, of the sections, dict of str to bytes, that
-        `write` gave, and of an Image.
+        `write` gave, and of an Image. What is not as it was written is a BtfFormatError, see harness.encodings.own.
     growth : callable
         (functions) -> bytes that the file grows over the baseline, the encoding's own sections counted with it. It
         counts from a DataFrame with a row per encoded instance: name, proto_id (its FUNC_PROTO), place (a number for
@@ -220,6 +258,11 @@ class Encoding:
         Whether its files need one: they have kinds that only it describes.
     tells : callable
         (Ids) -> what a tracer gets who has a function's ids in such a file, in words.
+    stores : str
+        What says which function a FUNC is, one of STORES: 'nothing', 'address', 'base offset' (from the kernel's base),
+        'section offset', 'ordinal' or 'source file'; empty if the encoding does not say.
+    beside : bool
+        Whether it stands in a section of the encoding's own, so that the file itself is today's.
     """
 
     name: str
@@ -238,3 +281,27 @@ class Encoding:
     tells: Callable[[Ids], str] = said
     told: Callable[[pd.DataFrame], pd.DataFrame] = somewhere
     proposed: str = ""
+    stores: str = ""
+    beside: bool = False
+
+    @property
+    def follows(self) -> Consequences:
+        """What follows from what it stores."""
+        return STORES.get(self.stores, NOT_SAID)
+
+    @property
+    def kaslr(self) -> str:
+        """'as is' where what it stores is right wherever KASLR puts the kernel; 'after rebase' if it is an address."""
+        return self.follows.kaslr
+
+    @property
+    def modules(self) -> str:
+        """'as is' where it serves modules, too; 'after rebase' if an address; 'no' if it counts from the kernel."""
+        return self.follows.modules
+
+    @property
+    def exposes(self) -> str:
+        """What a reader of /sys/kernel/btf/vmlinux, mode 0444, learns of the running kernel; of a section of its own,
+        which may have other rights, what its reader does."""
+        exposed = self.follows.exposes
+        return f"nothing; its own section: {exposed}" if self.beside and exposed not in ("", "nothing") else exposed

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from harness.functions.annotations import TAG_SEPARATOR
@@ -45,6 +46,15 @@ def n_pairs(functions: pd.DataFrame) -> int:
 def extra_funcs(functions: pd.DataFrame) -> int:
     """FUNCs that there are more where they are told apart by place, int."""
     return n_pairs(functions) - len(functions.drop_duplicates(MERGED))
+
+
+def nbytes_of_each(nbytes: int, told: Callable[[pd.DataFrame], pd.DataFrame]) -> Callable[[pd.DataFrame], int]:
+    """The `growth` of an encoding that tells FUNCs apart by place and adds `nbytes` to each pair that it tells of."""
+
+    def growth(functions):
+        return nbytes * n_pairs(told(functions)) + extra_nbytes(functions)
+
+    return growth
 
 
 def extra_nbytes(functions: pd.DataFrame) -> int:

@@ -7,8 +7,8 @@ import numpy as np
 
 from harness.btf.wire import HDR_LEN, HDR_LEN_LAYOUT, LAYOUT_ENTRY_NBYTES
 from harness.encodings.encoding import Encoding, Fixup, Written, in_order
-from harness.encodings.formulas import LAYOUT_SECTION, extra_nbytes, n_pairs, somewhere
-from harness.encodings.pairs import func_rows
+from harness.encodings.formulas import LAYOUT_SECTION, n_pairs, nbytes_of_each, somewhere
+from harness.encodings.pairs import func_rows_with, two_words
 from harness.model import STANDARD, Kind, TypeTable, info_word
 from harness.model import words as wd
 from harness.model.layout import LAST_KIND
@@ -18,13 +18,11 @@ LAYOUT = STANDARD.with_kinds(Kind.FUNC_ADDR)
 
 def write(pairs, first_id, first_off):
     """FUNC_ADDRs told apart by name, FUNC_PROTO and place; a FUNC for what is nowhere."""
-    address = np.column_stack([pairs.address & np.uint64(0xFFFFFFFF), pairs.address >> np.uint64(32)])
-    table, func_id, pair = func_rows(pairs, first_id, by_place=True, trailing=(pairs.known, address.astype(np.uint32)))
-    known = pairs.known[pair]
-    start, words = table.row_starts()[: len(pair)][known], table.words.copy()
+    table, func_id, start, pair = func_rows_with(pairs, first_id, pairs.known, two_words(pairs.address))
+    words = table.words.copy()
     words[start + wd.INFO] = info_word(Kind.FUNC_ADDR)
     return Written(TypeTable.of(words, table.start[1:]), func_id,
-                   fixups=(Fixup("types", start + wd.FUNC_ADDR_LO, pair[known], "lohi"),))
+                   fixups=(Fixup("types", start + wd.FUNC_ADDR_LO, pair, "lohi"),))
 
 
 def read(file, sections, image):
@@ -35,6 +33,9 @@ def read(file, sections, image):
     return in_order(ids, high << np.uint64(32) | low)
 
 
+of_funcs = nbytes_of_each(8, somewhere)
+
+
 def growth(functions):
     """8 bytes per FUNC_ADDR, the FUNCs that no longer merge, and what a layout section takes that has its kind."""
     n_funcs = n_pairs(somewhere(functions))
@@ -42,7 +43,7 @@ def growth(functions):
     section = HDR_LEN_LAYOUT - HDR_LEN + LAYOUT_ENTRY_NBYTES * kinds
     if functions.attrs.get(LAYOUT_SECTION):  # the baseline has one, too
         section = LAYOUT_ENTRY_NBYTES * (kinds - LAST_KIND - 1)
-    return 8 * n_funcs + extra_nbytes(functions) + section
+    return of_funcs(functions) + section
 
 
 ENCODING = Encoding(
@@ -57,6 +58,7 @@ ENCODING = Encoding(
     colour="#1B9E77",
     sign="a",
     rank=12,
+    stores="address",
     default=False,
     layout=LAYOUT,
     layout_section=True,

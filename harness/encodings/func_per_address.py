@@ -3,6 +3,10 @@
 Tools name functions so already: tetragon's `func:N`, kpatch's sympos. Equal FUNCs are legal; a reader counts symbols in
 kallsyms. It can do so only where every symbol of the name has its FUNC: a policy that leaves one out leaves the others
 without an address, and so does an assembler's symbol without a DIE. A dedup merges the FUNCs again.
+
+Where FUNCs of a name are not one for each of its places, as where two prototypes share an address, their number may by
+chance be that of the symbols. They are written with linkage global, which says that they do not count anything; all
+others are static, as pahole writes them.
 """
 
 import numpy as np
@@ -10,18 +14,32 @@ import numpy as np
 from harness.encodings.encoding import Encoding, Written, in_order
 from harness.encodings.formulas import APART, extra_nbytes, somewhere
 from harness.encodings.pairs import func_rows
-from harness.model import Kind, TypeTable
+from harness.model import Kind, TypeTable, changes, info_word
+from harness.model import words as wd
+
+GLOBAL = 1
+"""BTF_FUNC_GLOBAL (include/uapi/linux/btf.h)."""
 
 
 def write(pairs, first_id, first_off):
     """FUNCs told apart by name, FUNC_PROTO and place, those of a name in the order of their addresses."""
-    table, func_id, _ = func_rows(pairs, first_id, by_place=True)
-    return Written(table, func_id, by_address=True)
+    table, func_id, pair = func_rows(pairs, first_id, by_place=True)
+    words = table.words.copy()
+    words[table.row_starts()[: len(pair)][~one_by_one(pairs)[pair]] + wd.INFO] = info_word(Kind.FUNC, GLOBAL)
+    return Written(table._replace(words=words), func_id, by_address=True)
+
+
+def one_by_one(pairs):
+    """Which pairs have a name whose FUNCs are one for each of its places, and nowhere else: bool (pairs,)."""
+    name = np.cumsum(changes(pairs.name_off)) - 1
+    again = ~pairs.known | ~changes(pairs.name_off, pairs.address, pairs.section)
+    return np.bincount(name, again)[name] == 0
 
 
 def read(file, sections, image):
-    """The symbols of each name, where it has as many of them as FUNCs."""
+    """The symbols of each name, where it has as many of them as FUNCs, all of which are static."""
     ids = file.types.func_ids()
+    linkage = file.types.by_id(TypeTable.vlen)
     name_off = file.types.by_id(TypeTable.name_off)[ids]
     order = np.argsort(name_off, kind="stable")
     start = np.flatnonzero(np.diff(name_off[order], prepend=-1))
@@ -30,16 +48,19 @@ def read(file, sections, image):
     for group in np.split(ids[order], start[1:]) if len(ids) else []:
         name = file.name(int(group[0])).decode("utf-8", "surrogateescape")
         found = symbols.get(name, ())
-        if len(found) == len(group):
+        if len(found) == len(group) and not linkage[group].any():
             func_id += group.tolist()
             address += found
     return in_order(np.array(func_id, np.int64), np.array(address, np.uint64))
 
 
 def told(functions):
-    """Those of names with as many FUNCs as symbols."""
-    funcs = functions.drop_duplicates(APART).groupby("name", observed=True).size()
-    return somewhere(functions[functions.name.map(funcs) == functions.symbols])
+    """Those of names with as many FUNCs as symbols, each at a place of its own."""
+    known = somewhere(functions)
+    funcs, places = (rows.groupby("name", observed=True).size() for rows in
+                     (functions.drop_duplicates(APART), known.drop_duplicates(["name", "place"])))
+    name = known.name
+    return known[(name.map(funcs) == known.symbols) & (name.map(places) == known.symbols)]
 
 
 ENCODING = Encoding(
@@ -55,5 +76,6 @@ ENCODING = Encoding(
     colour="#117733",
     sign="f",
     rank=6,
+    stores="ordinal",
     default=False,
 )

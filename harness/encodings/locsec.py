@@ -11,6 +11,7 @@ from harness.btf.wire import LAYOUT_ENTRY_NBYTES
 from harness.encodings.encoding import Encoding, Written, in_order
 from harness.encodings.formulas import LAYOUT_SECTION, MERGED, NO_OFFSET
 from harness.encodings.image import u32_offsets
+from harness.encodings.own import are_funcs
 from harness.encodings.pairs import addressed, func_rows
 from harness.model import STANDARD, Kind, TypeTable, concatenate, info_word
 from harness.model import words as wd
@@ -67,19 +68,36 @@ def read(file, sections, image):
 def read_locations(file, image):
     """The Addresses in the LOCSECs of a BtfFile; of several sections with one name, the first's are the first LOCSEC's.
 
-    Only of a relocatable file can it matter which is which, and there all begin at 0.
+    Only of a relocatable file can it matter which is which, and there all begin at 0. An entry with a loc_proto is of
+    an inline site, and no FUNC's own.
+
+    Raises
+    ------
+    BtfFormatError
+        A LOCSEC has the name of no section with code, or an entry of a type that is no FUNC.
     """
     start = {}
     for name, address in image.sections.values():
         start.setdefault(name, []).append(address)
-    func, address = [], []
+    func, address = [np.zeros(0, np.int64)], [np.zeros(0, np.uint64)]
+    row_start = file.types.row_starts()
     for type_id in file.types.ids_of(Kind.LOCSEC).tolist():
-        begins = start[file.name(type_id).decode("utf-8", "surrogateescape")]
-        entries = file.types.row(type_id)[HEAD_WORDS:].reshape(-1, 3)
-        func.append(entries[:, wd.LOC_FUNC].astype(np.int64))
-        address.append(entries[:, wd.LOC_OFFSET].astype(np.uint64) + np.uint64(begins.pop(0) if len(begins) > 1 else
-                                                                              begins[0]))
-    return in_order(np.concatenate([*func, np.zeros(0, np.int64)]), np.concatenate([*address, np.zeros(0, np.uint64)]))
+        at, name = int(row_start[type_id - file.types.first_id]), file.name(type_id)
+        begins = start.get(name.decode("utf-8", "surrogateescape"))
+        if not begins:
+            raise file.wrong(f"expected the name of a section with code, found {name!r}",
+                             file.word_offset(at + wd.NAME))
+        begin = begins.pop(0) if len(begins) > 1 else begins[0]
+        entries = file.types.row(type_id)[HEAD_WORDS:].reshape(-1, 3).astype(np.int64)
+        strange = np.flatnonzero(~are_funcs(file, entries[:, wd.LOC_FUNC]))
+        if len(strange):
+            k = int(strange[0])
+            raise file.wrong(f"expected the type_id of a FUNC, found {entries[k, wd.LOC_FUNC]}",
+                             file.word_offset(at + HEAD_WORDS + 3 * k + wd.LOC_FUNC))
+        own = entries[entries[:, wd.LOC_PROTO] == 0]
+        func.append(own[:, wd.LOC_FUNC])
+        address.append(own[:, wd.LOC_OFFSET].astype(np.uint64) + np.uint64(begin))
+    return in_order(np.concatenate(func), np.concatenate(address))
 
 
 def told(functions):
@@ -113,6 +131,7 @@ ENCODING = Encoding(
     colour="#D95F02",
     sign="l",
     rank=10,
+    stores="section offset",
     default=False,
     layout=LAYOUT,
 )

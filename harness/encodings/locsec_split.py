@@ -5,6 +5,7 @@ from harness import btf
 from harness.btf.wire import HDR_LEN
 from harness.encodings import locsec
 from harness.encodings.encoding import Encoding, Written
+from harness.encodings.own import OwnSection
 from harness.encodings.pairs import func_rows
 
 SECTION = ".BTF.locations"
@@ -31,8 +32,9 @@ def split_file(rows, strings, byteorder):
 
 
 def read(file, sections, image):
-    """The entries of the split file."""
-    return locsec.read_locations(btf.parse(sections[SECTION], base=file, layout=locsec.LAYOUT), image)
+    """The entries of the split file; errors as of `locsec`'s, and where the section is not there or no BTF."""
+    data = OwnSection(file, sections, SECTION).data
+    return locsec.read_locations(btf.parse(data, file.path, SECTION, base=file, layout=locsec.LAYOUT), image)
 
 
 def growth(functions):
@@ -53,5 +55,7 @@ ENCODING = Encoding(
     colour="#7570B3",
     sign="",
     rank=11,
+    stores="section offset",
+    beside=True,
     default=False,
 )

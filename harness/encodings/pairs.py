@@ -144,6 +144,32 @@ def func_rows(pairs, first_id, by_place=False, trailing=None):
     return table, func_id, first
 
 
+def func_rows_with(pairs, first_id, has, words):
+    """FUNC rows told apart by place, some with words behind them.
+
+    Parameters
+    ----------
+    pairs, first_id
+        As of `func_rows`.
+    has : bool (pairs,)
+        Which pairs' FUNCs have words.
+    words : uint32 (pairs, n)
+
+    Returns
+    -------
+    (TypeTable, uint32 (pairs,), int64 (n,), int64 (n,)) : the rows, the FUNC of each pair, and of the FUNCs that have
+        words, where they start in the table's words and their pairs.
+    """
+    table, func_id, pair = func_rows(pairs, first_id, by_place=True, trailing=(has, words))
+    has = has[pair]
+    return table, func_id, table.row_starts()[: len(pair)][has], pair[has]
+
+
+def two_words(address):
+    """Addresses, uint64 (n,), as two words each, the low one first: uint32 (n, 2)."""
+    return np.column_stack([address & np.uint64(0xFFFFFFFF), address >> np.uint64(32)]).astype(np.uint32)
+
+
 def addressed(pairs, func_id):
     """The first pair of each (FUNC, place), among pairs with a place, sorted by FUNC and address: int64 (n,)."""
     rows = np.flatnonzero(pairs.known)

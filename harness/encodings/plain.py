@@ -28,4 +28,5 @@ ENCODING = Encoding(
     colour="#000000",
     sign="",
     rank=0,
+    stores="nothing",
 )

@@ -10,6 +10,7 @@ import numpy as np
 from harness.btf.wire import WORD_NBYTES, prefix
 from harness.encodings.encoding import Encoding, Written, in_order
 from harness.encodings.formulas import MERGED, near
+from harness.encodings.own import OwnSection
 from harness.encodings.pairs import addressed, func_rows
 from harness.model import changes
 
@@ -17,6 +18,9 @@ SECTION = ".BTF.addresses"
 
 NO_OFFSET = 0xFFFFFFFF
 """Of a FUNC without an address."""
+
+ULEB128_MAX_BITS = 35
+"""Of a number of 32 bits."""
 
 
 def pairs_in(pairs, func_id):
@@ -49,10 +53,21 @@ def write_by_func(pairs, first_id, first_off):
 
 
 def read_by_func(file, sections, image):
-    """The offsets, from the base."""
-    funcs = file.types.func_ids()
-    words = np.frombuffer(sections[SECTION], prefix(file.byteorder) + "u4").astype(np.int64)
+    """The offsets, from the base.
+
+    Raises
+    ------
+    BtfFormatError
+        The section is not there, has another length than its entries, or names a type that is no FUNC.
+    """
+    own, funcs = OwnSection(file, sections, SECTION), file.types.func_ids()
+    n_more, rest = divmod(len(own.data) - WORD_NBYTES * len(funcs), 2 * WORD_NBYTES)
+    if n_more < 0 or rest:
+        raise own.wrong(f"expected {WORD_NBYTES} bytes for each of {len(funcs)} FUNCs and {2 * WORD_NBYTES} for each "
+                        f"further address, found {len(own.data)} bytes", len(own.data))
+    words = np.frombuffer(own.data, prefix(file.byteorder) + "u4").astype(np.int64)
     first, more = words[: len(funcs)], words[len(funcs) :].reshape(-1, 2)
+    own.check_funcs(more[:, 0], WORD_NBYTES * (len(funcs) + 2 * np.arange(n_more)))
     has = first != NO_OFFSET
     func, offset = np.concatenate([funcs[has], more[:, 0]]), np.concatenate([first[has], more[:, 1]])
     return in_order(func, offset.astype(np.uint64) + np.uint64(image.base))
@@ -95,19 +110,33 @@ def uleb128(n):
 
 
 def read_by_address(file, sections, image):
-    """The pairs, their offsets from the base."""
-    data, at, offset, func, address = sections[SECTION], 0, 0, [], []
-    order = {"<": "little", ">": "big"}[prefix(file.byteorder)]
+    """The pairs, their offsets from the base.
+
+    Raises
+    ------
+    BtfFormatError
+        The section is not there, ends within an entry, or has an offset beyond 32 bits or a type that is no FUNC.
+    """
+    own = OwnSection(file, sections, SECTION)
+    data, at, offset, func, address, places = own.data, 0, 0, [], [], []
     while at < len(data):
-        shift = step = 0
-        while data[at] & 0x80:
+        begin, step, shift = at, 0, 0
+        while at < len(data) and data[at] & 0x80 and shift < ULEB128_MAX_BITS:
             step |= (data[at] & 0x7F) << shift
             shift, at = shift + 7, at + 1
+        if at + 1 + WORD_NBYTES > len(data):
+            raise own.wrong(f"expected an ULEB128 number and a type_id of {WORD_NBYTES} bytes, found the end of the "
+                            "section", begin)
         offset += step | data[at] << shift
-        func.append(int.from_bytes(data[at + 1 : at + 1 + WORD_NBYTES], order))
-        address.append(image.base + offset)
+        if offset > NO_OFFSET:
+            raise own.wrong(f"expected an offset of 32 bits, found {offset:#x}", begin)
+        places.append(at + 1)
+        func.append(int.from_bytes(data[at + 1 : at + 1 + WORD_NBYTES], file.byteorder))
+        address.append(offset)
         at += 1 + WORD_NBYTES
-    return in_order(np.array(func, np.int64), np.array(address, np.uint64))
+    func_id = np.array(func, np.int64)
+    own.check_funcs(func_id, np.array(places, np.int64))
+    return in_order(func_id, np.array(address, np.uint64) + np.uint64(image.base))
 
 
 def growth_by_address(functions):
@@ -131,6 +160,8 @@ ENCODINGS = [
         colour="#AA4499",
         sign="",
         rank=13,
+        stores="base offset",
+        beside=True,
         default=False,
     ),
     Encoding(
@@ -146,6 +177,8 @@ ENCODINGS = [
         colour="#882255",
         sign="",
         rank=14,
+        stores="base offset",
+        beside=True,
         default=False,
     ),
 ]

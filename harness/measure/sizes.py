@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import lzma
 from collections.abc import Iterable
 from os import PathLike
 from typing import TYPE_CHECKING
 
 from harness import results
-from harness.errors import OutputError
-from harness.files import write
+from harness.kept import keep, recall
 from harness.measure.columns import MEASUREMENT_COLUMNS, frame
 from harness.process import workers
 from harness.results import read_bytes
@@ -22,6 +20,9 @@ if TYPE_CHECKING:
 ZSTD_LEVEL, XZ_PRESET = 19, 9
 COMPRESSORS = (f"zstd-{ZSTD_LEVEL}", f"xz-{XZ_PRESET}")
 """Parts that are the size of the whole file, compressed."""
+
+KEPT = "compressed"
+"""Folder of the cache."""
 
 
 def measure(folder: str | PathLike[str] | results.ResultFolder, compressed: bool = True,
@@ -120,31 +121,17 @@ def zstd_version() -> str:
 def _sizes(result, name, digest):
     import zstandard
 
-    from harness.paths import cache_home
-
-    keys = (f"{COMPRESSORS[0]} of zstd {zstd_version()}", COMPRESSORS[1])
-    place = cache_home() / "compressed" / f"{digest}.json"
-    known = _cached(place)
-    if not all(isinstance(known.get(key), int) for key in keys):
+    keys = [{"sha256": digest, "compressor": by} for by in (f"{COMPRESSORS[0]} of zstd {zstd_version()}",
+                                                            COMPRESSORS[1])]
+    sizes = [size if type(size := recall(KEPT, key)) is int else None for key in keys]
+    if None in sizes:
         data = read_bytes(result.files[name]) + b"".join(result.sections(name).values())
-        if keys[0] not in known:
-            known[keys[0]] = len(zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress(data))
-        if keys[1] not in known:
-            known[keys[1]] = len(lzma.compress(data, preset=XZ_PRESET))
-        try:
-            place.parent.mkdir(parents=True, exist_ok=True)
-            write(place, (json.dumps(known, indent=1, sort_keys=True) + "\n").encode())
-        except (OSError, OutputError):
-            pass  # a cache that cannot be written costs time, not the result
-    return {part: known[key] for part, key in zip(COMPRESSORS, keys, strict=True)}
-
-
-def _cached(place):
-    try:
-        known = json.loads(place.read_bytes())
-    except (OSError, ValueError):
-        return {}
-    return {k: v for k, v in known.items() if type(v) is int} if isinstance(known, dict) else {}
+        for k, compress in enumerate((zstandard.ZstdCompressor(level=ZSTD_LEVEL).compress,
+                                      lambda data: lzma.compress(data, preset=XZ_PRESET))):
+            if sizes[k] is None:
+                sizes[k] = len(compress(data))
+                keep(KEPT, keys[k], sizes[k])
+    return dict(zip(COMPRESSORS, sizes, strict=True))
 
 
 def kind_counts(table: pd.DataFrame, value: str = "count") -> pd.DataFrame:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import textwrap
 
 from harness.text.plain import ascii_text
-from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WRONG
+from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, REFUSED, UNOPENED, WRONG
 
 WIDTH = 72
 
@@ -32,6 +32,7 @@ def to_text(table, width=WIDTH):
         n = len(tried[["consumer", "version"]].drop_duplicates())
         out += [f"{ascii_text(policy)}: {len(files)} files, {n} consumers with their versions", ""]
         out += _grid(rows, files, width) + ["", *textwrap.wrap(LEGEND, width), ""]
+        out += _unopened(rows, width)
         for encoding, base in files:
             out += _said(rows[(rows.encoding == encoding) & (rows.base == base)], _named(encoding, base), width)
         out += _untried(rows, files, width)
@@ -106,6 +107,13 @@ def _lines(columns):
     wide = [max(map(len, (head, *cells))) for head, cells in columns]
     table = zip(*((head, *cells) for head, cells in columns), strict=True)
     return ["  ".join(cell.ljust(w) for cell, w in zip(row, wide, strict=True)).rstrip() for row in table]
+
+
+def _unopened(rows, width):
+    """Which sections no consumer is given, a line each."""
+    said = {f"{encoding}: {part}": None for encoding, detail in zip(rows.encoding, rows.detail, strict=True)
+            if UNOPENED in detail for part in detail.split("; ") if part.endswith(UNOPENED)}
+    return [*(line for words in said for line in textwrap.wrap(ascii_text(words), width)), ""] if said else []
 
 
 def _said(rows, name, width):

@@ -45,7 +45,7 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Answers", "Case", "Comparison", "Consumer", "Found", "Reader", "Version", "ask", "ask_readers",
            "comparisons", "consumer", "matrix"]
 
-HELPERS = ("asking", "consumer", "content", "opening", "program", "survival", "usage", "witness")
+HELPERS = ("asking", "compiled", "consumer", "content", "keeping", "opening", "program", "survival", "usage", "witness")
 """Modules of this folder that are not witnesses."""
 
 
@@ -111,9 +111,11 @@ def consumer(name: str) -> Consumer:
     return CONSUMERS[name]
 
 
-def matrix(result: Result, consumers: Iterable[str] | None = None,
-           names: Iterable[str] | None = None) -> pd.DataFrame:
+def matrix(result: Result, consumers: Iterable[str] | None = None, names: Iterable[str] | None = None,
+           again: bool = False) -> pd.DataFrame:
     """What consumers do with the files of a Result, by doing it: DataFrame MATRIX_COLUMNS of harness.results.
+
+    What the same version has answered of the same bytes is not asked again, see harness.witnesses.keeping.
 
     Parameters
     ----------
@@ -122,6 +124,8 @@ def matrix(result: Result, consumers: Iterable[str] | None = None,
         Their names; all by default.
     names : iterable of str, optional
         Encodings, or 'shipped'; all that the result has by default.
+    again : bool
+        Ask anew.
 
     Raises
     ------
@@ -129,7 +133,7 @@ def matrix(result: Result, consumers: Iterable[str] | None = None,
         There is no such consumer or encoding.
     """
     asked = list(CONSUMERS.values()) if consumers is None else [consumer(name) for name in dict.fromkeys(consumers)]
-    return opening.matrix(result, asked, names)
+    return opening.matrix(result, asked, names, again)
 
 
 def ask_readers(result: Result) -> pd.DataFrame:

@@ -25,6 +25,9 @@ harness.witnesses.program."""
 MEMORY_NBYTES = 4 << 30
 """Memory that a question may use beyond what the asker has; bpftool needs 0.1 GB for a kernel."""
 
+OUTPUT_NBYTES = 1 << 30
+"""What a question, and a program that it runs, may write into one file."""
+
 GRACE_S = 1
 """For a process to end after its answer."""
 
@@ -48,16 +51,19 @@ class _Asked(NamedTuple):
     deadline: float
 
 
-def ask_each(questions, timeout_s=None, at_once=None):
+def ask_each(questions, timeout_s=None, at_once=None, heard=None):
     """The answers to some questions, in their order.
 
     Parameters
     ----------
-    questions : list of (function, *arguments)
+    questions : list of (function, *arguments), or of callables that give one
+        A callable is called, in this process, when its turn comes.
     timeout_s : float, optional
         For each; TIMEOUT_S by default.
     at_once : int, optional
         AT_ONCE by default.
+    heard : callable, optional
+        (index, answer): told of each answer of a function as it comes.
 
     Returns
     -------
@@ -70,13 +76,15 @@ def ask_each(questions, timeout_s=None, at_once=None):
         while waiting or running:
             while waiting and len(running) < (at_once or AT_ONCE):
                 number, question = waiting.popleft()
-                pipe, process = _start(question, limit_s)
+                pipe, process = _start(question() if callable(question) else question, limit_s)
                 running[pipe] = _Asked(number, process, time.monotonic() + limit_s)
             patience = min(asked.deadline for asked in running.values()) - time.monotonic()
             ready = connection.wait(running, max(0, patience))
             for pipe in ready:
                 asked = running.pop(pipe)
                 answers[asked.number] = _answer_of(pipe, asked.process)
+                if heard is not None:
+                    heard(asked.number, answers[asked.number])
             if not ready:
                 pipe = min(running, key=lambda pipe: running[pipe].deadline)
                 asked = running.pop(pipe)
@@ -122,7 +130,7 @@ def _limit(limit_s):
     with open("/proc/self/statm") as file:
         taken = int(file.read().split()[0]) * resource.getpagesize()
     for limit, most in ((resource.RLIMIT_AS, taken + MEMORY_NBYTES), (resource.RLIMIT_CPU, int(limit_s) + 1),
-                        (resource.RLIMIT_CORE, 0)):
+                        (resource.RLIMIT_CORE, 0), (resource.RLIMIT_FSIZE, OUTPUT_NBYTES)):
         hard = resource.getrlimit(limit)[1]
         resource.setrlimit(limit, (most if hard == resource.RLIM_INFINITY else min(most, hard), hard))
 

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 import shutil
 import tempfile
 from pathlib import Path
 
 from harness import encodings as enc
 from harness.errors import BtfFormatError
-from harness.kernels import cache, tools
-from harness.witnesses.consumer import ACCEPTED, NOT_TRIED, WRONG, Answer, Consumer, Version
+from harness.witnesses.compiled import compiled, versions_of
+from harness.witnesses.consumer import ACCEPTED, WRONG, Answer, Consumer
 from harness.witnesses.content import Content
-from harness.witnesses.program import ended, find_program, last_lines, run, run_long
+from harness.witnesses.program import ended, find_program, run_long
 
 SOURCE = Path(__file__).parent / "inside" / "aya.rs"
 
@@ -28,59 +26,30 @@ aya-obj = "*"
 object = { version = "*", default-features = false }
 """
 
-BUILD_TIMEOUT_S = 800
-
 TOOL = "aya-obj"
 
 
 def versions():
     """Each version that `btf-harness tools` has fetched, its reader compiled by this machine's cargo."""
-    found = [one for one in reversed(tools.fetched()) if one.name == TOOL]
-    if not found:
-        return [Version("", None, f"no Rust library is fetched; `btf-harness tools {TOOL} --suite SUITE` fetches one")]
-    return [_version(tool) for tool in found]
-
-
-def _version(tool):
-    number = tool.version.split("-")[0]
-    if find_program("cargo") is None:
-        return Version(number, None, "cargo is not installed (package cargo)")
-    try:
-        return Version(number, reader(tool))
-    except OSError as error:
-        return Version(number, None, f"its reader cannot be compiled: {error}")
+    return versions_of(TOOL, "Rust", reader, lambda version: version.split("-")[0],
+                       lambda: "" if find_program("cargo") else "cargo is not installed (package cargo)")
 
 
 def reader(tool):
-    """Path of the program that reads with a fetched library, compiled once and kept in the cache.
+    """Path of the program that reads with a fetched library; errors as of `compiled`."""
+    return compiled(tool, SOURCE.read_bytes() + MANIFEST.encode(), _build)
 
-    Raises
-    ------
-    OSError
-        It cannot be compiled.
-    """
-    source = SOURCE.read_bytes() + MANIFEST.encode()
-    kept = cache.root() / "consumers" / f"{tool.path.parent.name}_{hashlib.sha256(source).hexdigest()[:12]}"
-    if kept.is_file():
-        return kept
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        place = Path(folder)
-        (place / "src").mkdir()
-        shutil.copy(SOURCE, place / "src" / "main.rs")
-        (place / "Cargo.toml").write_text(MANIFEST)
-        status, _, stderr = run(tool.path, "build", "--manifest-path", place / "Cargo.toml", timeout_s=BUILD_TIMEOUT_S,
-                                environment={"CARGO_HOME": f"{folder}/home", "CARGO_TARGET_DIR": f"{folder}/target"})
-        if status != 0:
-            raise OSError(last_lines(stderr, folder) or f"cargo build: {status}")
-        os.replace(place / "target" / "debug" / "reader", kept)
-    return kept
+
+def _build(folder):
+    (folder / "src").mkdir()
+    shutil.copy(SOURCE, folder / "src" / "main.rs")
+    (folder / "Cargo.toml").write_text(MANIFEST)
+    return (folder / "target" / "debug" / "reader", ("build", "--manifest-path", folder / "Cargo.toml"),
+            {"CARGO_HOME": f"{folder}/home", "CARGO_TARGET_DIR": f"{folder}/target"})
 
 
 def read(program, case):
     """The Answer of the library to a Case: what is in the file that it writes again, as this program reads it."""
-    if case.base:
-        return Answer(NOT_TRIED, "aya-obj takes no base")
     with tempfile.TemporaryDirectory(prefix="btf-harness-") as folder:
         out = Path(folder, "again.btf")
         status, _, stderr = run_long(program, case.path, out)
@@ -93,4 +62,4 @@ def read(program, case):
     return Answer(ACCEPTED, seen={what: content.of(what) for what in ("types", "FUNC", "tags", "parameters")})
 
 
-CONSUMER = Consumer(name="aya-obj", versions=versions, open=read, rank=65)
+CONSUMER = Consumer(name="aya-obj", versions=versions, open=read, rank=65, no_base="aya-obj takes no base")

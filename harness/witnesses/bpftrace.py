@@ -2,17 +2,58 @@
 
 from __future__ import annotations
 
+import os
+import platform
 import re
 
+from harness.witnesses import keeping
 from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, REFUSED, Answer, Consumer
-from harness.witnesses.program import ended, fetched, find_program, last_lines, run, run_long
+from harness.witnesses.program import (
+    READS,
+    ended,
+    fetched,
+    find_program,
+    last_lines,
+    only_reading,
+    run,
+    run_long,
+    tiny_file,
+)
 
 NO_TRACING = re.compile(r"(/sys/kernel/(?:debug/)?tracing/\S+)")
 
 
+TRACING = ("/sys/kernel/tracing/available_events", "/sys/kernel/debug/tracing/available_events")
+
+UNTOLD = "it lists nothing on a machine without {}"
+
+
 def versions():
     """Each bpftrace: the installed one and those that `btf-harness tools` has fetched."""
-    return fetched("bpftrace", find_program("bpftrace"), number, "bpftrace")
+    found = fetched("bpftrace", find_program("bpftrace"), number, "bpftrace")
+    if any(map(os.path.exists, TRACING)):
+        return found
+    return [only_reading(version, "bpftrace without tracefs", _reads) for version in found]
+
+
+def _reads(program):
+    """What a bpftrace makes of a file of one struct where there is no tracefs: READS, UNTOLD, or '' if neither."""
+    with tiny_file() as path:
+        status, out, stderr = _list(program, path)
+    missing = NO_TRACING.search(stderr)
+    if status != 0:
+        return UNTOLD.format(missing[1]) if missing else ""
+    return READS if out.strip() else ""
+
+
+def _list(program, path):
+    return run_long(program, "-l", "struct *", environment={"BPFTRACE_BTF": str(path)})
+
+
+def identity(program):
+    """As that of other programs; it also asks the running kernel for functions."""
+    here = keeping.identity(program)
+    return here and [*here, platform.release()]
 
 
 def number(program):
@@ -25,12 +66,10 @@ def read(program, case):
 
     It lists functions only where the running kernel has them too, so they are not compared.
     """
-    if case.base:
-        return Answer(NOT_TRIED, "BPFTRACE_BTF names one file, without a base")
-    status, out, stderr = run_long(program, "-l", "struct *", environment={"BPFTRACE_BTF": str(case.path)})
+    status, out, stderr = _list(program, case.path)
     missing = NO_TRACING.search(stderr)
     if status != 0 and missing:
-        return Answer(NOT_TRIED, f"it lists nothing on a machine without {missing[1]}")
+        return Answer(NOT_TRIED, UNTOLD.format(missing[1]))
     if status != 0:
         return ended(status, stderr, case.path)
     seen = {line.removeprefix("struct ") for line in out.splitlines() if line.startswith("struct ")}
@@ -41,4 +80,5 @@ def read(program, case):
     return Answer(ACCEPTED, seen={"STRUCT": seen}, note=last_lines(stderr, case.path))
 
 
-CONSUMER = Consumer(name="bpftrace", versions=versions, open=read, rank=50)
+CONSUMER = Consumer(name="bpftrace", versions=versions, open=read, rank=50, identity=identity,
+                    no_base="BPFTRACE_BTF names one file, without a base")

@@ -2,70 +2,41 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import shutil
-import tempfile
 from pathlib import Path
 
-from harness.kernels import cache, tools
-from harness.witnesses.consumer import Consumer, Version
-from harness.witnesses.program import as_counts, ended, last_lines, run, run_long
+from harness.witnesses.compiled import compiled, versions_of
+from harness.witnesses.consumer import Consumer
+from harness.witnesses.program import as_counts, ended, run_long
 
 SOURCE = Path(__file__).parent / "inside" / "cilium.go"
-
-BUILD_TIMEOUT_S = 800
-"""Go compiles its own library too, half a minute of one core."""
 
 TOOL = "cilium-ebpf"
 
 
 def versions():
     """Each version that `btf-harness tools` has fetched, its reader compiled."""
-    found = [one for one in reversed(tools.fetched()) if one.name == TOOL]
-    if not found:
-        return [Version("", None, f"no Go library is fetched; `btf-harness tools {TOOL} --suite SUITE` fetches one")]
-    return [_version(tool) for tool in found]
-
-
-def _version(tool):
-    number = tool.version.split("+")[0].split("-")[0]
-    try:
-        return Version(number, reader(tool))
-    except OSError as error:
-        return Version(number, None, f"its reader cannot be compiled: {error}")
+    return versions_of(TOOL, "Go", reader, lambda version: version.split("+")[0].split("-")[0])
 
 
 def reader(tool):
-    """Path of the program that reads with a fetched library, compiled once and kept in the cache.
-
-    Raises
-    ------
-    OSError
-        It cannot be compiled.
-    """
-    source = SOURCE.read_bytes()
-    kept = cache.root() / "consumers" / f"{tool.path.parent.name}_{hashlib.sha256(source).hexdigest()[:12]}"
-    if kept.is_file():
-        return kept
+    """Path of the program that reads with a fetched library; errors as of `compiled`, also where no compiler is."""
     root = tool.path.parent / "root"
-    go_roots = sorted((root / "usr" / "lib").glob("go-*"))
-    if not go_roots:
-        raise OSError("expected a Go compiler beside it, found none")
-    kept.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=kept.parent) as folder:
-        place = Path(folder, "src", "reader")
+
+    def build(folder):
+        go_roots = sorted((root / "usr" / "lib").glob("go-*"))
+        if not go_roots:
+            raise OSError("expected a Go compiler beside it, found none")
+        place = folder / "src" / "reader"
         place.mkdir(parents=True)
         shutil.copy(SOURCE, place / "main.go")
         library = root / "usr" / "share" / "gocode"
-        status, out, stderr = run(tool.path, "build", "-o", f"{folder}/out", "reader", timeout_s=BUILD_TIMEOUT_S,
-                                  environment={
+        return folder / "out", ("build", "-o", folder / "out", "reader"), {
             "GOROOT": str(go_roots[-1]), "GOPATH": f"{folder}{os.pathsep}{library}", "GOCACHE": f"{folder}/cache",
-            "GO111MODULE": "off", "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOENV": "off"})
-        if status != 0:
-            raise OSError(last_lines(stderr or out, folder) or f"go build: {status}")
-        os.replace(f"{folder}/out", kept)
-    return kept
+            "GO111MODULE": "off", "CGO_ENABLED": "0", "GOTOOLCHAIN": "local", "GOFLAGS": "", "GOENV": "off"}
+
+    return compiled(tool, SOURCE.read_bytes(), build)
 
 
 def read(program, case):

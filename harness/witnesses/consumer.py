@@ -15,6 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.witnesses.keeping import identity
+
 if TYPE_CHECKING:
     from harness.btf import BtfFile
 
@@ -25,6 +27,9 @@ NOT_TRIED, FAILED = "not tried", "failed"
 CELLS = (ACCEPTED, WRONG, REFUSED, NOT_TRIED, FAILED)
 """What can stand in a cell of the matrix; failed: it crashed, hung, ran out of memory or gave no answer that is
 understood."""
+
+UNOPENED = "is no BTF and not opened"
+"""Said of a section, after its name, in the detail of its encoding's row."""
 
 WITH_BASE, WITHOUT = "with base", "without"
 """How a split file is opened."""
@@ -106,9 +111,16 @@ class Consumer:
         (how, case) -> Answer.
     rank : int
         Place among the others, lowest first.
+    no_base : str
+        Why it cannot open a split file over its base, '' if it can.
+    identity : callable
+        (how) -> list of JSON's types, which tells this version from another in its place, so that its answers can be
+        kept; None where nothing does.
     """
 
     name: str
     versions: Callable[[], Iterable[Version]]
     open: Callable[[Any, Case], Answer]
     rank: int = 50
+    no_base: str = ""
+    identity: Callable[[Any], list | None] = identity

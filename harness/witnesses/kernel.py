@@ -109,12 +109,21 @@ def versions():
 
 def load(number, case):
     """The Answer of bpf(BPF_BTF_LOAD) to a Case; it tells nothing of what it found."""
-    if case.base_path is not None:
-        return Answer(NOT_TRIED_CELL, "BPF_BTF_LOAD takes no base: the kernel opens split BTF of its modules only")
     verdict, words = ask(number, case.path)
     return Answer({LOADED: ACCEPTED, REFUSED: REFUSED_CELL}.get(verdict, NOT_TRIED_CELL), words)
 
 
 WITNESS = Reader(name="kernel", find=find, ask=ask, rank=20)
 
-CONSUMER = Consumer(name="kernel", versions=versions, open=load, rank=10)
+def identity(number):
+    """What tells this kernel, and what this process may do, from others: list; None where that cannot be read."""
+    try:
+        with open("/proc/version") as version, open("/proc/self/status") as status:
+            may = next((line.split()[1] for line in status if line.startswith("CapEff:")), None)
+            return [platform.machine(), platform.release(), version.read(), may, os.readlink("/proc/self/ns/user")]
+    except OSError:
+        return None
+
+
+CONSUMER = Consumer(name="kernel", versions=versions, open=load, rank=10, identity=identity, no_base=(
+    "BPF_BTF_LOAD takes no base: the kernel opens split BTF of its modules only"))

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from harness.witnesses.consumer import Consumer, Version
-from harness.witnesses.program import as_counts, ended, fetched, run_long
+from harness.witnesses.program import as_counts, ended, fetched, numbered, run_long
 
 SCRIPT = Path(__file__).parent / "inside" / "libbpf.py"
 
@@ -18,7 +18,12 @@ def call(python, verb, *words):
 
 def installed():
     """A Python that finds the machine's own libbpf: this one, if there is such a library; else None."""
-    return sys.executable if call(sys.executable, "version")[0] == 0 else None
+
+    def said(python):
+        status, out, _ = call(python, "version")
+        return out.strip() if status == 0 else ""
+
+    return sys.executable if numbered("installed libbpf", sys.executable, said) else None
 
 
 def number(python):
@@ -30,6 +35,11 @@ def versions():
     """Each libbpf: that of the machine and those that `btf-harness tools` has fetched."""
     return [Version(v.number, v.how, v.missing.replace("libbpf is not", "libbpf.so.1 is not"))
             for v in fetched("libbpf", installed(), number, "libbpf1")]
+
+
+def has(python, function):
+    """Whether the libbpf beside a Python has a function."""
+    return numbered(f"libbpf with {function}", python, lambda python: call(python, "has", function)[1].strip()) == "yes"
 
 
 def read(python, case):

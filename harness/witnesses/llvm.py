@@ -14,11 +14,22 @@ from pathlib import Path
 
 import numpy as np
 
+from harness import btf
 from harness.btf.wire import MAGIC, prefix
 from harness.errors import MeasureError
-from harness.witnesses.consumer import ACCEPTED, NOT_TRIED, REFUSED, Answer, Consumer
+from harness.witnesses.consumer import ACCEPTED, NOT_TRIED, REFUSED, Answer, Case, Consumer
 from harness.witnesses.content import MODIFIERS
-from harness.witnesses.program import ended, fetched, find_program, last_lines, run, run_long
+from harness.witnesses.program import (
+    READS,
+    ended,
+    fetched,
+    find_program,
+    last_lines,
+    only_reading,
+    run,
+    run_long,
+    tiny_file,
+)
 
 EXIT = b"\x95" + bytes(7)
 """The instruction `exit` of BPF."""
@@ -28,12 +39,22 @@ EM_BPF, ET_REL, SHT_PROGBITS, SHT_STRTAB, SHT_SYMTAB, SHF_CODE = 247, 1, 1, 3, 2
 FIELD_BYTE_OFFSET = 0
 """Kind of a CO-RE relocation, of which any access string that is a number will do."""
 
+NO_READER = "this LLVM has no BTF reader: llvm-objdump -dr prints no CO-RE relocation"
+
 SAID = re.compile(r"CO-RE <byte_off> (\[\d+\] .*?)::")
 
 
 def versions():
     """Each llvm-objdump: the installed one and those that `btf-harness tools` has fetched."""
-    return fetched("llvm", find_program("llvm-objdump"), number, "llvm")
+    return [only_reading(version, "llvm", _reads)
+            for version in fetched("llvm", find_program("llvm-objdump"), number, "llvm")]
+
+
+def _reads(program):
+    """What an LLVM makes of a file of one struct: READS, NO_READER, or '' if it refuses it or fails."""
+    with tiny_file() as path:
+        answer = read(program, Case("", "", path, None, btf.read(path)))
+    return READS if answer.verdict == ACCEPTED else NO_READER if answer.message == NO_READER else ""
 
 
 def number(program):
@@ -44,8 +65,6 @@ def number(program):
 
 def read(program, case):
     """The Answer of LLVM to a Case: the name of each type but modifiers, by type_id."""
-    if case.base:
-        return Answer(NOT_TRIED, "LLVM's reader takes no base")
     try:
         made = bpf_object(case.file, case.path.read_bytes())
     except MeasureError as error:
@@ -61,7 +80,7 @@ def read(program, case):
         return Answer(ACCEPTED, seen={"numbered": names}, note=last_lines(stderr, place))
     if "CO-RE" in out or stderr.strip():
         return Answer(REFUSED, last_lines(stderr, place) or next(line for line in out.splitlines() if "CO-RE" in line))
-    return Answer(NOT_TRIED, "this LLVM has no BTF reader: llvm-objdump -dr prints no CO-RE relocation")
+    return Answer(NOT_TRIED, NO_READER)
 
 
 def bpf_object(file, data):
@@ -116,4 +135,4 @@ def bpf_object(file, data):
     return ident + elf + body + headers
 
 
-CONSUMER = Consumer(name="llvm", versions=versions, open=read, rank=70)
+CONSUMER = Consumer(name="llvm", versions=versions, open=read, rank=70, no_base="LLVM's reader takes no base")

@@ -7,8 +7,12 @@ have no consumer, so their encoding's .BTF is all that is opened.
 
 from __future__ import annotations
 
+import hashlib
+import re
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from functools import cache, partial
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
 
 from harness import encodings as enc
 from harness.btf.wire import MAGIC
@@ -16,8 +20,22 @@ from harness.errors import UsageError
 from harness.measure.columns import frame
 from harness.results import MATRIX_COLUMNS
 from harness.witnesses.asking import Silence, ask_each
-from harness.witnesses.consumer import FAILED, NOT_TRIED, WITH_BASE, WITHOUT, Answer, Case, Consumer, Version
+from harness.witnesses.consumer import (
+    ACCEPTED,
+    FAILED,
+    NOT_TRIED,
+    REFUSED,
+    UNOPENED,
+    WITH_BASE,
+    WITHOUT,
+    WRONG,
+    Answer,
+    Case,
+    Consumer,
+    Version,
+)
 from harness.witnesses.content import judge
+from harness.witnesses.keeping import Question, ask_once
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +48,54 @@ FIND_TIMEOUT_S = 900
 OPEN_TIMEOUT_S = 600
 """For a file: a consumer may run several programs, each with harness.witnesses.program.LONG_TIMEOUT_S."""
 
+KEPT = "matrix"
+"""Folder of the cache."""
+
+WANT = re.compile(r"Cannot allocate memory|ENOMEM|No space left|ENOSPC|Too many open files|EMFILE|ENFILE|"
+                  r"out of memory|OutOfMemory|File too large|EFBIG", re.IGNORECASE)
+"""Words for what a machine lacks: who says so does not refuse the file."""
+
 MAGICS = (MAGIC.to_bytes(2, "little"), MAGIC.to_bytes(2, "big"))
+
+
+class Place(NamedTuple):
+    """A file that consumers open, before it is read.
+
+    Attributes
+    ----------
+    encoding, base, path, base_path
+        As of a Case.
+    digests : tuple of str
+        sha256 of the file, and of the file that it is split from.
+    beside : tuple of str
+        Sections of the encoding that no consumer opens.
+    """
+
+    encoding: str
+    base: str
+    path: Path
+    base_path: Path | None
+    digests: tuple[str, ...]
+    beside: tuple[str, ...] = ()
+
+
+def places(result: Result, names: Iterable[str] | None = None) -> list[Place]:
+    """The files of a Result that consumers open, list of Place; parameters and errors as of `cases`."""
+    asked = list(result.files) if names is None else list(dict.fromkeys(names))
+    out = []
+    for name in asked:
+        if name not in result.files:
+            raise UsageError.choice("encoding", list(result.files), name)
+        first, own = result.files[name], (result.sha256[name],)
+        split, beside = [], []
+        for (section, data), path in zip(result.sections(name).items(), result.paths(name)[1:], strict=True):
+            if data[:2] in MAGICS:
+                digests = (hashlib.sha256(data).hexdigest(), *own)
+                split += [Place(name, WITH_BASE, path, first, digests), Place(name, WITHOUT, path, None, digests)]
+            else:
+                beside.append(section)
+        out += [Place(name, "", first, None, own, tuple(beside)), *split]
+    return out
 
 
 def cases(result: Result, names: Iterable[str] | None = None) -> list[Case]:
@@ -47,22 +112,18 @@ def cases(result: Result, names: Iterable[str] | None = None) -> list[Case]:
     UsageError
         The result has no such encoding.
     """
-    asked = list(result.files) if names is None else list(dict.fromkeys(names))
-    out = []
-    for name in asked:
-        if name not in result.files:
-            raise UsageError.choice("encoding", list(result.files), name)
-        base = result.btf(name)
-        out.append(Case(name, "", result.files[name], None, base))
-        for path in result.paths(name)[1:]:
-            data = path.read_bytes()
-            if data[:2] in MAGICS:
-                split = enc.parse(data, path, base=base)
-                out += [Case(name, WITH_BASE, path, result.files[name], split), Case(name, WITHOUT, path, None, split)]
-    return out
+    return [_case(result, place) for place in places(result, names)]
 
 
-def matrix(result: Result, consumers: Sequence[Consumer], names: Iterable[str] | None = None) -> pd.DataFrame:
+def _case(result, place):
+    file = result.btf(place.encoding)
+    if place.base:
+        file = enc.parse(place.path.read_bytes(), place.path, base=file)
+    return Case(place.encoding, place.base, place.path, place.base_path, file)
+
+
+def matrix(result: Result, consumers: Sequence[Consumer], names: Iterable[str] | None = None,
+           again: bool = False) -> pd.DataFrame:
     """What consumers do with the files of a Result: DataFrame MATRIX_COLUMNS, in the order of consumers, versions and
     files.
 
@@ -72,24 +133,54 @@ def matrix(result: Result, consumers: Sequence[Consumer], names: Iterable[str] |
     consumers : sequence of Consumer
     names : iterable of str, optional
         As in `cases`.
+    again : bool
+        Do not look at answers that are kept.
     """
-    opened = cases(result, names)
+    opened, read = places(result, names), cache(lambda place: _case(result, place))
     found = [_versions(answer) for answer in ask_each([(_find, consumer) for consumer in consumers], FIND_TIMEOUT_S)]
     asked = [(consumer, version) for consumer, versions in zip(consumers, found, strict=True) for version in versions]
-    questions = [(_open, consumer, version.how, case)
-                 for consumer, version in asked if isinstance(version, Version) and not version.missing
-                 for case in opened]
-    answers, rows = iter(ask_each(questions, OPEN_TIMEOUT_S)), []
-    for consumer, version in asked:
-        for case in opened:
-            if isinstance(version, Silence):
-                number, judged = "", (FAILED, version.words, "")
-            elif version.missing:
-                number, judged = version.number, (NOT_TRIED, version.missing, "")
-            else:
-                number, judged = version.number, _judged(next(answers))
-            rows.append((result.policy, case.encoding, case.base, consumer.name, number, *map(_line, judged)))
+    questions, where = [], {}
+    for k, (consumer, version) in enumerate(asked):
+        for place in opened:
+            if _untried(consumer, version, place) is None:
+                where[k, place] = len(questions)
+                asking = partial(_asked, consumer, version, place, read)
+                questions.append(Question(_key(consumer, version, place), asking))
+    answers = ask_once(KEPT, questions, _is_final, OPEN_TIMEOUT_S, again)
+    rows = []
+    for k, (consumer, version) in enumerate(asked):
+        for place in opened:
+            judged = _untried(consumer, version, place)
+            if judged is None:
+                judged = _judged(answers[where[k, place]], place)
+            number = "" if isinstance(version, Silence) else version.number
+            rows.append((result.policy, place.encoding, place.base, consumer.name, number, *map(_line, judged)))
     return frame(rows, MATRIX_COLUMNS)
+
+
+def _untried(consumer, version, place):
+    """The cell of a file that a version is not asked about, (verdict, message, detail), or None."""
+    if isinstance(version, Silence):
+        return FAILED, version.words, ""
+    if version.missing:
+        return NOT_TRIED, version.missing, ""
+    return (NOT_TRIED, consumer.no_base, "") if consumer.no_base and place.base_path is not None else None
+
+
+def _key(consumer, version, place):
+    """What decides an answer, see harness.witnesses.keeping; None if that is not known."""
+    here = consumer.identity(version.how)
+    return here and ["matrix", consumer.name, version.number, here, place.base, list(place.digests)]
+
+
+def _asked(consumer, version, place, read):
+    return _open, consumer, version.how, read(place)
+
+
+def _is_final(answer):
+    """Whether an answer will be the same again: (verdict, message, detail, name of the file)."""
+    return (isinstance(answer, (tuple, list)) and len(answer) == 4 and all(isinstance(part, str) for part in answer)
+            and answer[0] in (ACCEPTED, WRONG, REFUSED))
 
 
 def _find(consumer):
@@ -107,18 +198,26 @@ def _versions(answer):
 
 
 def _open(consumer, how, case):
-    """In the other process: what a consumer does with a file, judged."""
+    """In the other process: what a consumer does with a file, judged: (verdict, message, detail, name of the file)."""
     answer = consumer.open(how, case)
     if not isinstance(answer, Answer):
-        return FAILED, f"expected an Answer, found {answer!r}", ""
+        return FAILED, f"expected an Answer, found {answer!r}", "", case.path.name
     message = answer.message.replace(str(case.path), case.path.name)
     if case.base_path is not None:
         message = message.replace(str(case.base_path), case.base_path.name)
-    return judge(case, answer._replace(message=message))
+    if answer.verdict == REFUSED and WANT.search(message):
+        answer = answer._replace(verdict=FAILED)
+    return *judge(case, answer._replace(message=message)), case.path.name
 
 
-def _judged(answer):
-    return (FAILED, answer.words, "") if isinstance(answer, Silence) else answer
+def _judged(answer, place):
+    """(verdict, message, detail) of an answer, which may have been given about another file of the same bytes."""
+    if isinstance(answer, Silence):
+        return FAILED, answer.words, ""
+    verdict, message, detail, name = answer
+    message, detail = (words.replace(name, place.path.name) for words in (message, detail))
+    beside = [f"{section} {UNOPENED}" for section in place.beside]
+    return verdict, message, "; ".join([*([detail] if detail else []), *beside])
 
 
 def _line(words):

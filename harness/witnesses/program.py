@@ -8,15 +8,30 @@ import re
 import shutil
 import signal
 import subprocess
+import sys
 import tempfile
 from collections import Counter
+from contextlib import contextmanager
 from pathlib import Path
 
+import numpy as np
+
+from harness import btf
+from harness.model import Kind, StringTable, TypeTable, info_word
 from harness.witnesses.consumer import ACCEPTED, FAILED, REFUSED, Answer, Version
+from harness.witnesses.keeping import identity, once
 
 TIMEOUT_S = 120
 
 LONG_TIMEOUT_S = 240
+
+TINY_STRUCT = "btf_harness_8"
+"""Its name ends in a digit, for harness.witnesses.llvm."""
+
+READS = "reads BTF"
+
+VERSIONS = "consumer-versions"
+"""Folder of the cache, of what is known of each version of a program."""
 
 
 def find_program(name):
@@ -57,11 +72,35 @@ def fetched(tool, installed, number, package, start=lambda path: path):
     paths += [start(one.path) for one in reversed(tools.fetched()) if one.name == tool]
     found = {}
     for path in paths:
-        found.setdefault(number(path), path)
+        found.setdefault(numbered(tool, path, number), path)
     if not found:
         return [Version("", None, f"{not_installed(tool, package)}; `btf-harness tools {tool} --suite SUITE` fetches "
                                   "one")]
     return [Version(version, path) for version, path in sorted(found.items(), key=lambda item: _digits(item[0]))]
+
+
+def numbered(tool, path, number):
+    """The version of a program, str, asked once: number(path); '' or what has a '?' is not known and not kept."""
+    here = identity(path)
+    return once(VERSIONS, here and ["version", tool, here], lambda: number(path),
+                lambda said: isinstance(said, str) and said != "" and "?" not in said)
+
+
+def only_reading(version, tool, reads):
+    """A Version, with the reason why it cannot be asked if it has no reader of BTF.
+
+    Parameters
+    ----------
+    version : Version
+    tool : str
+        Its name.
+    reads : callable
+        (how) -> READS, the reason, or '' if there is no telling; asked once.
+    """
+    if version.missing:
+        return version
+    said = numbered(f"reader of {tool}", version.how, reads)
+    return version if said == READS else version._replace(missing=said)
 
 
 def _digits(version):
@@ -71,12 +110,12 @@ def _digits(version):
 def run(program, *arguments, output=True, environment=None, timeout_s=None):
     """Run a program to its end: (exit status, or a str that says why there is none; stdout; stderr), the latter str.
 
-    Standard output goes into a file, or with output=False nowhere: bpftool writes each line by itself, and a reader at
-    the other end of a pipe would be woken for each of half a million.
+    Standard output goes into memory, or with output=False nowhere: bpftool writes each line by itself, and a reader at
+    the other end of a pipe would be woken for each of half a million. A file on a full disk would end early, unnoticed.
     """
     timeout_s = TIMEOUT_S if timeout_s is None else timeout_s
     try:
-        with tempfile.TemporaryFile() as out:
+        with open(os.memfd_create("answer"), "w+b") as out:
             done = subprocess.run([program, *map(str, arguments)], stdin=subprocess.DEVNULL, stderr=subprocess.PIPE,
                                   stdout=out if output else subprocess.DEVNULL, timeout=timeout_s, check=False,
                                   env={**os.environ, "LC_ALL": "C", **(environment or {})})
@@ -111,6 +150,19 @@ def ended(status, stderr, path):
     if status < 0:
         return Answer(FAILED, f"killed by {signal.Signals(-status).name}{f': {words}' if words else ''}")
     return Answer(REFUSED, words or f"exit {status}")
+
+
+@contextmanager
+def tiny_file():
+    """The Path of a .btf file of an int and a struct of one, TINY_STRUCT, that is there for a block."""
+    text = f"\0int\0{TINY_STRUCT}\0member\0".encode()
+    names = [text.index(name) for name in (b"int", TINY_STRUCT.encode(), b"member")]
+    words = [names[0], info_word(Kind.INT), 4, 32, names[1], info_word(Kind.STRUCT, 1), 4, names[2], 1, 0]
+    types = TypeTable(np.array(words, np.uint32), np.array([0, 0, 4, 10], np.int64))
+    with tempfile.TemporaryDirectory(prefix="btf-harness-") as folder:
+        path = Path(folder, "tiny.btf")
+        path.write_bytes(btf.encode(types, StringTable(np.frombuffer(text, np.uint8)), byteorder=sys.byteorder))
+        yield path
 
 
 def as_counts(out):

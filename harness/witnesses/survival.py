@@ -19,8 +19,11 @@ nothing in a kernel's build knows them.
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections import Counter
+from collections.abc import Iterable
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -30,13 +33,14 @@ from harness import btf
 from harness import encodings as enc
 from harness.errors import HarnessError
 from harness.measure.columns import frame
-from harness.results import SHIPPED, SURVIVAL_COLUMNS
+from harness.results import SURVIVAL_COLUMNS
 from harness.witnesses import libbpf
 from harness.witnesses.asking import Silence, ask_each
-from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, WRONG, Version
+from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WRONG, Version
 from harness.witnesses.content import signatures
 from harness.witnesses.inside.libbpf import ABSENT
-from harness.witnesses.opening import FIND_TIMEOUT_S, MAGICS, OPEN_TIMEOUT_S
+from harness.witnesses.keeping import Question, ask_once, once
+from harness.witnesses.opening import FIND_TIMEOUT_S, MAGICS, OPEN_TIMEOUT_S, WANT
 from harness.witnesses.program import ended, last_lines
 
 if TYPE_CHECKING:
@@ -47,6 +51,11 @@ if TYPE_CHECKING:
 HERE = "btf-harness"
 
 DEDUP, SORT, SWAP, BASE = "dedup", "name sort", "byte swap", "base of split"
+
+KEPT = "survival"
+"""Folder of the cache."""
+
+NO_PERMUTE = "this libbpf has no btf__permute"
 
 OTHER = {"little": "big", "big": "little"}
 
@@ -77,39 +86,74 @@ def told(encoding, file, sections, image):
     return Told(Counter(pairs), alone)
 
 
-def survival(result: Result, names=None) -> pd.DataFrame:
+def survival(result: Result, names: Iterable[str] | None = None, again: bool = False) -> pd.DataFrame:
     """What becomes of the addresses in the files of a Result: DataFrame SURVIVAL_COLUMNS.
+
+    What was done to the same bytes by the same version is not done again, see harness.witnesses.keeping.
 
     Parameters
     ----------
     result : harness.results.Result
     names : iterable of str, optional
         Encodings; by default all that the result has. Those without addresses have no rows.
+    again : bool
+        Do it anew.
     """
-    names = [name for name in (result.encodings if names is None else names) if name != SHIPPED]
-    asked = [(name, told(enc.encoding(name), result.btf(name), result.sections(name), result.of.image))
-             for name in names if name in enc.REGISTRY]
-    asked = [(name, before) for name, before in asked if before.pairs]
-    (found,) = ask_each([(lambda: list(libbpf.versions()),)], FIND_TIMEOUT_S)
-    versions = [Version("", None, found.words)] if isinstance(found, Silence) else found
+    names = [name for name in (result.encodings if names is None else names) if name in enc.REGISTRY]
+    before = cache(lambda name: told(enc.encoding(name), result.btf(name), result.sections(name), result.of.image))
+    keys = {name: _key(result, name) for name in names}
+    addresses = {name: once(KEPT, ["addresses", keys[name]], lambda name=name: before(name).pairs.total(),
+                            lambda n: type(n) is int and n >= 0, again) for name in names}
+    names = [name for name in names if addresses[name]]
+    (found,) = ask_each([(_versions,)], FIND_TIMEOUT_S)
+    versions = [(Version("", None, found.words), False)] if isinstance(found, Silence) else found
     steps = [(SORT, HERE, _sort_here), (SWAP, HERE, _swap_here)]
-    for version in versions:
-        steps += [(what, version, treat) for what, treat in
-                  ((DEDUP, _dedup), (SORT, _sort), (SWAP, _swap), (BASE, _base))]
-    questions = [(_survives, result, name, before, version, treat)
-                 for name, before in asked for _, version, treat in steps]
-    answers, rows = iter(ask_each(questions, OPEN_TIMEOUT_S)), []
-    for name, before in asked:
+    for version, permutes in versions:
+        steps += [(DEDUP, version, _dedup), (SORT, version if permutes or version.missing else
+                                             version._replace(missing=NO_PERMUTE), _sort),
+                  (SWAP, version, _swap), (BASE, version, _base)]
+    questions = []
+    for name in names:
+        for what, version, treat in steps:
+            if version == HERE or not version.missing:
+                here = [HERE] if version == HERE else libbpf.CONSUMER.identity(version.how)
+                by = HERE if version == HERE else version.number
+                key = here and [what, by, here, addresses[name], keys[name]]
+                questions.append(Question(key, partial(_ask, result, name, before, version, treat)))
+    answers, rows = iter(ask_once(KEPT, questions, _is_final, OPEN_TIMEOUT_S, again)), []
+    for name in names:
         for what, version, _ in steps:
-            answer = next(answers)
+            answer = (NOT_TRIED, (0, 0, 0), version.missing) if version != HERE and version.missing else next(answers)
             verdict, counts, message = (FAILED, (0, 0, 0), answer.words) if isinstance(answer, Silence) else answer
             by = version if version == HERE else f"libbpf {version.number}".strip()
-            rows.append((result.policy, name, what, by, verdict, before.pairs.total(), *counts,
-                         " ".join(message.split())))
+            rows.append((result.policy, name, what, by, verdict, addresses[name], *counts, " ".join(message.split())))
     order = {what: k for k, what in enumerate((DEDUP, SORT, SWAP, BASE))}
-    place = {name: k for k, (name, _) in enumerate(asked)}
+    place = {name: k for k, name in enumerate(names)}
     rows.sort(key=lambda row: (place[row[1]], order[row[2]]))
     return frame(rows, SURVIVAL_COLUMNS)
+
+
+def _versions():
+    """In the other process: each libbpf, and whether it has btf__permute."""
+    return [(version, not version.missing and libbpf.has(version.how, "btf__permute")) for version in libbpf.versions()]
+
+
+def _key(result, name):
+    """What decides what is read from an encoding's file: its bytes, and what its reader knows beside it."""
+    kernel = result.of.manifest["kernel"]
+    own = [[section, hashlib.sha256(data).hexdigest()] for section, data in result.sections(name).items()]
+    return [name, result.sha256[name], own, kernel["base"], kernel["code_sections"], result.of.manifest["tables"]]
+
+
+def _ask(result, name, before, version, treat):
+    return _survives, result, name, before(name), version, treat
+
+
+def _is_final(answer):
+    """Whether an answer will be the same again: (verdict, (kept, merged, lost), message)."""
+    return (isinstance(answer, (tuple, list)) and len(answer) == 3 and answer[0] in (ACCEPTED, WRONG, REFUSED)
+            and isinstance(answer[1], (tuple, list)) and len(answer[1]) == 3
+            and all(type(n) is int and n >= 0 for n in answer[1]) and isinstance(answer[2], str))
 
 
 class _Stopped(Exception):
@@ -118,13 +162,13 @@ class _Stopped(Exception):
 
 def _survives(result, name, before, version, treat):
     """In the other process: (verdict, (kept, merged, lost), message) of one treatment of one file."""
-    if version != HERE and version.missing:
-        return NOT_TRIED, (0, 0, 0), version.missing
     with tempfile.TemporaryDirectory(prefix="btf-harness-") as folder:
         try:
             data, sections = treat(result, name, Path(folder), None if version == HERE else version.how)
         except _Stopped as stop:
             return stop.args[0], (0, 0, 0), stop.args[1]
+    if data == result.files[name].read_bytes() and sections == result.sections(name):
+        return ACCEPTED, (before.pairs.total(), 0, 0), ""  # who reads the same bytes finds the same
     try:
         encoding = enc.encoding(name)
         file = btf.parse(data, f"{name}.btf", layout=encoding.layout)
@@ -145,7 +189,7 @@ def _libbpf(python, verb, path, out, *words):
         raise _Stopped(NOT_TRIED, last_lines(stderr, path))
     if status != 0:
         answer = ended(status, stderr, path)
-        raise _Stopped(answer.verdict, answer.message)
+        raise _Stopped(FAILED if WANT.search(answer.message) else answer.verdict, answer.message)
     return out.read_bytes()
 
 

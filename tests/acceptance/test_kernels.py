@@ -218,6 +218,19 @@ def test_kernel__growth_equals_the_formula_to_the_byte(folder):
     assert (checks.invariant == "3 formula").sum() == len(result.encodings)
 
 
+def test_kernel__every_form_grows_as_its_formula_says_and_gives_back_what_went_in(prepared, tmp_path):
+    """Under the policy that keeps some of a name's instances and leaves others out."""
+    encoded = run.encode(prepared, "sound", encodings.names())
+    for name, data in encoded.files.items():
+        btf.check(btf.parse(data, layout=encodings.encoding(name).layout))
+    result = results.save(tmp_path, prepared, encoded)["sound"]
+    checks = measure.check_invariants(result, measure.measurements(result, False))
+    assert checks.holds.all(), checks[~checks.holds].to_string()
+    assert (checks.invariant == "3 formula").sum() == len(encodings.names())
+    told = checks[(checks.invariant == "6 round trip") & checks.statement.str.contains("gives back")]
+    assert len(told) == len(encodings.names()) - 1  # all but plain
+
+
 def test_kernel__what_the_baseline_has_has_its_type_ids_in_every_file(kernel):
     """As long as types are not sorted by name."""
     encoded = run.encode(run.prepare(kernel, threads=2), "all", kernel_step=False)

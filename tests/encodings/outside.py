@@ -49,4 +49,5 @@ ENCODING = Encoding(
     colour="#CC79A7",
     sign="e",
     rank=9,
+    stores="address",
 )

@@ -1,6 +1,7 @@
 """Every registered encoding: its rows, its formula, its neutrality."""
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -33,6 +34,35 @@ def funcs(data):
 def test_registry__finds_each_file_and_puts_the_baseline_first():
     assert encodings.names()[0] == "plain"
     assert set(encodings.default_names()) == {"plain", "decl_tag", "btf_func"}
+
+
+def test_stores__is_said_by_every_encoding_and_follows_from_what_it_writes(prepared):
+    made = encoded(prepared)
+    for name, artifact in made.artifacts.items():
+        e = encodings.encoding(name)
+        assert e.stores in encodings.STORES, name
+        assert (e.stores == "address") == bool(artifact.fixups), name  # only what is to be relocated is an address
+        assert (e.stores == "nothing") == (name == "plain")
+        assert e.beside == (len(artifact.sections) > 1), name
+        for text in (e.kaslr, e.modules, e.exposes):
+            assert text and text.isascii() and len(text) <= 60, name
+
+
+def test_stores__says_what_kaslr_modules_and_a_reader_make_of_it():
+    def of(name):
+        e = encodings.encoding(name)
+        return e.stores, e.kaslr, e.modules, e.exposes
+
+    rebased = "link-time addresses; KASLR's offset once they are rebased"
+    assert of("plain") == ("nothing", "as is", "as is", "nothing")
+    assert of("decl_tag") == of("func_addr_kind") == ("address", "after rebase", "after rebase", rebased)
+    assert of("btf_func32") == ("base offset", "as is", "no", "layout of the text")
+    assert of("sidecar") == ("base offset", "as is", "no", "nothing; its own section: layout of the text")
+    assert of("locsec") == ("section offset", "as is", "as is", "layout of the text")
+    assert of("func_per_address") == ("ordinal", "as is", "as is", "nothing")
+    assert of("decl_tag_file") == ("source file", "as is", "as is", "nothing")
+    silent = replace(encodings.encoding("decl_tag"), stores="")
+    assert (silent.kaslr, silent.modules, silent.exposes) == ("", "", "")
 
 
 @pytest.mark.parametrize("policy", POLICIES)

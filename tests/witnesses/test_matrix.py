@@ -147,6 +147,22 @@ def test_compare__types_of_unknown_kind_that_were_stepped_over_are_no_fault():
         "5 types", "2 types missing (FUNC 2), 2 types not in the file (UNKNOWN 2)")
 
 
+def test_compare__lines_of_unknown_kind_that_were_stepped_over_are_no_fault():
+    ours = ("[1] INT 'int' size=4\n[2] LOCSEC '.text' vlen=1\n\ttype=3 offset=4\n[3] FUNC_ADDR 'it's' type_id=2\n"
+            "[4] FWD 'x'\n")
+    theirs = "[1] INT 'int' size=4\n[2] UNKNOWN '.text'\n[3] UNKNOWN 'it's'\n[4] FWD 'x'\n"
+    assert compare("text", ours, theirs) == ("4 lines, each as here but 2 types of an unknown kind", "")
+    for wrong in (theirs.replace("it's", "its"), theirs.replace("FWD", "UNKNOWN"), theirs.replace("UNKNOWN", "INT", 1)):
+        assert "the first that differs" in compare("text", ours, wrong)[1]
+
+
+def test_compare__each_word_of_a_tag_with_a_value_counts(result):
+    content = Content(result.btf("plain"))
+    content.tags = lambda: Counter({"file=a.h unit=b.c of f": 2, "file=a.h of g": 1, "bpf_kfunc of g": 1,
+                                    "a b=c of x": 1})
+    assert content.valued() == Counter({"file=a.h": 3, "unit=b.c": 2, "b=c": 1})
+
+
 def test_cases__split_sections_are_opened_with_base_and_without(tmp_path):
     folder = make(tmp_path / "split")
     result = measure.load(folder)

@@ -1,6 +1,7 @@
 """Run by a Python beside whose libbpf it is, with nothing but the standard library: what libbpf does with BTF.
 
     libbpf.py version
+    libbpf.py has NAME                  whether it has a function: yes or no
     libbpf.py read FILE [BASE]          what is in FILE, as JSON on standard output
     libbpf.py dedup FILE OUT [BASE]     btf__dedup, written to OUT
     libbpf.py permute FILE OUT IDS      btf__permute; IDS holds a u32 for each type, the new type_id of each old one
@@ -123,6 +124,9 @@ def main(verb, *words):
         print(lib.libbpf_version_string().decode())
         return
     path, *more = words
+    if verb == "has":
+        print("yes" if hasattr(lib, path) else "no")
+        return
     if verb == "read":
         btf, below = opened(lib, path, *more)
         json.dump(content(lib, btf, lib.btf__type_cnt(below) if below else 1), sys.stdout)

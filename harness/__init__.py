@@ -11,7 +11,7 @@ The verbs of the command line, from Python::
 
     kernel = kernels.resolve("debian-6.12-cloud-amd64")      # or a path: harness.kernels.Kernel
     prepared = run.prepare(kernel, threads=2)                # walk, dedup, join: shared by all encodings
-    encoded = run.encode(prepared, policy="consistent")      # encoded.files["plain"]: bytes of a .btf file
+    encoded = run.encode(prepared, policy="sound")      # encoded.files["plain"]: bytes of a .btf file
     results.save("out", prepared, encoded)                   # *.btf, shipped.btf, functions.csv, manifest.json
     frame = measure.measure("out")                           # and out/measurements.csv
     report.render(["out"], "reports/mine")                   # report.md, *.csv, *.png, *.svg

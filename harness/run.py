@@ -15,6 +15,7 @@ from harness import encodings as enc
 from harness.errors import BtfFormatError, EncodeError, UsageError
 from harness.functions import (
     DEFAULT,
+    HEADLINE,
     POLICIES,
     STRINGS,
     Faults,
@@ -86,7 +87,7 @@ class Encoded(NamedTuple):
         return {name: artifact.sections[enc.SECTION] for name, artifact in self.artifacts.items()}
 
 
-def encode(program: Program, policy: str = "consistent", encodings: Sequence[str] | None = None, rules: str = DEFAULT,
+def encode(program: Program, policy: str = HEADLINE, encodings: Sequence[str] | None = None, rules: str = DEFAULT,
            quirks: Iterable[str] = (), kfunc_tags: bool = True, kernel_step: bool | None = None,
            layout_section: bool = False) -> Encoded:
     """Encode a program under one policy.
@@ -96,7 +97,7 @@ def encode(program: Program, policy: str = "consistent", encodings: Sequence[str
     program : Program
         Read with rules whose types have the same forms.
     policy : str
-        all, consistent or current.
+        all, sound, consistent or current.
     encodings : list of str, optional
         Names in the registry; the default ones when None. The baseline is always made: the others are measured against
         it.

@@ -54,8 +54,8 @@ def test_cli__help_is_quick_and_imports_nothing_heavy():
 
 def test_cli__encode_writes_what_the_manifest_says(folder):
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["schema"] == results.SCHEMA and set(manifest["policies"]) == {"consistent"}
-    encodings = manifest["policies"]["consistent"]["encodings"]
+    assert manifest["schema"] == results.SCHEMA and set(manifest["policies"]) == {"sound"}
+    encodings = manifest["policies"]["sound"]["encodings"]
     assert set(encodings) == {"plain", "decl_tag", "btf_func"}
     for entry in encodings.values():
         assert (folder / entry["file"]).stat().st_size == entry["bytes"]
@@ -66,7 +66,7 @@ def test_cli__encode_writes_what_the_manifest_says(folder):
 def test_cli__encode_with_a_layout_section(tmp_path):
     out = tmp_path / "out"
     assert cli("encode", program("several_units").path, "-q", "-o", out, "--layout").returncode == 0
-    assert json.loads((out / "manifest.json").read_text())["policies"]["consistent"]["layout_section"] is True
+    assert json.loads((out / "manifest.json").read_text())["policies"]["sound"]["layout_section"] is True
     for name in ("plain", "decl_tag", "btf_func"):
         assert (out / f"{name}.btf").read_bytes()[4:8] == b"\x20\0\0\0"
         assert cli("check", out / f"{name}.btf").returncode == 0
@@ -166,7 +166,7 @@ def test_cli__a_report_of_encoded_results_serves_every_verb_as_they_do(folder, t
     assert cli("report", folder, "-q", "-o", place).returncode == 0
     for verb, *arguments in (("claims", "{}"), ("claims", "{}", "--csv"), ("lookup", "reset", "{}"),
                              ("lookup", "reset", "{}", "--csv"), ("functions", "{}", "--csv"), ("compare", "{}", "{}"),
-                             ("functions", "{}", "--name", "r*", "--policy", "consistent")):
+                             ("functions", "{}", "--name", "r*", "--policy", "sound")):
         said = [cli(verb, *(str(a).format(where) for a in arguments)) for where in (folder, place)]
         assert said[0].returncode == said[1].returncode == 0, said[1].stderr
         assert said[0].stdout == said[1].stdout and said[0].stdout, verb
@@ -179,7 +179,7 @@ def test_cli__a_report_of_encoded_results_serves_every_verb_as_they_do(folder, t
     assert cli("report", place, "-q", "-o", again).returncode == 0
     assert (again / "btf" / "manifest.json").read_bytes() == (place / "btf" / "manifest.json").read_bytes()
     assert_refused(cli("functions", place, "--policy", "all"),
-                   "expected a policy that these results have (consistent), found 'all'")
+                   "expected a policy that these results have (sound), found 'all'")
 
 
 def test_cli__functions_lists_filters_and_counts(folder):
@@ -193,8 +193,8 @@ def test_cli__functions_lists_filters_and_counts(folder):
     every, chosen = (list(csv.DictReader(io.StringIO((folder / name).read_text())))
                      for name in ("functions.csv", "selection.csv"))
     assert listed == [row | mine for row, mine in zip(every, chosen, strict=True) if not mine["reason"]]
-    dropped = cli("functions", folder, "--reason", "inconsistent", "--csv", "-q").stdout
-    assert {row["name"] for row in csv.DictReader(io.StringIO(dropped))} == {"init_once"}
+    dropped = cli("functions", folder, "--reason", "overridden", "--csv", "-q").stdout
+    assert {row["name"] for row in csv.DictReader(io.StringIO(dropped))} == {"arch_setup"}
     assert "weak_strong" in cli("functions", folder, "--class", "no").stderr
     assert "arch_setup" in cli("functions", folder, "--class", "weak_strong", "-q").stdout
 
@@ -207,7 +207,7 @@ def test_cli__functions_lists_filters_and_counts(folder):
     (["--step", "dies_exact"], "--step: expected a kernel, found results"),
     (["--step", "upwards"], "--step: expected one of dies_declared, "),
     (["--step", "dies_exact", "--name", "x"], "--name: cannot be combined with --step"),
-    (["--policy", "all"], "expected a policy that these results have (consistent), found 'all'"),
+    (["--policy", "all"], "expected a policy that these results have (sound), found 'all'"),
     (["--policy", "some"], "--policy: expected one of all, sound, consistent, current, found 'some'"),
     (["--rules", "1.24"], "--rules: expected a kernel, found results"),
     (["--quirk", "no-ranges"], "--quirk: expected a kernel, found results"),
@@ -284,7 +284,7 @@ def test_cli__json_says_what_csv_says(folder):
     assert [row["name"] for row in found["instances"]] == ["reset", "reset"]
     assert all(row["address"].startswith("0x") for row in found["instances"] + found["symbols"])
     ways = {row["way"]: row["verdict"] for row in found["verdicts"]}
-    assert "fentry, btf_func" in ways and found["found"] == "name" and found["policy"] == "consistent"
+    assert "fentry, btf_func" in ways and found["found"] == "name" and found["policy"] == "sound"
     assert "--json: not allowed with argument --csv" in cli("lookup", "reset", folder, "--csv", "--json").stderr
 
 

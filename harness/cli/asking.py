@@ -19,7 +19,7 @@ def add_functions(verb):
              "  btf-harness functions ./vmlinux --step elf_no_die")
     p.add_argument("source", metavar="KERNEL|DIR", help="a kernel, a directory that encode wrote, or a report")
     p.add_argument("--policy", default=None, metavar="POLICY", action=Once,
-                   help="the policy that gives the reasons: all, sound, consistent (default) or current")
+                   help="the policy that gives the reasons: all, sound (default), consistent or current")
     add_selection(p)
     p.add_argument("--name", metavar="GLOB", help="only names that match; * and ? are wildcards")
     p.add_argument("--reason", metavar="TEXT",
@@ -60,7 +60,7 @@ def run_functions(args):
                           ("kernel-step", args.kernel_step is not None)):
         if given != KERNEL and value:
             raise UsageError(f"expected a kernel, found {given}", option, args.source)
-    with result_of(args, args.source, args.policy or "consistent", [results.BASELINE], bool(args.policy)) as result:
+    with result_of(args, args.source, args.policy or results.HEADLINE, [results.BASELINE], bool(args.policy)) as result:
         names = measure.names_of_class(result, args.klass) if args.klass else None
         table = choose.choose(result.functions, args.name, args.reason, args.match, args.fault, names)
         if args.json:

@@ -23,7 +23,7 @@ def add_matrix(verb):
     p.add_argument("--encoding", action="append", metavar="NAME",
                    help="only this file, may be given several times; shipped is the kernel's own")
     p.add_argument("--policy", metavar="POLICY", action=Once,
-                   help="whose files, where there are several (default: consistent, else the first)")
+                   help="whose files, where there are several (default: sound, else the first)")
     p.add_argument("--again", action="store_true",
                    help="ask anew; otherwise answers about the same bytes by the same program are kept in the cache")
     add_forms(p, "print the rows of matrix.csv")

@@ -25,7 +25,7 @@ def add_encode(verb):
                    help="encoding to write, may be given several times; default: those discussed in 2023 (an unknown "
                         "name lists all)")
     p.add_argument("--policy", metavar="POLICY", action=Once,
-                   help="which functions to describe: all, sound, consistent (default) or current")
+                   help="which functions to describe: all, sound (default), consistent or current")
     p.add_argument("--no-fallback", action="store_true",
                    help="do not give a function without a matched DIE the address of its only symbol")
     add_selection(p)
@@ -40,7 +40,7 @@ def add_encode(verb):
 def run_encode(args):
     """`encode`."""
     from harness import encodings, kernels, results, run
-    from harness.functions import DEFAULT
+    from harness.functions import DEFAULT, HEADLINE
     from harness.report.folder import check_no_report
 
     check_selection(args)
@@ -50,7 +50,7 @@ def run_encode(args):
     check_no_report(args.output)
     kernel = kernels.resolve(args.kernel, progress=not args.quiet)
     prepared = prepare(args, kernel, not args.no_fallback)
-    policy = args.policy or "consistent"
+    policy = args.policy or HEADLINE
     encoded = run.encode(prepared, policy, args.encoding, args.rules or DEFAULT, args.quirk,
                          not args.no_kfunc_tags, args.kernel_step, args.layout)
     saved = results.save(args.output, prepared, encoded)
@@ -128,7 +128,7 @@ def run_report(args):
     else:
         summary.show(made, args.output, listed)
         folder = results.load(args.output)
-        say_uncovered(folder, folder.some("consistent").policy)
+        say_uncovered(folder, folder.some(results.HEADLINE).policy)
     if not made.ok:
         print("btf-harness: an invariant does not hold; see the report", file=sys.stderr)
         return EXIT_FAILED

@@ -22,6 +22,9 @@ from harness.model import words as wd
 
 POLICIES = ("all", "sound", "consistent", "current")
 
+HEADLINE = "sound"
+"""The policy of the headline figures, and where none is asked for: what a BTF with addresses should say."""
+
 BY_INSTANCE, BY_NAME = ("sound",), ("consistent", "current")
 """Policies that leave out instances with a fault, and names of which an instance has one."""
 

@@ -34,6 +34,7 @@ Every column is described in `columns`; addresses and offsets are hex in the fil
 told apart by `key`: the build id, or the hash of a file that has none.
 """
 
+from harness.functions.policies import HEADLINE
 from harness.results.columns import (
     ADDED_COLUMNS,
     COLUMNS,
@@ -50,7 +51,6 @@ from harness.results.columns import (
 )
 from harness.results.folder import (
     BODIES,
-    HEADLINE,
     IN_REPORT,
     TABLES,
     ResultFolder,

@@ -76,7 +76,7 @@ COLUMNS = {
     # forms.csv
     "rules": Column("str", "", "version of pahole whose selection rules were followed"),
     "quirks": Column("str", "", "pahole bugs that were reproduced"),
-    "policy": Column("str", "", "which functions were kept: all, consistent or current"),
+    "policy": Column("str", "", "which functions were kept: all, sound, consistent or current"),
     "instances": Column("int64", "functions", "function instances: DIEs with code and those found by fallback"),
     "names": Column("int64", "names", "distinct function names"),
     # measurements.csv

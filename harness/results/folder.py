@@ -16,6 +16,7 @@ from harness import encodings as enc
 from harness.errors import MeasureError
 from harness.files import make_folder, remove, write
 from harness.functions.join import Match
+from harness.functions.policies import HEADLINE
 from harness.model import NOWHERE
 from harness.results import added as ad
 from harness.results import executed as ex
@@ -35,9 +36,6 @@ if TYPE_CHECKING:
     from harness.btf import BtfFile
     from harness.program import Program
     from harness.run import Encoded
-
-HEADLINE = "consistent"
-"""The policy of the headline figures: that of the 2023 thread."""
 
 IN_REPORT = "btf"
 """Where in a report's folder its results are."""

@@ -111,7 +111,7 @@ def encoding(name: str) -> Encoding:
 
 def touched_kinds(among: Iterable[str] | None = None) -> dict[str, Encoding]:
     """Kinds in which encodings differ, in wire order, each with the first encoding that declares it: that one gives
-    the kind its colour and sign.
+    the kind its colour.
 
     Parameters
     ----------

@@ -45,7 +45,6 @@ ENCODING = Encoding(
     growth=nbytes_of_each(8, somewhere),
     kinds=(Kind.FUNC, Kind.DECL_TAG),  # an annotation of a FUNC is repeated for each FUNC that it becomes
     colour="#0072B2",
-    sign="f",
     rank=3,
     stores="address",
     layout=LAYOUT,

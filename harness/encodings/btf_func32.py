@@ -38,7 +38,6 @@ ENCODING = Encoding(
     told=near,
     kinds=(Kind.FUNC, Kind.DECL_TAG),
     colour="#88CCEE",
-    sign="f",
     rank=8,
     stores="base offset",
     default=False,

@@ -22,7 +22,6 @@ ENCODING = Encoding(
     told=told,
     kinds=(Kind.FUNC, Kind.DECL_TAG),
     colour="#5E3C99",
-    sign="f",
     rank=4,
     stores="address",
     default=False,

@@ -16,7 +16,6 @@ ENCODING = Encoding(
     told=told,
     kinds=(Kind.DECL_TAG,),
     colour="#FDB863",
-    sign="t",
     rank=5,
     stores="address",
     default=False,

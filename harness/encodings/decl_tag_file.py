@@ -71,7 +71,6 @@ ENCODING = Encoding(
     told=told,
     kinds=(Kind.DECL_TAG,),
     colour="#66A61E",
-    sign="t",
     rank=9,
     stores="source file",
     default=False,

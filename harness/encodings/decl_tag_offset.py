@@ -43,7 +43,6 @@ ENCODING = Encoding(
     told=near,
     kinds=(Kind.DECL_TAG,),
     colour="#A6761D",
-    sign="t",
     rank=7,
     stores="base offset",
     default=False,

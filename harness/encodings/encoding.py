@@ -180,7 +180,7 @@ class Consequences(NamedTuple):
     Attributes
     ----------
     kaslr : str
-        Whether it is right where KASLR has moved the kernel: 'as is', or 'after rebase', by whoever loads the file.
+        Whether it is right where KASLR has moved the kernel: 'as is', or 'rebase', by whoever loads the file.
     modules : str
         The same of a module, which has no address before it is loaded; 'no' where it says no place in a module.
     exposes : str
@@ -194,13 +194,11 @@ class Consequences(NamedTuple):
 
 NOT_SAID = Consequences("", "", "")
 
-REBASED = "link-time addresses; KASLR's offset once they are rebased"
-
 STORES = {
     "nothing": Consequences("as is", "as is", "nothing"),
-    "address": Consequences("after rebase", "after rebase", REBASED),
-    "base offset": Consequences("as is", "no", "layout of the text"),
-    "section offset": Consequences("as is", "as is", "layout of the text"),
+    "address": Consequences("rebase", "rebase", "KASLR offset"),
+    "base offset": Consequences("as is", "no", "text layout"),
+    "section offset": Consequences("as is", "as is", "text layout"),
     "ordinal": Consequences("as is", "as is", "nothing"),
     "source file": Consequences("as is", "as is", "nothing"),
 }
@@ -246,8 +244,6 @@ class Encoding:
         Those of which it may write more or fewer than the baseline; every other kind has equal counts.
     colour : str
         In plots, its own and that of the first kind of `kinds`: '#RRGGBB'.
-    sign : str
-        One letter for that kind in charts of text.
     rank : int
         Order in tables; the baseline is 0.
     default : bool
@@ -273,7 +269,6 @@ class Encoding:
     growth: Callable[[pd.DataFrame], int]
     kinds: tuple[Kind, ...]
     colour: str
-    sign: str
     rank: int
     default: bool = True
     layout: Layout = STANDARD
@@ -291,17 +286,18 @@ class Encoding:
 
     @property
     def kaslr(self) -> str:
-        """'as is' where what it stores is right wherever KASLR puts the kernel; 'after rebase' if it is an address."""
+        """'as is' where what it stores is right wherever KASLR puts the kernel; 'rebase' if it is an address."""
         return self.follows.kaslr
 
     @property
     def modules(self) -> str:
-        """'as is' where it serves modules, too; 'after rebase' if an address; 'no' if it counts from the kernel."""
+        """'as is' where it serves modules, too; 'rebase' if an address; 'no' if it counts from the kernel."""
         return self.follows.modules
 
     @property
     def exposes(self) -> str:
-        """What a reader of /sys/kernel/btf/vmlinux, mode 0444, learns of the running kernel; of a section of its own,
-        which may have other rights, what its reader does."""
+        """What a reader of /sys/kernel/btf/vmlinux, mode 0444, learns of the running kernel that he would not know
+        otherwise: where its text is ('KASLR offset', as soon as the addresses are right), or how far functions are from
+        each other ('text layout'). 'beside': only who may read the section of its own, which may have other rights."""
         exposed = self.follows.exposes
-        return f"nothing; its own section: {exposed}" if self.beside and exposed not in ("", "nothing") else exposed
+        return f"{exposed}, beside" if self.beside and exposed not in ("", "nothing") else exposed

@@ -56,7 +56,6 @@ ENCODING = Encoding(
     growth=growth,
     kinds=(Kind.FUNC, Kind.FUNC_ADDR, Kind.DECL_TAG),
     colour="#1B9E77",
-    sign="a",
     rank=12,
     stores="address",
     default=False,

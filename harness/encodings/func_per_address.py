@@ -74,7 +74,6 @@ ENCODING = Encoding(
     told=told,
     kinds=(Kind.FUNC, Kind.DECL_TAG),
     colour="#117733",
-    sign="f",
     rank=6,
     stores="ordinal",
     default=False,

@@ -129,7 +129,6 @@ ENCODING = Encoding(
     told=told,
     kinds=(Kind.LOCSEC,),
     colour="#D95F02",
-    sign="l",
     rank=10,
     stores="section offset",
     default=False,

@@ -53,7 +53,6 @@ ENCODING = Encoding(
     told=locsec.told,
     kinds=(),
     colour="#7570B3",
-    sign="",
     rank=11,
     stores="section offset",
     beside=True,

@@ -26,7 +26,6 @@ ENCODING = Encoding(
     proposed="pahole today",
     kinds=(),
     colour="#000000",
-    sign="",
     rank=0,
     stores="nothing",
 )

@@ -7,6 +7,7 @@
 ``measurements(result)``                the same, without writing
 ``check_invariants(result, table)``     rows (policy, invariant, statement, holds, detail)
 ``judge_claims(results)``               the estimates of data/claims.toml with verdicts
+``verdict(results, sizes, prices)``      for each form, what it adds to today's file, what it buys, who takes it
 ``stat.stat(path)``                     Stat of any BTF file: types and bytes by kind, and its waste
 ``funnel(result)``, ``skipped(results)``, ``names_by_addresses(result)``, ``addresses_per_name(names)``
 ======================================  ============================================================================
@@ -15,7 +16,15 @@ Frames are pandas DataFrames; pandas is imported when the first is made. Every c
 named for an encoding in columns_of.
 """
 
-from harness.measure.ambiguity import CAUSES, aliases, ambiguity_summary, ambiguous_names, names_of_class
+from harness.measure.ambiguity import (
+    CAUSES,
+    OF_ONE_ADDRESS,
+    aliases,
+    ambiguity_summary,
+    ambiguous_names,
+    classified_names,
+    names_of_class,
+)
 from harness.measure.attach import attach_frames, refusals
 from harness.measure.claims import judge_claims, overall_verdicts, read_claims
 from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, columns_of, csv_bytes, frame
@@ -25,6 +34,7 @@ from harness.measure.invariants import all_hold, check_invariants
 from harness.measure.lookup import Lookup, lookup
 from harness.measure.result import BASELINE, HEADLINE, SHIPPED, Result, load, results_under, write
 from harness.measure.sizes import COMPRESSORS, compressed_sizes, kind_counts, measure, measurements
+from harness.measure.verdicts import VERDICT_COLUMNS, cost, survivors, verdict
 
 __all__ = [
     "BASELINE",
@@ -32,8 +42,10 @@ __all__ = [
     "COLUMNS",
     "COMPRESSORS",
     "MEASUREMENT_COLUMNS",
+    "OF_ONE_ADDRESS",
     "HEADLINE",
     "SHIPPED",
+    "VERDICT_COLUMNS",
     "Comparison",
     "Lookup",
     "Result",
@@ -44,9 +56,11 @@ __all__ = [
     "ambiguous_names",
     "attach_frames",
     "check_invariants",
+    "classified_names",
     "columns_of",
     "compare",
     "compressed_sizes",
+    "cost",
     "csv_bytes",
     "frame",
     "funnel",
@@ -63,5 +77,7 @@ __all__ = [
     "refusals",
     "results_under",
     "skipped",
+    "survivors",
+    "verdict",
     "write",
 ]

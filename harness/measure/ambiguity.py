@@ -60,6 +60,9 @@ say it of every name, clone_twins of every name one of whose addresses is a clon
 (.llvm.<hash>) has a suffix and is no clone.
 """
 
+OF_ONE_ADDRESS = ("weak_strong", "alias")
+"""Classes whose names have one address: not ambiguous, though another definition or name is near."""
+
 NAME_COLUMNS = (
     "name", "class", "instances", "addresses", "signatures", "suffixed_addresses", "init_addresses",
     "runtime_addresses", "ftrace_addresses", "file_separates", "unit_separates", "file_line_separates",
@@ -106,6 +109,12 @@ def at_runtime(section):
 
 
 def ambiguous_names(result):
+    """The names with several addresses: those rows of `classified_names`."""
+    names = classified_names(result)
+    return names[names.addresses > 1].reset_index(drop=True)
+
+
+def classified_names(result):
     """Every name with several addresses, an overridden definition, or an address that has other names.
 
     Returns
@@ -117,10 +126,10 @@ def ambiguous_names(result):
         two have the same file of definition, source file of the compile unit, or file and line; false for a name
         with one instance, where there is nothing to separate. A line of 0 is unknown and separates nothing.
     """
-    return result.once(_ambiguous_names).copy()
+    return result.once(_classified_names).copy()
 
 
-def _ambiguous_names(result):
+def _classified_names(result):
     import pandas as pd
 
     table, code = result.functions, coded(result)
@@ -180,12 +189,13 @@ def names_of_class(result, name):
     known = [cause.name for cause in CAUSES]
     if name not in known:
         raise UsageError.choice("class", known, name)
-    names = ambiguous_names(result)
+    names = classified_names(result)
     return names.name[names["class"] == name].tolist()
 
 
 def ambiguity_summary(result):
-    """Names by class: DataFrame SUMMARY_COLUMNS, one row per class of CAUSES in that order, even if it has no name.
+    """Ambiguous names by class: DataFrame SUMMARY_COLUMNS, one row per class of CAUSES that is not OF_ONE_ADDRESS, in
+    that order, even if it has no name.
 
     Columns that end in `_names` count the names for which that holds; addresses are summed over names, so one that
     several names share counts for each.
@@ -200,6 +210,8 @@ def ambiguity_summary(result):
         raise MeasureError("expected a class for every ambiguous name", result.of.instances_path)
     rows = []
     for cause in CAUSES:
+        if cause.name in OF_ONE_ADDRESS:
+            continue
         group = names[names["class"] == cause.name]
         rows.append([cause.name, len(group), group.addresses.sum(), group.same_prototype.sum(),
                      group.file_separates.sum(), group.file_line_separates.sum(), group.unit_separates.sum(),

@@ -32,8 +32,8 @@ from harness.results import INSTANCES
 TODAY = "current"
 """The policy whose baseline is what pahole writes today (July 2026); distributions may ship what an older one wrote."""
 
-SAME_POLICY = f"{BASELINE}, same policy"
-"""In the column `over`: the baseline under the policy of the row."""
+SAME_POLICY, OVER_TODAY = f"{BASELINE}, same policy", f"{BASELINE}, {TODAY}: today"
+"""In the column `over`: the baseline under the policy of the row, or that which pahole writes today."""
 
 
 class FentryRules(NamedTuple):
@@ -478,7 +478,7 @@ def _prices(results, every):
     rows = []
     for (policy, encoding), now in attachable.items():
         nbytes = by_policy[policy].nbytes(encoding)
-        for over, base in ((SAME_POLICY, policy), (f"{BASELINE}, {TODAY}: today", TODAY)):
+        for over, base in ((SAME_POLICY, policy), (OVER_TODAY, TODAY)):
             if base not in by_policy or (base, BASELINE) == (policy, encoding):
                 continue
             before = attachable[base, BASELINE]

@@ -17,13 +17,16 @@ from harness.results.columns import PLACE
 
 CLAIMS = data_file("claims.toml")
 
-CLAIM_COLUMNS = ("id", "claim", "predicted", "kernel", "measured", "verdict", "reason")
+CLAIM_COLUMNS = ("id", "of", "claim", "predicted", "kernel", "measured", "verdict", "reason")
 OVERALL_COLUMNS = ("id", "claim", "predicted", "verdict")
 
 FUNC_NBYTES = 12
 """A FUNC with nothing after it: struct btf_type (include/uapi/linux/btf.h, v6.12)."""
 
-SCHEMA = 1
+SCHEMA = 2
+
+OBSERVATION, ESTIMATE = KINDS = ("observation", "estimate")
+"""Kinds of claims: what somebody saw on his kernel, which others need not show; and what somebody expected of all."""
 
 
 def addresses_of_name(result, name):
@@ -149,13 +152,13 @@ def read_claims(path=CLAIMS):
         raise MeasureError(f"expected TOML, found: {error}", path) from error
     if data.get("schema") != SCHEMA:
         raise MeasureError(f"expected claims of schema {SCHEMA}, found {data.get('schema')!r}", path)
-    needed = ("id", "claim", "quote", "author", "date", "message_id", "quantity", "unit", "predicted", "compare",
-              "rule")
+    needed = ("id", "kind", "claim", "quote", "author", "date", "message_id", "quantity", "unit", "predicted",
+              "compare", "rule")
     for number, entry in enumerate(data.get("claim", []), 1):
         missing = [key for key in needed if key not in entry]
         if missing:
             raise MeasureError(f"claim {number}: expected {', '.join(missing)}, found none", path)
-        for key, known in (("quantity", QUANTITIES), ("compare", COMPARISONS)):
+        for key, known in (("kind", KINDS), ("quantity", QUANTITIES), ("compare", COMPARISONS)):
             if entry[key] not in known:
                 raise MeasureError(f"claim {entry['id']}: expected a {key} of {', '.join(known)}, found "
                                    f"{entry[key]!r}", path)
@@ -178,8 +181,9 @@ def judge_claims(results, entries=None):
     -------
     DataFrame
         CLAIM_COLUMNS. Kernels of one label have the beginning of their key added to it (the build id, else the hash of
-        the file). The verdict is 'holds', 'does not hold', 'holds under <policies>', or 'not measured' when the claim
-        is about an encoding that was not made or a function that is not there.
+        the file). The verdict on an estimate is 'holds', 'differs', or 'holds under <policies>', that on an observation
+        '<measured> here'; 'not measured' when the claim is about an encoding that was not made or a function that is
+        not there.
 
     Raises
     ------
@@ -197,8 +201,8 @@ def judge_claims(results, entries=None):
         values = {policy: value for policy, value in values.items() if value is not None}
         holds = {policy: COMPARISONS[entry["compare"]](value, entry["predicted"], entry.get("tolerance"))
                  for policy, value in values.items()}
-        rows.append((entry["id"], entry["claim"], f"{entry['predicted']:,} {entry['unit']}", kernel, _measured(values),
-                     _verdict(holds), _reason(entry, values, holds, able)))
+        rows.append((entry["id"], entry["kind"], entry["claim"], f"{entry['predicted']:,} {entry['unit']}", kernel,
+                     _measured(values), _verdict(entry, values, holds), _reason(entry, values, holds, able)))
     return frame(rows, CLAIM_COLUMNS)
 
 
@@ -214,13 +218,15 @@ def overall_verdicts(judged):
     return frame(rows, OVERALL_COLUMNS)
 
 
-def _verdict(holds):
+def _verdict(entry, values, holds):
     if not holds:
         return "not measured"
+    if entry["kind"] == OBSERVATION:  # true of the kernel that it was made on
+        return f"{_measured(values)} here"
     if all(holds.values()):
         return "holds"
     if not any(holds.values()):
-        return "does not hold"
+        return "differs"
     return "holds under " + ", ".join(policy for policy, good in holds.items() if good)
 
 

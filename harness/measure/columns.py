@@ -17,6 +17,34 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "percent": Column("float64", "percent", "delta in percent of the baseline; of two files, in percent of old_bytes"),
     "types": Column("int64", "types", "all types of a file"),
     "extra FUNC": Column("int64", "types", "more FUNCs than in the baseline of the same policy"),
+    "added": Column("int64", "bytes", "bytes more than today's file, the baseline under the policy of pahole"),
+    "added_percent": Column("float64", "percent", "added, in percent of today's file"),
+    "zstd_added": Column("Int64", "bytes", "the same of both files compressed with zstd -19; empty if not measured"),
+    "zstd_percent": Column("float64", "percent", "that in percent of today's file compressed"),
+    "xz_added": Column("Int64", "bytes", "the same of both files compressed with xz -9; empty if not measured"),
+    "xz_percent": Column("float64", "percent", "that in percent of today's file compressed"),
+    "types_added": Column("int64", "types", "types more than in today's file"),
+    "newly_attachable": Column("int64", "addresses", "function addresses that fentry can attach to with this file and "
+                                                     "not with today's"),
+    "no_longer": Column("int64", "addresses", "function addresses that fentry can attach to with today's file only"),
+    "bytes_each": Column("float64", "bytes per function", "added / newly_attachable; empty where it makes none so"),
+    "loads": Column("str", "", "whether the running kernel takes the file (BPF_BTF_LOAD): yes, no, or - if not asked"),
+    "libbpf": Column("str", "", "versions of libbpf that take it and read what is there; none; or - if not asked"),
+    "misread_by": Column("str", "", "consumers that take it, and read something else than is there, though they read "
+                                    "plain: a dangerous answer; none; or - if not asked"),
+    "skippable": Column("str", "", "whether a reader that does not know what the form adds to a type can skip it by "
+                                   "the sizes in a layout section; no need if all types are of today's forms"),
+    "kaslr": Column("str", "", "whether what it says is right where KASLR has moved the kernel: as is, or after a "
+                               "rebase"),
+    "exposes": Column("str", "", "what a reader of /sys/kernel/btf/vmlinux (mode 0444) learns of the running "
+                                 "kernel; beside: one of the form's own section"),
+    "dedup": Column("str", "", "what becomes of the addresses when libbpf dedups the file: all keep an id of "
+                               "their own, so many are lost, or the file is refused"),
+    "name_sort": Column("str", "", "the same when its types are sorted by name"),
+    "modules": Column("str", "", "the same of a module, which has no address before it is loaded"),
+    "type_bytes": Column("int64", "bytes", "bytes of types more than in today's file"),
+    "string_bytes": Column("int64", "bytes", "bytes of strings more than in today's file"),
+    "section_bytes": Column("int64", "bytes", "all other bytes more than in today's file: sections of the form's own"),
     "share": Column("float64", "percent", "bytes in percent of the file"),
     "old_count": Column("int64", "types", "count in the file that another is compared with"),
     "old_bytes": Column("int64", "bytes", "bytes in that file"),
@@ -28,6 +56,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "suffix": Column("int64", "addresses", "addresses whose symbol has the name and a suffix such as .isra.0"),
     "reasons": Column("str", "", "reasons why instances of the name are left out"),
     "id": Column("str", "", "short name of a claim"),
+    "of": Column("str", "", "what the claim is: an observation on one kernel, or an estimate for all"),
     "claim": Column("str", "", "what was claimed"),
     "predicted": Column("str", "", "the claimed value with its unit"),
     "measured": Column("str", "", "the measured value of each policy"),

@@ -53,12 +53,12 @@ def test_stores__says_what_kaslr_modules_and_a_reader_make_of_it():
         e = encodings.encoding(name)
         return e.stores, e.kaslr, e.modules, e.exposes
 
-    rebased = "link-time addresses; KASLR's offset once they are rebased"
+    rebased = "KASLR offset"
     assert of("plain") == ("nothing", "as is", "as is", "nothing")
-    assert of("decl_tag") == of("func_addr_kind") == ("address", "after rebase", "after rebase", rebased)
-    assert of("btf_func32") == ("base offset", "as is", "no", "layout of the text")
-    assert of("sidecar") == ("base offset", "as is", "no", "nothing; its own section: layout of the text")
-    assert of("locsec") == ("section offset", "as is", "as is", "layout of the text")
+    assert of("decl_tag") == of("func_addr_kind") == ("address", "rebase", "rebase", rebased)
+    assert of("btf_func32") == ("base offset", "as is", "no", "text layout")
+    assert of("sidecar") == ("base offset", "as is", "no", "text layout, beside")
+    assert of("locsec") == ("section offset", "as is", "as is", "text layout")
     assert of("func_per_address") == ("ordinal", "as is", "as is", "nothing")
     assert of("decl_tag_file") == ("source file", "as is", "as is", "nothing")
     silent = replace(encodings.encoding("decl_tag"), stores="")

@@ -17,8 +17,8 @@ class Fake:
         self.policy, self.value, self.kernel, self.key = policy, value, kernel, f"{kernel}'s build id"
 
 
-ENTRY = {"id": "it", "claim": "so many", "quantity": "thing", "arguments": {"encoding": "btf_func"}, "unit": "things",
-         "predicted": 1000, "rule": "because"}
+ENTRY = {"id": "it", "kind": "estimate", "claim": "so many", "quantity": "thing",
+         "arguments": {"encoding": "btf_func"}, "unit": "things", "predicted": 1000, "rule": "because"}
 
 
 def verdict(monkeypatch, values, **entry):
@@ -29,21 +29,31 @@ def verdict(monkeypatch, values, **entry):
 
 @pytest.mark.parametrize(("rule", "value", "expected"), [
     ({"compare": "equal"}, 1000, "holds"),
-    ({"compare": "equal"}, 1001, "does not hold"),
+    ({"compare": "equal"}, 1001, "differs"),
     ({"compare": "within_factor", "tolerance": 2}, 500, "holds"),
     ({"compare": "within_factor", "tolerance": 2}, 2000, "holds"),
-    ({"compare": "within_factor", "tolerance": 2}, 499, "does not hold"),
-    ({"compare": "within_factor", "tolerance": 2}, 2001, "does not hold"),
-    ({"compare": "within_factor", "tolerance": 2}, 0, "does not hold"),
+    ({"compare": "within_factor", "tolerance": 2}, 499, "differs"),
+    ({"compare": "within_factor", "tolerance": 2}, 2001, "differs"),
+    ({"compare": "within_factor", "tolerance": 2}, 0, "differs"),
     ({"compare": "within_percent", "tolerance": 25}, 750, "holds"),
-    ({"compare": "within_percent", "tolerance": 25}, 1251, "does not hold"),
+    ({"compare": "within_percent", "tolerance": 25}, 1251, "differs"),
     ({"compare": "less_than"}, 999, "holds"),
-    ({"compare": "less_than"}, 1000, "does not hold"),
+    ({"compare": "less_than"}, 1000, "differs"),
 ])
 def test_claims__verdict_follows_the_rule(monkeypatch, rule, value, expected):
     row = verdict(monkeypatch, {"consistent": value}, **rule)
     assert row.verdict == expected
     assert f"{value:,} things" in row.reason and row.reason.endswith("; because")
+
+
+def test_claims__of_one_kernel_need_not_hold_on_another(monkeypatch):
+    for value in (1000, 0):
+        row = verdict(monkeypatch, {"consistent": value, "all": value}, compare="equal", kind="observation")
+        assert row.verdict == f"{value:,} here" and row.of == "observation"
+    monkeypatch.setitem(module.QUANTITIES, "thing", lambda result, encoding: result.value)
+    judged = measure.judge_claims([Fake("all", 31, "6.1"), Fake("all", 0, "7.3")],
+                                  [{**ENTRY, "compare": "equal", "kind": "observation"}])
+    assert measure.overall_verdicts(judged).verdict[0] == "31 here on 6.1; 0 here on 7.3"
 
 
 def test_claims__name_the_policies_under_which_they_hold(monkeypatch):
@@ -98,15 +108,15 @@ def test_claims__are_judged_for_each_kernel_and_over_all(monkeypatch):
     results = [Fake("all", 1000, "old"), Fake("current", 1000, "old"), Fake("all", 5, "new"), Fake("all", 6, "newer")]
     judged = measure.judge_claims(results, [{**ENTRY, "compare": "equal"}])
     assert list(judged.kernel) == ["old", "new", "newer"]
-    assert list(judged.verdict) == ["holds", "does not hold", "does not hold"]
-    assert measure.overall_verdicts(judged).verdict[0] == "holds on old; does not hold on new, newer"
+    assert list(judged.verdict) == ["holds", "differs", "differs"]
+    assert measure.overall_verdicts(judged).verdict[0] == "holds on old; differs on new, newer"
     assert measure.overall_verdicts(judged[:1]).verdict[0] == "holds"
 
 
 @pytest.mark.parametrize(("text", "words"), [
     ("=", "expected TOML"),
-    ("schema = 2", "expected claims of schema 1, found 2"),
-    ("schema = 1\n[[claim]]\nid = 'x'", "claim 1: expected claim, quote"),
+    ("schema = 1", "expected claims of schema 2, found 1"),
+    ("schema = 2\n[[claim]]\nid = 'x'", "claim 1: expected kind, claim, quote"),
 ])
 def test_read_claims__refuses_what_it_cannot_use(tmp_path, text, words):
     path = tmp_path / "claims.toml"
@@ -118,6 +128,7 @@ def test_read_claims__refuses_what_it_cannot_use(tmp_path, text, words):
 @pytest.mark.parametrize(("old", "new", "words"), [
     ('compare = "less_than"', 'compare = "about"', "expected a compare of"),
     ('quantity = "growth_bytes"', 'quantity = "luck"', "expected a quantity of"),
+    ('kind = "observation"', 'kind = "rumour"', "expected a kind of observation, estimate, found 'rumour'"),
     ("tolerance = 25\n", "", "expected a tolerance for within_percent"),
 ])
 def test_read_claims__names_the_claim_at_fault(tmp_path, old, new, words):

@@ -4,7 +4,7 @@ import pytest
 
 from harness import measure
 from harness.errors import BtfFormatError, MeasureError
-from harness.measure.ambiguity import aliases, ambiguous_names
+from harness.measure.ambiguity import aliases, ambiguous_names, classified_names
 from harness.measure.functions import coded, func_names
 from harness.model import Kind
 from tests.measure.folders import TAKES_INT, TAKES_NODE, any_instances, make, signed
@@ -51,7 +51,7 @@ def slow_aliases(instances):
 
 
 def slow_ambiguous(instances):
-    """Names, instances, addresses and prototypes of ambiguous_names, the obvious way."""
+    """Names, instances, addresses and prototypes of classified_names, the obvious way."""
     here = {}
     for name, address, match, proto, *_ in instances:
         if match in ("exact", "suffix", "fallback"):
@@ -73,8 +73,9 @@ def test_functions__as_their_slow_twins(tmp_path, seed):
     assert rows_of(measure.names_by_addresses(result)) == slow_names(instances)
     assert rows_of(measure.skipped([result])) == slow_skipped("consistent", instances)
     assert rows_of(aliases(result)[["address", "names", "aliases"]]) == slow_aliases(instances)
-    found = ambiguous_names(result)
-    assert rows_of(found[["name", "instances", "addresses", "signatures"]]) == slow_ambiguous(instances)
+    columns, expected = ["name", "instances", "addresses", "signatures"], slow_ambiguous(instances)
+    assert rows_of(classified_names(result)[columns]) == expected
+    assert rows_of(ambiguous_names(result)[columns]) == [row for row in expected if row[2] > 1]
 
 
 def test_names__of_one_number_of_addresses_are_in_order_of_code_points(tmp_path):
@@ -91,11 +92,11 @@ def test_names__reasons_are_sorted_and_each_is_said_once(tmp_path):
     assert rows_of(found) == [("f", 4, 4, 0, "a; b; c")]
 
 
-def test_ambiguous_names__kept_ones_cannot_be_changed_by_who_asked(tmp_path):
+def test_classified_names__kept_ones_cannot_be_changed_by_who_asked(tmp_path):
     result = measure.load(make(tmp_path / "r"))
-    before, mine = ambiguous_names(result), ambiguous_names(result)
+    before, mine = classified_names(result), classified_names(result)
     mine["name"] = "changed"
-    assert len(mine) and ambiguous_names(result).equals(before)
+    assert len(mine) and classified_names(result).equals(before)
 
 
 @pytest.mark.parametrize(("old", "new", "words"), [

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from harness import encodings as enc
 from harness.btf.same import Verdict
-from harness.measure import BASELINE, COMPRESSORS, SHIPPED
-from harness.measure.attach import SAME_POLICY
-from harness.report.tables import plain
+from harness.measure import BASELINE, OF_ONE_ADDRESS, SHIPPED
+from harness.measure.claims import ESTIMATE
+from harness.measure.verdicts import KERNEL
+from harness.report.tables import plain, whole
 from harness.report.words import listed
 from harness.witnesses.shipped import MAY_DIFFER, SAME_BYTES
-from harness.witnesses.witness import ALL_FILES
 
 
 class Fact(NamedTuple):
@@ -45,6 +46,7 @@ BY_LINE = f"{SEVERAL}, told apart by file and line of the definition"
 BY_FILE = f"{SEVERAL}, told apart by the file of the definition"
 BOOT = f"{ADDRESSES}, in .init or .exit text"
 SITES = f"{ADDRESSES}, with an ftrace call site"
+WEAK, ALIAS = (f"names with one address, class {name}" for name in OF_ONE_ADDRESS)
 SHARED = "addresses with several names"
 FIXED = "kinds of type that do not depend on functions"
 FIXED_EQUAL = f"{FIXED}, as many as in the shipped file"
@@ -62,11 +64,13 @@ def _fixed(table):
 
 
 FACTS = (
-    Fact(MATCHED, "plot_names", lambda t: t.names.sum()),
+    Fact(MATCHED, "addresses_per_name", lambda t: t.names.sum()),
     Fact(MATCHED_SEVERAL, "names", lambda t: len(_several(t))),
     Fact(MATCHED_ADDRESSES, "names", lambda t: _several(t).addresses.sum()),
     Fact(SEVERAL, "ambiguous_names", lambda t: len(_several(t))),
     Fact(ADDRESSES, "ambiguous_names", lambda t: _several(t).addresses.sum()),
+    Fact(WEAK, "classified_names", lambda t: (t["class"] == "weak_strong").sum()),
+    Fact(ALIAS, "classified_names", lambda t: (t["class"] == "alias").sum()),
     Fact(ONE_PROTOTYPE, "ambiguous_names", lambda t: _several(t).same_prototype.sum()),
     Fact(BY_UNIT, "ambiguous_names", lambda t: _several(t).unit_separates.sum()),
     Fact(BY_LINE, "ambiguous_names", lambda t: _several(t).file_line_separates.sum()),
@@ -79,7 +83,7 @@ FACTS = (
     Fact(DECLARATIONS, "declarations", len),
     Fact(CHECKS, "invariants", len),
     Fact(BROKEN, "invariants", lambda t: (~t.holds).sum()),
-    Fact(ESTIMATES, "claims", len),
+    Fact(ESTIMATES, "claims", lambda t: (t.of == ESTIMATE).sum()),
 )
 """Each is known if its frame is there; `facts` adds one for each verdict on the estimates."""
 
@@ -111,27 +115,49 @@ def _facts(frames):
 
 
 def headline(frames, about):
-    """The main finding in one sentence, str: the bytes that addresses take under the headline policy.
+    """The main finding in one sentence, str: what addresses add to today's file in the forms made by default, and in
+    the smallest form that has any.
 
     Parameters
     ----------
     frames : mapping of str to DataFrame
-        encodings is needed.
+        verdict is needed.
     about : mapping
-        report.json; policy is needed.
+        report.json.
     """
-    base, *others = frames["encodings"].to_dict("records")
-    if not others:
-        return f"Only {base['encoding']} was made, {_count(base['bytes'], 'byte')} under policy {about['policy']}."
-    if any(row["delta"] <= 0 for row in others):
-        changed = listed(f"{plain('delta', row['delta'])} ({_percent(row['percent'])}) as {row['encoding']}"
-                          for row in others)
-        return (f"Under policy {about['policy']}, function addresses change the {_count(base['bytes'], 'byte')} of "
-                f"{base['encoding']} by {changed}.")
-    grown = listed(f"{row['delta']:,}{unit} ({_percent(row['percent'])}) as {row['encoding']}"
-                    for row, unit in zip(others, [" bytes", *[""] * (len(others) - 1)], strict=True))
-    return (f"Under policy {about['policy']}, function addresses add {grown} to the "
-            f"{_count(base['bytes'], 'byte')} of {base['encoding']}.")
+    today, rows = _judged(frames)
+    whole = [row for row in rows if row["encoding"] in enc.default_names() and row["encoding"] != BASELINE]
+    if not whole:
+        return (f"No form with addresses was made; today's file, {BASELINE} under policy {today['policy']}, has "
+                f"{_count(today['bytes'], 'byte')}.")
+    told = listed(f"{row['added']:,}{' bytes' * (not i)} ({_percent(row['added_percent'])}) as {row['encoding']}"
+                  f"{_loading(row['loads'], frames)}" for i, row in enumerate(whole))
+    said = f"Function addresses add {told} to today's {today['bytes']:,}"
+    few = min((row for row in rows if _stores_addresses(row["encoding"])), key=lambda row: row["added"], default=None)
+    if few is None or few in whole:
+        return f"{said}."
+    most = max(row["newly_attachable"] for row in rows)
+    bought = f" and still make {few['newly_attachable']:,} of {most:,} functions attachable" if most else ""
+    return (f"{said}; given only where a name is ambiguous, they add {few['added']:,} "
+            f"({_percent(few['added_percent'])}) as {few['encoding']}{bought}.")
+
+
+def _judged(frames):
+    """verdict.csv: the row of today's file, and those of the forms, in the order of what they add."""
+    today, *rows = frames["verdict"].to_dict("records")
+    return today, rows
+
+
+def _loading(loads, frames):
+    """Whether the running kernel loads a form, in brackets; '' if that is not known."""
+    if loads not in ("yes", "no") or "matrix" not in frames:
+        return ""
+    table = frames["matrix"]
+    return f" (Linux {table.version[table.consumer == KERNEL].iloc[0]} {'loads' if loads == 'yes' else 'refuses'} it)"
+
+
+def _stores_addresses(name):
+    return name in enc.REGISTRY and enc.encoding(name).stores == "address"
 
 
 def findings(frames, about):
@@ -158,24 +184,77 @@ def _sentence(needs, write, frames, about, known):
     return write(frames, about, known) if all(name in frames for name in needs) else None
 
 
-def _growth(frames, about, known):
-    base, *others = frames["encodings"].to_dict("records")
-    grown = "; ".join(f"{row['encoding']} takes {_more(row['delta'], 'byte')} ({_percent(row['percent'])}) and has "
-                      f"{_extra(row['extra FUNC'], 'FUNC') if row['extra FUNC'] else 'as many FUNCs'}"
-                      for row in others)
-    return grown and (f"Under policy {about['policy']}, {base['encoding']} takes {_count(base['bytes'], 'byte')} and "
-                      f"has {_count(base['FUNC'], 'FUNC')}; {grown}.")
+def _today(frames, about, known):
+    today, _ = _judged(frames)
+    said = f"Today's file, {BASELINE} under policy {today['policy']}, takes {_count(today['bytes'], 'byte')}"
+    if "attachability" not in frames:
+        return f"{said}."
+    table = frames["attachability"]
+    mine = table[(table.policy == today["policy"]) & (table.encoding == BASELINE)]
+    if not len(mine):
+        return f"{said}."
+    row, unknown = mine.iloc[0], no_call_sites(frames)
+    return (f"{said}; fentry can attach to {'at most ' * unknown}{row.attachable:,} of {row.addresses:,} function "
+            f"addresses through its ids{' (which of them have an ftrace call site is not known)' * unknown}.")
 
 
-def _compressed(frames, about, known):
-    part = next((part for part in COMPRESSORS if part in frames["encodings"]), None)
-    base, *others = frames["encodings"].to_dict("records")
-    if part is None or not others:
+def _cost(frames, about, known):
+    _, rows = _judged(frames)
+    said = []
+    for row in rows:
+        if row["encoding"] not in enc.default_names() or row["encoding"] == BASELINE and not row["newly_attachable"]:
+            continue
+        packed = f", {_percent(row['zstd_percent'])} compressed" if row["zstd_percent"] == row["zstd_percent"] else ""
+        n = row["newly_attachable"]
+        bought = f" for {n:,} newly attachable, about {about_bytes(row['bytes_each'])}{' each' * (n > 1)}" if n else (
+            " and makes no function attachable")
+        lost = f", and takes {row['no_longer']:,} away" if row["no_longer"] else ""
+        name = f"{BASELINE} under policy {row['policy']}" if row["encoding"] == BASELINE else row["encoding"]
+        said.append(f"{name} adds {_count(row['added'], 'byte')} ({_percent(row['added_percent'])}{packed}){bought}"
+                    f"{lost}")
+    return f"If the kernel read addresses: {'; '.join(said)}." if said else None
+
+
+CHEAPEST = 3
+"""Forms that a sentence names of those that cost least for what they buy."""
+
+
+def _cheapest(frames, about, known):
+    _, rows = _judged(frames)
+    bought = sorted((row for row in rows if row["newly_attachable"] and row["encoding"] != BASELINE),
+                    key=lambda row: row["bytes_each"])
+    if len(bought) <= 1:
         return None
-    grown = [f"{base['encoding']} takes {_count(base[part], 'byte')}"]
-    grown += [f"{row['encoding']} {_more(row[f'{part} delta'])} ({_percent(row[f'{part} percent'])}; uncompressed "
-              f"{_percent(row['percent'])})" for row in others]
-    return f"Compressed with {part.replace('-', ' -')}, {listed(grown)}."
+    said = listed(f"{row['encoding']} ({row['newly_attachable']:,} at about {about_bytes(row['bytes_each'])} each)"
+                  for row in bought[:CHEAPEST])
+    return f"Of all forms these cost least for each newly attachable function: {said}."
+
+
+def _survives(frames, about, known):
+    _, rows = _judged(frames)
+    said = []
+    for column, what in (("dedup", "libbpf's dedup"), ("name_sort", "the name sort of Linux 7.0")):
+        told = [row for row in rows if row[column] != "-"]
+        refused = [row["encoding"] for row in told if row[column] == "refused"]
+        lost = [f"loses {row[column].removesuffix(' lost')} addresses of {row['encoding']}" for row in told
+                if row[column].endswith(" lost")]
+        does = lost + ([f"refuses {listed(refused)}"] if refused else [])
+        if told:
+            said.append(f"{what} {listed([*does, 'keeps all others']) if does else 'keeps every address'}")
+    return f"What builds do: {'; '.join(said)}." if said else None
+
+
+def _misread(frames, about, known):
+    today, rows = _judged(frames)
+    wrong = {}
+    for row in rows:
+        if row["misread_by"] not in ("-", "none"):
+            wrong.setdefault(row["misread_by"], []).append(row["encoding"])
+    if wrong:
+        said = "; ".join(f"{listed(names)} by {who.replace('; ', ' and ')}" for who, names in wrong.items())
+        return f"Accepted, and read as something else than is there: {said}."
+    known = any(row["misread_by"] == "none" for row in (today, *rows))
+    return "No consumer misreads a form that it accepts." if known else None
 
 
 def _policy(frames, about, known):
@@ -199,20 +278,6 @@ def _choice_shows(frames):
     return funcs.nunique() > 1 and funcs.min() >= ENOUGH
 
 
-def _policy_funcs(frames, about, known):
-    table = _encoded(frames)
-    said = []
-    for encoding, rows in table.groupby("encoding", sort=False):
-        first, *rest = zip(rows.policy, rows["extra FUNC"], strict=True)
-        if rows["extra FUNC"].any():
-            counts = [f"{_extra(first[1], 'FUNC')} than {BASELINE} under {first[0]}",
-                      *(f"{_amount(n, 'none')} under {policy}" for policy, n in rest)]
-            said.append(f"{encoding} has {listed(counts)}")
-    if not said:
-        return f"No encoding has more FUNCs than {BASELINE}." if len(table) else None
-    return f"{'; '.join(said)}."
-
-
 HARDLY = 0.1
 """Growth that differs less than this between policies, relative to the largest, hardly differs."""
 
@@ -221,8 +286,9 @@ ENOUGH = 1000
 
 
 def _encoded(frames):
-    """Rows of policies.csv except the baseline's."""
-    return frames["policies"][frames["policies"].encoding != BASELINE]
+    """Rows of policies.csv of the forms made by default, except the baseline's."""
+    table = frames["policies"]
+    return table[(table.encoding != BASELINE) & table.encoding.isin(enc.default_names())]
 
 
 def _ambiguous(frames, about, known):
@@ -266,75 +332,53 @@ def no_call_sites(frames):
     return "site_unknown" in attach and bool(attach.site_unknown.any())
 
 
-def _attachable(frames, about, known):
-    table = frames["attachability"]
-    table = table[table.policy == about["policy"]]
-    base = table[table.encoding == BASELINE]
-    if not len(base):
-        return None
-    base = base.iloc[0]
-    unknown = no_call_sites(frames)
-    said = (f"Under policy {about['policy']}, fentry can attach to {'at most ' * unknown}{base.attachable:,} of "
-            f"{base.addresses:,} addresses through a BTF id of {BASELINE}")
-    if unknown:
-        said += " (which of them have an ftrace call site is not known)"
-    if "bytes_per_attachable" not in frames:
-        return f"{said}."
-    prices = frames["bytes_per_attachable"]
-    prices = prices[(prices.policy == about["policy"]) & (prices.over == SAME_POLICY)]
-    more = []
-    for row in prices.itertuples():
-        cost = f" at about {about_bytes(row.bytes_per_gained)}{' each' * (row.gained > 1)}" if row.gained else ""
-        lost = f" and take {row.forgone:,} away" if row.forgone else ""
-        more.append(f"{row.encoding} would add {_amount(row.gained, 'none')}{cost}{lost}")
-    return f"{said}; if the kernel read addresses, {listed(more)}." if more else f"{said}."
-
-
 def _estimates(frames, about, known):
+    claims, said = frames["claims"], []
+    seen = [f"{row.claim} ({row.verdict})" for row in claims[claims.of != ESTIMATE].itertuples()]
+    observed = f"Seen in the thread on one kernel: {'; '.join(seen)}." if seen else ""
     if not known[ESTIMATES]:
-        return None
-    said = []
+        return observed or None
     for verdict, claims in _by_verdict(frames["claims"]).items():
         n = known[f"{ESTIMATES}: {verdict}"]
-        words = {"does not hold": _verb(n, "does not", "do not"), "not measured": _verb(n, "was", "were") +
+        words = {"differs": _verb(n, "differs", "differ"), "not measured": _verb(n, "was", "were") +
                  " not measured"}.get(verdict, verdict.replace("holds", _verb(n, "holds", "hold"), 1)
                                                    .replace("under", "under policy"))
         said.append(f"{n:,} {words} ({'; '.join(claims)})")
     return (f"Of the {_count(known[ESTIMATES], 'estimate')} made in the thread of 2023, judged by data/claims.toml, "
-            f"{listed(said)}.")
+            f"{listed(said)}. {observed}").strip()
 
 
-VERDICTS = ("holds", "holds under ", "does not hold", "not measured")
+VERDICTS = ("holds", "holds under ", "differs", "not measured")
 """How verdicts on estimates begin, in the order in which they are listed."""
 
 
 def _by_verdict(claims):
-    """What was claimed by verdict, dict of list of str."""
+    """What was estimated by verdict, dict of list of str."""
+    claims = claims[claims.of == ESTIMATE]
     rank = {v: max(i for i, start in enumerate(VERDICTS) if v.startswith(start) or not i) for v in claims.verdict}
     return {v: claims.claim[claims.verdict == v].tolist() for v in sorted(rank, key=lambda v: (rank[v], v))}
 
 
 def _consumers(frames, about, known):
-    alike = {}
-    for witness, rows in frames["consumers"].groupby("witness", sort=False):
-        answers = tuple((verdict, tuple(group)) for verdict, group in rows.groupby("verdict", sort=False).encoding)
-        alike.setdefault(answers, []).append(_witness(witness))
+    """What the running kernel does with each form, of those that were asked."""
+    table = frames["matrix"]
+    rows = table[(table.consumer == KERNEL) & (table.base != WITHOUT)]
     said = []
-    for answers, witnesses in alike.items():
-        n = len(witnesses)
-        words = {"loaded": _verb(n, "loads", "load"), "refused": _verb(n, "refuses", "refuse"),
-                 "not permitted": f"{_verb(n, 'was', 'were')} not permitted to load",
-                 "not asked": f"{_verb(n, 'was', 'were')} not asked about", "failed": "gave no answer about"}
-        doing = [f"{words[verdict]} {listed(map(_file, files))}" if files != (ALL_FILES,) else
-                 words[verdict].removesuffix(" about") for verdict, files in answers]
-        said.append(f"{listed(witnesses)} {', and '.join(doing)}")
+    for version, mine in rows.groupby("version", sort=False):
+        worst = {name: max(same.verdict, key=CELLS.index) for name, same in mine.groupby("encoding", sort=False)}
+        does = [(words, [name for name, verdict in worst.items() if verdict == cell])
+                for cell, words in (("accepted", "loads"), ("refused", "refuses"), ("failed", "gives no answer about"))]
+        told = [f"{words} {listed(map(_file, names))}" for words, names in does if names]
+        if told:
+            said.append(f"Linux {version} {', and '.join(told)}")
     return f"{'; '.join(said)}." if said else None
 
 
-def _witness(name):
-    """'bpftool v7.1.0, using libbpf v1.1' as 'bpftool v7.1.0 (using libbpf v1.1)': commas separate witnesses."""
-    name, _, how = name.partition(", ")
-    return f"{name} ({how})" if how else name
+CELLS = ("accepted", "not tried", "accepted but wrong", "refused", "failed")
+"""Verdicts of matrix.csv, worst last."""
+
+WITHOUT = "without"
+"""In the column `base` of matrix.csv: a split file opened without its base, which nobody can read."""
 
 
 def _file(encoding):
@@ -396,16 +440,17 @@ def _invariants(frames, about, known):
 
 
 SENTENCES = {
-    "growth": (["encodings"], _growth),
-    "compressed": (["encodings"], _compressed),
-    "policy": (["policies"], _policy),
-    "policy_funcs": (["policies"], _policy_funcs),
+    "cost": (["verdict"], _cost),
+    "cheapest": (["verdict"], _cheapest),
+    "today": (["verdict"], _today),
     "ambiguous": (["names"], _ambiguous),
-    "separated": (["ambiguous_names"], _separated),
     "sites": (["ambiguous_names"], _sites),
-    "attachable": (["attachability"], _attachable),
+    "separated": (["ambiguous_names"], _separated),
+    "consumers": (["matrix"], _consumers),
+    "misread": (["verdict"], _misread),
+    "survives": (["verdict"], _survives),
+    "policy": (["policies"], _policy),
     "estimates": (["claims"], _estimates),
-    "consumers": (["consumers"], _consumers),
     "same": (["shipped_same"], _same),
     "kinds": ([], _kinds),
     "declarations": (["declarations"], _declarations),
@@ -445,7 +490,7 @@ def _percent(value):
 
 def about_bytes(n):
     """An average number of bytes, rounded to what it means: '708 bytes', '9.2 kB'."""
-    return f"{n:,.0f} byte{'s' * (round(n) != 1)}" if n < 1000 else f"{n / 1000:,.1f} kB"
+    return f"{whole(n):,} byte{'s' * (whole(n) != 1)}" if n < 1000 else f"{n / 1000:,.1f} kB"
 
 
 def _verb(n, one, many):

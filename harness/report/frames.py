@@ -5,16 +5,13 @@ from __future__ import annotations
 from harness import encodings as enc
 from harness import measure
 from harness.errors import MeasureError
-from harness.measure import BASELINE, COMPRESSORS, SHIPPED, columns_of, frame
-from harness.measure.attach import TODAY
+from harness.measure import BASELINE, COMPRESSORS, columns_of, frame
 from harness.measure.sizes import together
 from harness.model import Kind
+from harness.text.matrix import cell
 
 REASON_SHORT = {"overridden: its name's symbol is elsewhere": "overridden by another symbol"}
 """Reasons that are too long for a plot, and their short forms."""
-
-NAMED = 4
-"""How many of the highest numbers of addresses have their names in the plot."""
 
 FUNC = Kind.FUNC.name
 
@@ -114,39 +111,16 @@ def skipped_frame(results):
     return frame(rows, ("policy", "reason", "instances", "names"))
 
 
-def bytes_plot(result, sizes):
-    """encoding, part, bytes for the stacked bars; the parts sum to the file.
+def readers_frame(matrix):
+    """What each consumer makes of each file, over all its versions: a row per file, a column per consumer, each cell a
+    word as `btf-harness matrix` prints it."""
+    import pandas as pd
 
-    Shown by themselves are the kinds that encodings differ in, and their prototypes, the strings, and an encoding's own
-    sections.
-    """
-    kinds, rows = ("FUNC_PROTO", *enc.touched_kinds(result.encodings)), []
-    sections = [part for part in dict.fromkeys(sizes.part) if part.startswith(".")]
-    stack = ("shared types", *kinds, "strings", *sections, "other")
-    for name in result.encodings:
-        mine = sizes[(sizes.encoding == name) & ~sizes.part.isin(["file", *COMPRESSORS])]
-        label = [kind if kind in kinds else "shared types" if kind else part if part in stack else "other"
-                 for kind, part in zip(mine.kind, mine.part, strict=True)]
-        nbytes = mine.bytes.groupby(label).sum()
-        rows += [(name, part, nbytes.get(part, 0)) for part in stack]
-    return frame(rows, ("encoding", "part", "bytes"))
-
-
-def kinds_plot(sizes):
-    """kind, encoding, count of the encodings, without the shipped file."""
-    counts = measure.kind_counts(sizes[sizes.encoding != SHIPPED])
-    rows = [(kind, encoding, counts.at[encoding, kind]) for kind in counts.columns for encoding in counts.index]
-    return frame(rows, ("kind", "encoding", "count"))
-
-
-def names_plot(names):
-    """addresses, names, and in `named` the names themselves if only a few have the most addresses."""
-    table = measure.addresses_per_name(names)
-    several = names[names.addresses > 1]
-    said = {n: ", ".join(group.name.head(2)) + (" ..." if len(group) > 2 else "")
-            for n, group in several.groupby("addresses")}
-    last = sorted(said)[-NAMED:]
-    return table.assign(named=[said[n] if n in last else "" for n in table.addresses]).astype({"named": "str"})
+    rows = []
+    for (name, base), mine in matrix.groupby(["encoding", "base"], sort=False):
+        words = {who: cell(same.verdict.tolist()) for who, same in mine.groupby("consumer", sort=False)}
+        rows.append({"encoding": f"{name}, {base}" if base else name, **words})
+    return pd.DataFrame(rows).fillna("-").astype("str")
 
 
 def funnel_plot(result, sizes):
@@ -165,37 +139,6 @@ def funnel_plot(result, sizes):
     return frame(rows, ("step", "role", "functions"))
 
 
-def compressed_plot(encodings):
-    """encoding, form (raw, zstd-19, xz-9), bytes, delta, percent: growth of the file, and of the compressed file."""
-    rows = []
-    for row in encodings.to_dict("records"):
-        rows.append((row["encoding"], "raw", row["bytes"], row["delta"], row["percent"]))
-        rows += [(row["encoding"], part, row[part], row[f"{part} delta"], row[f"{part} percent"])
-                 for part in COMPRESSORS if part in row]
-    return frame(rows, ("encoding", "form", "bytes", "delta", "percent"))
-
-
-def tradeoff_plot(policies, attach):
-    """policy, encoding, growth, attachable, today: one row per encoding and policy.
-
-    growth is over the file of today, the baseline under the policy that pahole follows; over the baseline of the first
-    policy when that one was not made.
-    """
-    base = policies[policies.encoding == BASELINE].set_index("policy").bytes
-    start = TODAY if TODAY in base.index else base.index[0]
-    nbytes = policies.set_index(["policy", "encoding"]).bytes
-    rows = [(row.policy, row.encoding, int(nbytes[row.policy, row.encoding]) - int(base[start]), row.attachable,
-             (row.policy, row.encoding) == (TODAY, BASELINE)) for row in attach.itertuples()]
-    return frame(rows, ("policy", "encoding", "growth", "attachable", "today"))
-
-
-def treemap_plot(sizes, file=BASELINE):
-    """file, part (header, kinds, strings ...), bytes of one file; empty parts are left out."""
-    mine = sizes[(sizes.encoding == file) & ~sizes.part.isin(["file", *COMPRESSORS]) & (sizes.bytes > 0)]
-    rows = [(file, kind or part, nbytes) for part, kind, nbytes in zip(mine.part, mine.kind, mine.bytes, strict=True)]
-    return frame(rows, ("file", "part", "bytes"))
-
-
 INSTANCE_COLUMNS = ("name", "address", "symbol", "match", "section", "file", "line", "unit", "ftrace")
 """Columns of functions.csv that the page's search shows."""
 
@@ -208,7 +151,7 @@ def instances_frame(results, ambiguous):
     ----------
     results : list of harness.measure.Result
     ambiguous : DataFrame
-        As from measure.ambiguous_names.
+        As from measure.classified_names.
 
     Raises
     ------

@@ -5,13 +5,15 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from harness import encodings as enc
 from harness.errors import MeasureError
 from harness.files import write as write_file
-from harness.measure import frame
+from harness.measure import BASELINE, frame
 from harness.measure.functions import PAIRS
 from harness.report import folder
 from harness.report.page import escape, fill, href, pictures
 from harness.report.tables import plain
+from harness.report.words import listed
 from harness.results import key_of, labels
 
 NAME = "index.html"
@@ -20,7 +22,18 @@ PAGES = (folder.PAGE, folder.MARKDOWN, folder.ABOUT)
 """What a report's link goes to: the first that is there."""
 
 
-def write(directory, draw=None):
+def drawn(grown):
+    """The picture of `growth` for the list of reports, of the forms made by default: its finding and its images."""
+    from harness.report import plots
+
+    plot = plots.ACROSS["growth"]
+    mine = grown[grown.encoding.isin(enc.default_names())]
+    shown = mine[list(plot.columns)]
+    caption = f"policy {listed(dict.fromkeys(mine.policy))}, over {BASELINE} of the same policy"
+    return plot.finding(shown), plots.draw(plot.function, shown, plot.height_inches, caption)
+
+
+def write(directory, draw=drawn):
     """Write the list of the reports in a folder, atomically.
 
     Parameters

@@ -12,19 +12,18 @@ from typing import NamedTuple
 
 from harness import encodings as enc
 from harness.errors import MeasureError
-from harness.measure import BASELINE, read_claims
-from harness.measure.attach import SAME_POLICY
+from harness.measure import BASELINE, CAUSES, COLUMNS, read_claims
 from harness.report import patch as patches
 from harness.report import words
 from harness.report.charts import bar_chart
-from harness.report.findings import findings, headline, no_call_sites
+from harness.report.findings import findings, headline
 from harness.report.tables import WIDTH, Table, plain
 from harness.text.plain import ascii_text
 
 INDENT = "  "
 """Before tables and charts, so that none of their lines can be taken for a part of a patch."""
 
-DEFAULT_ATTACH = ("bytes", "tradeoff")
+DEFAULT_ATTACH = ("cost", "ambiguous")
 """Plots attached by default."""
 
 LIMIT = 100_000
@@ -33,7 +32,7 @@ LIMIT = 100_000
 NEAR = 0.95
 """Share of LIMIT above which the headers that servers add might be too much."""
 
-SAID = ("growth", "policy", "policy_funcs", "estimates")
+SAID = ("estimates",)
 """Findings that the mail's tables already show."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -64,7 +63,7 @@ def body(folder, charts=True, attached=()):
     ----------
     folder : ReportFolder
     charts : bool
-        With bar charts.
+        With a bar chart.
     attached : sequence of Attachment
         Plots that the body announces.
 
@@ -76,13 +75,14 @@ def body(folder, charts=True, attached=()):
     Raises
     ------
     MeasureError
-        The report has no encodings.csv, or one of its CSVs cannot be read.
+        The report has no verdict.csv, or one of its CSVs cannot be read.
     """
     said = dict(findings(folder, folder.about))
-    parts = [*_alarms(folder, said.get("invariants", "")), _filled(words.QUESTION),
-             _filled(headline(folder, folder.about)), _origin(folder), _meanings(folder), *_sizes(folder, charts),
-             *_policies(folder), *_attachable(folder, charts), *_estimates(folder),
-             _list("Findings:", [said[name] for name in said if name not in SAID]), _list("Limits:", words.LIMITS)]
+    parts = [
+        *_alarms(folder, said.get("invariants", "")), _filled(headline(folder, folder.about)),
+        _list("Findings:", [said[name] for name in said if name not in SAID]), _filled(words.QUESTION),
+        *_verdict(folder), *_chart(folder, charts), *_readers(folder), *_ambiguity(folder), *_policies(folder),
+        *_claims(folder), _meanings(folder), _origin(folder), _list("Limits:", words.LIMITS)]
     if attached:
         parts.append(_list("Attached:", [f"{a.name}: {a.words}" for a in attached]))
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -100,9 +100,9 @@ def message(folder, patch, attach=DEFAULT_ATTACH, charts=True, subject=None, pat
     patch : bytes
         The mail, see harness.report.patch.read.
     attach : sequence of str
-        Names of plots, such as bytes for plot_bytes.png.
+        Names of plots, such as cost for plot_cost.png.
     charts : bool
-        With bar charts.
+        With a bar chart.
     subject : str, optional
         For a cover letter: what comes after the brackets.
     path : str, optional
@@ -210,75 +210,82 @@ def _meanings(folder):
         _wrapped(meaning, f"  {name}".ljust(room), room) for name, meaning in rows) if rows else ""
 
 
-def _sizes(folder, charts):
-    """Bytes, types and FUNCs by encoding."""
-    frame = folder["encodings"]
-    columns = [c for c in ("encoding", "bytes", "delta", "percent", "types", "FUNC", "extra FUNC") if c in frame]
-    base = frame.encoding.iloc[0]
-    yield _table("encodings", frame[columns], f"Size under policy {folder.about['policy']}; delta and percent are over "
-                 f"{base}:")
-    if charts and "plot_bytes" in folder:
-        yield _bytes_chart(folder["plot_bytes"], frame)
+VERDICT = {
+    "added": "added", "added_percent": "percent", "zstd_added": "zstd added", "newly_attachable": "new",
+    "bytes_each": "bytes each", "loads": "loads", "libbpf": "libbpf", "skippable": "skippable", "kaslr": "KASLR",
+    "modules": "modules", "exposes": "exposes", "dedup": "dedup", "name_sort": "sorted", "misread_by": "misread by",
+}
+"""Columns of the verdict in a mail, and what they are called there, where there are 72 columns."""
 
 
-def signs():
-    """Character of each part of a file in the chart of bytes, dict in the order of the stack."""
-    kinds = {kind: encoding.sign for kind, encoding in enc.touched_kinds().items()}
-    return {"shared types": "#", "FUNC_PROTO": "p", **kinds, "strings": "s", "other": "o"}
+def _verdict(folder):
+    """What each form costs and buys, who takes it, and what each column is."""
+    frame = folder["verdict"]
+    columns = [c for c in VERDICT if c in frame and not _empty(frame[c])]
+    today = frame.iloc[0]
+    names = [f"{row.encoding}, {row.policy}" if row.encoding == BASELINE else row.encoding
+             for row in frame.itertuples()]
+    shown = frame[columns].rename(columns=VERDICT)
+    shown.insert(0, "form", names)
+    yield _table("verdict", shown, f"Each form over today's file, {BASELINE} under policy {today.policy} "
+                 f"({today.bytes:,} bytes); forms follow policy {folder.about['policy']}:")
+    yield "\n".join(_wrapped(COLUMNS[c].meaning, f"{INDENT}{VERDICT[c]}".ljust(14), 14) for c in columns)
 
 
-def _bytes_chart(stack, frame):
-    """Stacked bars of the parts of each file."""
-    known = signs()
-    present = [part for part in dict.fromkeys(stack.part) if part in known and stack.bytes[stack.part == part].any()]
-    wide = stack.pivot(index="encoding", columns="part", values="bytes")[present]
-    rows = []
-    for i, row in enumerate(frame.itertuples()):
-        text = f"{row.bytes:,}" if not i else f"{plain('delta', row.delta)} ({plain('percent', row.percent)})"
-        rows.append((row.encoding, wide.loc[row.encoding].tolist(), text))
-    chart = bar_chart(rows, WIDTH - len(INDENT), {part: known[part] for part in present})
-    return "Bytes by part:\n\n" + _indented(chart)
+PARTS = {"type_bytes": "t", "string_bytes": "s", "section_bytes": "o"}
+"""Columns of plot_cost.csv that are stacked, and the sign of each."""
+
+
+def _chart(folder, charts):
+    """Bars of what each form adds."""
+    if charts and "plot_cost" in folder and len(folder["plot_cost"]):
+        frame = folder["plot_cost"]
+        rows = [(row.encoding, [max(0, getattr(row, part)) for part in PARTS],
+                 f"{sum(getattr(row, part) for part in PARTS):+,} ({plain('added_percent', row.added_percent)})")
+                for row in frame.itertuples()]
+        words = {"type_bytes": "types", "string_bytes": "strings", "section_bytes": "sections of its own"}
+        chart = bar_chart(rows, WIDTH - len(INDENT), {words[part]: sign for part, sign in PARTS.items()})
+        yield "Bytes added to today's file:\n\n" + _indented(chart)
+
+
+def _empty(column):
+    """Whether a column says nothing."""
+    return column.isna().all() or set(column) <= {"-"}
+
+
+def _readers(folder):
+    """Who reads which form."""
+    if "readers" in folder:
+        yield _table("readers", folder["readers"], "Who reads it (yes: what is there; no: refused; WRONG: accepted and "
+                     "read as something else; -: not tried; 2/3: so many versions):")
+
+
+def _ambiguity(folder):
+    """Why names are ambiguous, and whether ftrace has a site there."""
+    if "ambiguity" in folder:
+        frame = folder["ambiguity"][["class", "names", "addresses", "ftrace_addresses"]]
+        yield _table("ambiguity", frame.rename(columns={"ftrace_addresses": "with ftrace site"}),
+                     "Names with several addresses, by the first cause that applies:")
+        yield "\n".join(_wrapped(cause.meaning, f"{INDENT}{cause.name}".ljust(22), 22) for cause in CAUSES
+                        if cause.name in set(frame["class"]))
 
 
 def _policies(folder):
-    """Growth by policy."""
+    """Growth by policy, of the forms that are made by default."""
     if "policies" in folder and len(folder.about["policies"]) > 1:
         columns = ["policy", "encoding", "bytes", "delta", "percent", "FUNC", "extra FUNC"]
-        yield _table("policies", folder["policies"][columns], "Size by policy; delta and percent are over "
-                     f"{BASELINE} of the same policy:")
+        frame = folder["policies"]
+        yield _table("policies", frame[frame.encoding.isin(enc.default_names())][columns],
+                     f"Size by policy; delta and percent are over {BASELINE} of the same policy:")
 
 
-def _attachable(folder, charts):
-    """Functions that fentry could reach, and what each costs."""
-    if "attachability" not in folder or "bytes_per_attachable" not in folder:
-        return
-    prices = folder["bytes_per_attachable"]
-    prices = prices[prices.over == SAME_POLICY]
-    columns = ["gained", "forgone", "growth", "bytes_per_gained"]
-    if not prices.forgone.any():
-        columns.remove("forgone")
-    frame = folder["attachability"][["policy", "encoding", "attachable"]].merge(
-        prices[["policy", "encoding", *columns]], how="left", on=["policy", "encoding"])
-    frame = frame.astype({c: "Int64" for c in columns if c != "bytes_per_gained"})
-    bound = " (at most: which of them have an ftrace call site is not known)" * no_call_sites(folder)
-    yield _table("attachability", frame.rename(columns={"bytes_per_gained": "bytes each"}),
-                 f"Addresses that fentry could attach to{bound} through a BTF id if the kernel read addresses in BTF; "
-                 f"gained, growth and bytes each are over {BASELINE} of the same policy:")
-    priced = prices[prices.gained > 0]
-    if charts and len(priced):
-        room = max(map(len, priced.policy))
-        rows = [(f"{row.policy:<{room}}  {row.encoding}", row.bytes_per_gained, plain("bytes", row.bytes_per_gained))
-                for row in priced.itertuples()]
-        yield "Bytes per address gained:\n\n" + _indented(bar_chart(rows, WIDTH - len(INDENT)))
-
-
-def _estimates(folder):
-    """The thread's estimates with their verdicts and sources."""
+def _claims(folder):
+    """What the thread saw and estimated, with verdicts and sources."""
     if "claims" in folder and len(folder["claims"]):
         frame = folder["claims"]
         mails = dict.fromkeys(c["message_id"] for c in read_claims() if c["id"] in set(frame.id))
         yield _table("claims", frame[["claim", "measured", "verdict"]],
-                     "The thread's estimates, judged by the tolerances in data/claims.toml:")
+                     "What the thread saw on one kernel or estimated for all, by the tolerances in data/claims.toml:")
         yield "Sources:\n\n" + "\n".join(f"{INDENT}<{ascii_text(mail)}>" for mail in mails) if mails else ""
 
 

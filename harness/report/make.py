@@ -34,7 +34,7 @@ def command_line(source: object, out: object, kernel_step: bool | None = None) -
 def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress: Silent | None = None,
          witnesses: bool = True, command: str | None = None, index: str | None = None,
          kernel_step: bool | None = None) -> Report:
-    """Encode a kernel under every policy and write the report.
+    """Encode a kernel under every policy, in every form under that of the headline, and write the report.
 
     Parameters
     ----------
@@ -63,8 +63,8 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
     HarnessError
         From any stage; what was at `out` stays.
     """
-    from harness import run
-    from harness.functions import DEFAULT, POLICIES, rules_of
+    from harness import encodings, run
+    from harness.functions import DEFAULT, HEADLINE, POLICIES, rules_of
 
     with replacing(out) as fresh, worker(threads) as pool:
         progress = progress or run.Silent()
@@ -78,7 +78,8 @@ def make(kernel: Kernel, out: str | os.PathLike[str], threads: int = 2, progress
         if pahole is not None and not walked_apart:
             like = _like(prepared, pahole, kernel_step)
         progress.stage("encode under each policy")
-        every = (run.encode(prepared, policy, kernel_step=kernel_step) for policy in POLICIES)
+        every = (run.encode(prepared, policy, encodings.names() if policy == HEADLINE else None,
+                            kernel_step=kernel_step) for policy in POLICIES)
         found = results.save_all(fresh / IN_REPORT, prepared, every, run.forms(prepared), like)
         del prepared
         give_memory_back()

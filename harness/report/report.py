@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from harness import encodings as enc
@@ -9,7 +10,7 @@ from harness import measure
 from harness import witnesses as wit
 from harness.errors import MeasureError
 from harness.functions.rules import QUIRKS
-from harness.measure import BASELINE, HEADLINE, frame
+from harness.measure import BASELINE, HEADLINE, SHIPPED, frame
 from harness.measure.attach import TODAY
 from harness.measure.sizes import together, zstd_version
 from harness.program.variables import DISCARDED, MADE_UP
@@ -19,7 +20,7 @@ from harness.report.document import Figure, Heading, Report, Words
 from harness.report.tables import Table, escaped
 from harness.report.worker import worker
 from harness.results.coverage import LEFT_OUT
-from harness.witnesses import shipped
+from harness.witnesses import shipped, survival
 from harness.witnesses.asking import Silence, ask_each
 
 SHOWN = 20
@@ -69,28 +70,37 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     results = [r for f in folders for r in ([f] if isinstance(f, measure.Result) else measure.results_under(f))]
     _same_kernel(results)
     results.sort(key=lambda r: (r.policy != HEADLINE, r.policy))
-    today = next((r for r in results if r.policy == TODAY), results[0])
-    answers = pool.submit(_ask, results[0].folder, results[0].policy, witnesses, today.folder, today.policy)
+    first, today = results[0], next((r for r in results if r.policy == TODAY), results[0])
+    answers = pool.submit(_ask, first.folder, first.policy, witnesses, today.folder, today.policy)
     sizes = {r.policy: measure.measurements(r, threads=threads) for r in results}
-    page = _Page(results[0], sizes[results[0].policy], pool)
+    page = _Page(first, sizes[first.policy], pool)
     checks = together([measure.check_invariants(r, sizes[r.policy]) for r in results])
     ok = measure.all_hold(checks)
+    attach, prices = measure.attach_frames(results)
     policies = together([fr.encodings_frame(r, sizes[r.policy], fr.kinds_of(results), policy=True) for r in results])
 
     _beginning(page, checks)
-    _provenance(page, results)
-    _sizes(page, fr.kinds_of(results))
+    place = len(page.blocks)  # of the verdicts, which have to wait for the witnesses
+    ambiguous = _ambiguity(page, first)
+    _findings(page)
+    _forms(page, first)
+    tables = len(page.blocks)
+    _attachability(page, results, attach, prices)
     _policies(page, results, policies)
-    _functions(page, results)
-    _forms(page, results)
-    ambiguous = _ambiguity(page, results[0])
-    attach = _attachability(page, results)
-    page.plot("tradeoff", fr.tradeoff_plot(policies, attach))
     _estimates(page, results)
+    _functions(page, results)
+    _rules(page, results)
+    _sizes(page, fr.kinds_of(results))
     _invariants(page, checks)
-    _witnesses(page, answers.result(), witnesses)
+    answered = answers.result()
+    _witnesses(page, answered)
     page.heading(2, "Limits")
     page.words("\n".join(f"- {limit}" for limit in words.LIMITS))
+    _provenance(page, results)
+    with page.at(tables):
+        _consumers(page, answered)
+    with page.at(place):
+        _verdict(page, results, sizes, prices, answered)
 
     about = _about(results, ok, command)
     page.frames["facts"] = findings.facts(page.frames)
@@ -126,7 +136,7 @@ class _Page:
 
     def __init__(self, result, sizes, pool):
         self.result, self.sizes, self._pool = result, sizes, pool
-        self.blocks, self.frames = [], {}
+        self.blocks, self.frames = [], {}  # blocks are shown in their order
         kernel = result.manifest["kernel"]
         package = kernel.get("provenance", {})
         said = (package.get("version"), f"build id {kernel['build_id'][:8]}" if kernel.get("build_id") else None)
@@ -153,6 +163,14 @@ class _Page:
         self.frames[figure.stem] = table
         self.blocks.append(figure)
 
+    @contextmanager
+    def at(self, place):
+        """What is added meanwhile stands at a place among the blocks."""
+        behind = self.blocks[place:]
+        del self.blocks[place:]
+        yield
+        self.blocks += behind
+
     def finished(self, said):
         """The blocks, their figures drawn, with the findings (name, sentence) in them."""
         return list(filter(None, (self._finished(block, said) for block in self.blocks)))
@@ -172,47 +190,69 @@ def _title(result):
 
 
 def _beginning(page, checks):
-    """The title, a warning if an invariant does not hold, the question and the findings."""
+    """The title, and a warning if an invariant does not hold."""
     page.heading(1, _title(page.result))
     broken = checks[~checks.holds]
     if len(broken):
         page.words(f"**FAILED: {len(broken)} of {len(checks)} checks of the invariants do not hold "
                    f"({', '.join(sorted(set(broken.invariant)))}). No figure below can be trusted.**")
-    page.heading(2, "Question")
-    page.words(words.QUESTION)
+
+
+def _verdict(page, results, sizes, prices, answered):
+    """What each form costs, buys and breaks: the table and the picture that everything else explains."""
+    verdicts = measure.verdict(results, sizes, prices, answered.matrix, answered.survival)
+    today = verdicts.iloc[0]
+    page.heading(2, "Verdict")
+    page.table("verdict", verdicts, columns=VERDICT_SHOWN, caption=(
+        f"Each form over today's file, {BASELINE} under policy {today.policy}. Forms follow policy "
+        f"{page.result.policy}; {_compressors()}."))
+    page.plot("cost", measure.cost(verdicts, results, sizes))
+
+
+VERDICT_SHOWN = tuple(column for column in measure.VERDICT_COLUMNS
+                      if column not in ("bytes", "zstd_percent", "xz_percent", "no_longer"))
+"""Columns of the verdict that a reader sees; the CSV has all."""
+
+
+def _compressors():
+    return f"zstd is {zstd_version()}, xz liblzma's preset 9"
+
+
+def _findings(page):
+    """The question, and the findings, a sentence each."""
     page.heading(2, "Findings")
+    page.words(words.QUESTION)
     page.blocks.append(_Findings())
 
 
+def _forms(page, result):
+    """What each form is."""
+    page.heading(2, "Forms")
+    page.words("\n".join(_meanings(result)))
+
+
 def _sizes(page, kinds):
-    """What each encoding takes under the headline policy: in all, by kind, by part."""
+    """What each file is made of under the headline policy: in all, by kind, by part."""
     policy = page.result.policy
-    encodings = fr.encodings_frame(page.result, page.sizes, kinds)
-    page.heading(2, "Encodings")
-    page.words(f"Policy `{policy}`; bytes are those of the whole file; delta and percent are over `{BASELINE}`.")
-    page.words("\n".join(_meanings(page.result)))
-    page.table("encodings", encodings,
-               caption=f"Encodings under policy {policy}; delta and percent are over {BASELINE}.")
-    page.plot("bytes", fr.bytes_plot(page.result, page.sizes))
-    page.plot("compressed", fr.compressed_plot(encodings))
-
-    page.heading(2, "Types by kind")
-    page.table("kinds", fr.kinds_frame(page.sizes), caption=f"Types by kind under policy {policy}.")
-    page.plot("kinds", fr.kinds_plot(page.sizes))
-
-    page.heading(2, "Bytes by part")
-    page.words("Every byte of a file counts exactly once; the total is the size of the file.")
-    page.table("parts", fr.parts_frame(page.sizes), caption=f"Bytes by part under policy {policy}.")
-    page.plot("treemap", fr.treemap_plot(page.sizes))
+    page.heading(2, "What the files are made of")
+    page.words(f"Policy `{policy}`; bytes are those of the whole file; delta and percent are over `{BASELINE}` of the "
+               "same policy. Every byte of a file counts exactly once: the parts sum to its size.")
+    page.table("encodings", fr.encodings_frame(page.result, page.sizes, kinds),
+               caption=f"Files under policy {policy}; delta and percent are over {BASELINE} of that policy.")
+    shown = [name for name in (*enc.default_names(), SHIPPED) if name in page.result.files]
+    page.table("kinds", fr.kinds_frame(page.sizes), columns=("kind", *shown),
+               caption=f"Types by kind under policy {policy}.")
+    page.table("parts", fr.parts_frame(page.sizes), columns=("part", *shown),
+               caption=f"Bytes by part under policy {policy}.")
 
 
 def _policies(page, results, policies):
     """What each encoding takes under every policy."""
     made = {r.policy for r in results}
-    page.heading(2, "All policies")
+    page.heading(2, "Policies")
     page.words("\n".join(f"- `{policy}`: {text}." for policy, text in words.POLICIES.items() if policy in made))
     page.table("policies", policies,
-               caption=f"Encodings under every policy; delta and percent are over {BASELINE} of the same policy.")
+               caption=f"Forms under every policy; delta and percent are over {BASELINE} of the same policy.")
 
 
 def _functions(page, results):
@@ -231,10 +271,10 @@ def _functions(page, results):
                f"{int(several.addresses.sum()):,} in all. All instances with a matching symbol count, under any "
                "policy. `exact`: the symbol has exactly the name; `suffix`: it adds .isra, .constprop or the like.")
     page.table("names", several, SHOWN, caption="Names with several addresses.")
-    page.plot("names", fr.names_plot(names))
+    page.frames["addresses_per_name"] = measure.addresses_per_name(names)
 
 
-def _forms(page, results):
+def _rules(page, results):
     """How many functions the rules of each version of pahole keep."""
     manifest = results[0].manifest
     registers = {
@@ -278,22 +318,25 @@ def _step(results):
 def _ambiguity(page, result):
     """Which names are ambiguous, why, and what would tell their instances apart."""
     names, summary = measure.ambiguous_names(result), measure.ambiguity_summary(result)
-    page.heading(2, "Why names are ambiguous")
-    page.words("Each name is in the first class that applies; the policy makes no difference.")
-    page.words("\n".join(f"- `{cause.name}`: {cause.meaning}." for cause in measure.CAUSES))
+    classified = page.frames["classified_names"] = measure.classified_names(result)
+    page.heading(2, "Ambiguous names")
+    page.words("A name is ambiguous if it has several addresses, under any policy. Each is in the first class that "
+               "applies:")
+    page.words("\n".join(f"- `{cause.name}`: {cause.meaning}." for cause in measure.CAUSES
+                         if cause.name not in measure.OF_ONE_ADDRESS))
+    page.plot("ambiguous", summary)
     page.table("ambiguity", summary, caption="Ambiguous names by class.")
-    page.blocks.append(_Findings(("separated", "sites")))
     page.table("ambiguous_names", names, SHOWN, SHOWN_OF_NAMES, caption="Ambiguous names.")
     page.frames["aliases"] = measure.aliases(result)
-    page.words(f"{len(page.frames['aliases']):,} addresses belong to DIEs of several names (aliases.csv).")
-    return names
+    weak, alias = ((classified["class"] == name).sum() for name in measure.OF_ONE_ADDRESS)
+    page.words(f"Not ambiguous, though another definition or name is near: {weak:,} names whose weak definition was "
+               f"overridden, and {alias:,} whose one address has other names too (classified_names.csv). "
+               f"{len(page.frames['aliases']):,} addresses belong to DIEs of several names (aliases.csv).")
+    return classified
 
 
-def _attachability(page, results):
+def _attachability(page, results, attach, prices):
     """What fentry could attach to, and what that costs."""
-    from harness.report.findings import about_bytes
-
-    attach, prices = measure.attach_frames(results)
     first = attach.iloc[0]
     page.heading(2, "What fentry can attach to")
     page.words(f"{first.addresses:,} function addresses are known. `unique_id`: a BTF id stands for this address "
@@ -305,27 +348,23 @@ def _attachability(page, results):
         page.words("This file has no table of ftrace call sites (`site_unknown`), so `attachable` is an upper bound: "
                    "it counts these addresses as if each had a call site.")
     page.table("attachability", attach, caption="Function addresses by what their BTF id stands for.")
-    page.words(f"What a newly attachable function costs, over `{BASELINE}` of the same policy and over what pahole "
-             f"writes today (`{BASELINE}` under `{TODAY}`):")
+    page.words(f"What a newly attachable function costs, over `{BASELINE}` of the same policy and over today's file "
+               f"(`{BASELINE}` under `{TODAY}`):")
     page.table("bytes_per_attachable", prices, caption="Bytes per newly attachable function.")
-    best = prices[(prices.policy == results[0].policy) & (prices.gained > 0)]
-    for row in best.sort_values("bytes_per_gained", kind="stable").itertuples():
-        page.words(f"- `{row.encoding}` over {row.over}: {row.growth:,} bytes for {row.gained:,} more functions, "
-                 f"about {about_bytes(row.bytes_per_gained)} each.")
     page.words(f"Why fentry refuses FUNCs of `{BASELINE}`, by prototype, and by name:")
     refused = measure.refusals(results)
     page.table("refusals", refused[refused.functions > 0],
                caption=f"FUNCs of {BASELINE} that fentry accepts or refuses, by prototype, and by name.")
-    return attach
 
 
 def _estimates(page, results):
     """The estimates of the thread, and what was measured."""
-    page.heading(2, "The thread's estimates")
-    page.words("Quotes, authors and rules are in `data/claims.toml`.")
+    page.heading(2, "The thread of 2023")
+    page.words("What was seen on one kernel, and what was estimated; here both are measured. Quotes, authors and "
+               "rules are in `data/claims.toml`.")
     page.words("\n".join(f"- `{c['id']}`: \"{escaped(c['quote'])}\" ({c['author']}, {c['date']}, {c['message_id']})"
                          for c in measure.read_claims()))
-    page.table("claims", measure.judge_claims(results), caption="The thread's estimates and the measured values.")
+    page.table("claims", measure.judge_claims(results), caption="What the thread said, and what is measured.")
 
 
 def _invariants(page, checks):
@@ -396,9 +435,17 @@ def _left_out(manifest):
             yield what, f"{funnel[key]:,}"
 
 
+class _Answered(NamedTuple):
+    """What others said of the files: the Answers of witnesses, and the frames of the matrix, or None if not asked."""
+
+    answers: wit.Answers
+    matrix: object
+    survival: object
+
+
 def _ask(folder, policy, outside, folder_of_today, today):
-    """The Answers of the witnesses about the results of a policy; whether our file is the kernel's, about that of the
-    policy that pahole follows today."""
+    """The _Answered about the results of a policy; whether our file is the kernel's, about that of the policy that
+    pahole follows today."""
     result = measure.load(folder, policy)
     answers = wit.ask(result, outside)
     frames = answers.frames.get(shipped.WITNESS.name)
@@ -406,18 +453,33 @@ def _ask(folder, policy, outside, folder_of_today, today):
         (same,) = ask_each([(shipped.shipped_same, measure.load(folder_of_today, today))])
         if not isinstance(same, Silence):
             frames["shipped_same"] = same
-    return answers
+    if not outside:
+        return _Answered(answers, None, None)
+    return _Answered(answers, wit.matrix(result), survival.survival(result))
 
 
-def _witnesses(page, answers, asked):
+def _consumers(page, answered):
+    """What each consumer did with each form, and what becomes of addresses when a file is treated."""
+    page.heading(2, "Who reads it")
+    if answered.matrix is None:
+        page.words("Not asked.")
+        return
+    page.words("Each consumer was given each file. `yes`: it takes it and finds what is there; `no`: it refuses it; "
+               "`WRONG`: it takes it and finds something else; `-`: not tried. The words of each are in matrix.csv.")
+    page.frames["matrix"] = answered.matrix
+    page.table("readers", fr.readers_frame(answered.matrix), caption="Who reads which form.")
+    page.words("And what becomes of the addresses when a file is treated as builds and readers do: all are kept, so "
+               "many are lost, or it is refused. The name sort and the byte swap are this program's own, which knows "
+               "every form, the others libbpf's; survival.csv has all.")
+    page.frames["survival"] = answered.survival
+    page.table("survivors", measure.survivors(answered.survival), caption="What addresses survive.")
+
+
+def _witnesses(page, answered):
     """What the witnesses say; each Comparison with something to compare has a section."""
+    answers = answered.answers
     page.heading(2, "Witnesses")
     page.blocks.append(_Findings(("same",)))
-    page.heading(3, "Consumers")
-    if asked:
-        page.table("consumers", answers.readers, caption="Which consumers load which files.")
-    else:
-        page.words("Not asked.")
     for comparison in wit.comparisons():
         frames, section = answers.frames.get(comparison.name), SECTIONS.get(comparison.name, _compared)
         if frames == {} and section is not _shipped:

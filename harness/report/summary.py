@@ -5,13 +5,13 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from harness.measure import COMPRESSORS
+from harness.measure import BASELINE
 from harness.report.folder import MARKDOWN, PAGE
 from harness.report.tables import Table, cell
 from harness.report.words import wrapped
 
-COLUMNS = ("encoding", "bytes", "delta", "percent", "extra FUNC", f"{COMPRESSORS[0]} delta", "attachable")
-"""Columns of encodings.csv, and attachable from attachability.csv."""
+COLUMNS = ("encoding", "added", "added_percent", "zstd_added", "newly_attachable", "bytes_each", "loads")
+"""Columns of verdict.csv."""
 
 WIDTH = 79
 """Columns of text where there is no terminal."""
@@ -20,15 +20,15 @@ NARROWEST = 40
 
 
 def summary_table(report):
-    """The Table of the headline policy: one row per encoding, COLUMNS as far as they were measured."""
-    frame = report.frames["encodings"]
-    attach = report.frames["attachability"]
-    mine = attach[attach.policy == report.about["policy"]].set_index("encoding").attachable
-    frame = frame.assign(attachable=[int(mine[e]) for e in frame.encoding])
-    caption = f"{report.about['kernel']}, policy {report.about['policy']}; delta and percent are over " \
-              f"{report.about['encodings'][0]}; attachable: functions that fentry could attach to through a BTF id " \
-              "if the kernel read addresses."
-    return Table("summary", frame, columns=tuple(c for c in COLUMNS if c in frame), caption=caption)
+    """The Table of the verdicts: one row per form, COLUMNS as far as they were measured."""
+    frame = report.frames["verdict"]
+    today = frame.iloc[0]
+    forms = frame.iloc[1:].reset_index(drop=True)
+    caption = (f"{report.about['kernel']}: forms under policy {report.about['policy']}, over today's file ({BASELINE} "
+               f"under {today.policy}, {today.bytes:,} bytes); newly_attachable: functions that fentry could attach to "
+               "if the kernel read addresses.")
+    columns = tuple(c for c in COLUMNS if not forms[c].isna().all() and set(forms[c]) != {"-"})
+    return Table("summary", forms, columns=columns, caption=caption)
 
 
 def show(report, folder, index=None, stream=None):

@@ -5,6 +5,7 @@ All forms show the same cells: `plain` writes a value, and each form only escape
 
 from __future__ import annotations
 
+import math
 import re
 import textwrap
 from typing import NamedTuple
@@ -148,10 +149,15 @@ def plain(column, value):
     if column.endswith("percent"):
         return f"{value:+.2f} %"
     if isinstance(value, float):
-        return f"{value:,.0f}" if column.startswith("bytes") else f"{value:,.2f}"
-    if column.endswith(("delta", "difference", "extra FUNC")):
+        return f"{whole(value):,}" if column.startswith("bytes") else f"{value:,.2f}"
+    if column.endswith(("delta", "difference", "extra FUNC", "added")):
         return f"{value:+,}" if value else "0"
     return f"{value:,}"
+
+
+def whole(value):
+    """A float as an int, halves away from 0: the same before and after it was kept with two decimals in a CSV."""
+    return int(math.copysign(math.floor(abs(round(value, 2)) + 0.5), value))
 
 
 def cell(column, value):

@@ -9,8 +9,8 @@ import textwrap
 
 QUESTION = """\
 A function with several addresses, such as a static inline emitted in many compile units, becomes one FUNC per prototype
-in BTF, so a tracer cannot say which address it means; since 1.31 pahole leaves such names out. What does it cost, in
-types and in bytes, to give every function its address, and who can still read the file?"""
+in BTF, so a tracer cannot say which address it means; since 1.31 pahole leaves such names out. What does it cost to
+tell the addresses apart, what does it buy, and who can still read the file?"""
 
 POLICIES = {
     "all": "every instance with code, a prototype and an ELF symbol at its address",
@@ -28,10 +28,7 @@ LIMITS = (
     "rules.",
     "Addresses in an encoding count as attachable if a kernel that reads addresses from BTF could reach them; no "
     "kernel does so today.",
-    "Addresses are those of the ELF file. A kernel that randomizes its base has to relocate them; that cost is not "
-    "counted.",
-    "Only the encodings named above are measured. The location kinds that bpf-next merged in 2026 could also carry the "
-    "address of a body; they are not measured.",
+    "Addresses are those of the ELF file; relocating them, where the column kaslr says so, is not counted.",
     "This is one kernel, one compiler and one configuration.",
     "Consumers answered in the versions named, on the machine where the report was made.",
 )

@@ -71,7 +71,7 @@ def _named(encoding, base):
     return ascii_text(f"{encoding}, {base}" if base else encoding)
 
 
-def _cell(verdicts):
+def cell(verdicts):
     """One word for the verdicts of all versions of a consumer about a file."""
     tried = [v for v in verdicts if v != NOT_TRIED]
     for one in (WRONG, FAILED):
@@ -88,7 +88,7 @@ def _grid(rows, files, width):
     columns = [("", lines)]
     for name in names:
         mine = rows[rows.consumer == name]
-        cells = [_cell(mine[(mine.encoding == e) & (mine.base == b)].verdict.tolist()) for e, b in files]
+        cells = [cell(mine[(mine.encoding == e) & (mine.base == b)].verdict.tolist()) for e, b in files]
         columns.append((ascii_text(name), cells))
     out, begun = [], [columns[0]]
     for column in columns[1:]:

@@ -142,7 +142,7 @@ def ask_readers(result: Result) -> pd.DataFrame:
 
 
 def ask(result: Result, outside: bool = True) -> Answers:
-    """The Answers of all witnesses about a Result.
+    """The Answers of all Comparisons about a Result; what reads which file is for `matrix`.
 
     Parameters
     ----------
@@ -150,7 +150,7 @@ def ask(result: Result, outside: bool = True) -> Answers:
     outside : bool
         Also ask witnesses that are other programs, or the running kernel.
     """
-    return _ask([w for w in REGISTRY.values() if outside or not w.outside], result)
+    return _ask([w for w in comparisons() if outside or not w.outside], result)
 
 
 def _ask(witnesses: Iterable[Reader | Comparison], result: Result) -> Answers:

@@ -32,10 +32,15 @@ BYTEORDER = {b"\x9f\xeb": "little", b"\xeb\x9f": "big"}
 """By the first two bytes of a file."""
 
 
+def _release():
+    """The running kernel's version without what its builder added, str."""
+    release = re.match(r"\d+(\.\d+)*", platform.release())
+    return release[0] if release else ""
+
+
 def find():
     """The Found of the running kernel; `how` is the number of bpf(2)."""
-    release = re.match(r"\d+(\.\d+)*", platform.release())
-    label = f"{platform.system()} {release[0] if release else ''}, BPF_BTF_LOAD".replace(" ,", ",")
+    label = f"{platform.system()} {_release()}, BPF_BTF_LOAD".replace(" ,", ",")
     number = BPF_SYSCALL.get(platform.machine())
     if platform.system() != "Linux" or number is None or struct.calcsize("P") not in (4, 8):
         return Found(label, None, f"the number of bpf(2) on {platform.machine()} is not known")
@@ -104,7 +109,7 @@ def _btf_load(data, number, log):
 def versions():
     """The running kernel, one Version."""
     found = find()
-    return [Version(platform.release(), found.how, found.missing)]
+    return [Version(_release(), found.how, found.missing)]
 
 
 def load(number, case):

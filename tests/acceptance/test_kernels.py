@@ -32,7 +32,7 @@ from harness.kernels import building, names
 from harness.measure.stat import stat
 from harness.model import Kind, kind_number
 from harness.model import words as wd
-from harness.report import mail
+from harness.report import mail, plots
 from harness.results import selection
 from harness.results.tables import to_csv
 from tests.reference import waste, wire

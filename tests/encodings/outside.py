@@ -47,7 +47,6 @@ ENCODING = Encoding(
     growth=growth,
     kinds=(Kind.ENUM64,),
     colour="#CC79A7",
-    sign="e",
     rank=9,
     stores="address",
 )

@@ -8,13 +8,14 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import harness
 from harness import encodings, measure, report, results, run
 from harness.measure.attach import attachability
 from harness.model import Kind
-from harness.report import mail
+from harness.report import mail, plots
 from tests.command import cli
 from tests.encodings import outside
 from tests.fixtures.build import program
@@ -87,15 +88,19 @@ def test_outside__is_looked_up_in_words(folder):
     assert addresses["table"] == addresses["btf_func"] == addresses["decl_tag"] != addresses["plain"]
 
 
-def test_outside__is_reported_and_drawn_in_its_colour(folder, tmp_path):
+def test_outside__is_reported_and_drawn(folder, tmp_path):
     made = report.render(folder, tmp_path / "report", witnesses=False, threads=1)
     assert made.ok
     written = report.read(tmp_path / "report")
     assert written.about["encodings"] == ["plain", "decl_tag", "btf_func", "table"]
     text = (tmp_path / "report" / "report.md").read_text()
     assert outside.ENCODING.summary in text.replace("\\", "") and outside.SECTION in text.replace("\\", "")
-    assert outside.ENCODING.colour.lower() in (tmp_path / "report" / "plot_bytes.svg").read_text().lower()
-    assert "e ENUM64" in " ".join(mail.body(written).split())
+    assert written["verdict"].encoding.tolist().count("table") == 1 and ">table<" in (
+        tmp_path / "report" / "plot_cost.svg").read_text()
+    frame = pd.DataFrame({"kernel": "k", "encoding": ["decl_tag", "table"], "percent": 1.0})
+    drawn = plots.draw(plots.growth, frame, 3.0)["svg"].decode().lower()
+    assert outside.ENCODING.colour.lower() in drawn
+    assert f"table {outside.ENCODING.summary}" in " ".join(mail.body(written).split())
     again = results.load(tmp_path / "report")["all"]
     assert again.sections("table") == measure.load(folder).sections("table")
 

@@ -14,7 +14,6 @@ from harness.report import folder as folders
 from harness.report import plots
 from tests.fixtures.build import find
 from tests.measure.folders import make
-from tests.report import figures
 
 ROOT = Path(__file__).resolve().parents[2]
 KEPT = ROOT / "data" / "recorded"
@@ -190,7 +189,7 @@ def test_table__an_item_is_shown_once_and_bytes_eight_to_a_line():
     assert "00 00 00 00 00 00 00 00<br>00" in made._repr_html_()
 
 
-@pytest.mark.parametrize("name", figures.DRAWN)
+@pytest.mark.parametrize("name", plots.PLOTS)
 def test_plot__is_drawn_of_the_recorded_frame_with_its_finding(name):
     made = study.plot(study.open_report(), name)
     assert made._repr_html_().startswith('<img src="data:image/svg+xml;base64,') and "http" not in made._repr_html_()

@@ -46,24 +46,49 @@ def frames():
                           ("current", "plain", 940, 0, 0.0, 57, 17, 0, 0),
                           ("current", "decl_tag", 1671, 731, 77.77, 74, 17, 0, 17),
                           ("current", "btf_func", 1076, 136, 14.47, 57, 17, 0, 0)),
-        "plot_bytes": table("encoding,part,bytes",
-                            *((e, p, n) for e, sizes in (("plain", (300, 260, 240, 0, 176, 24)),
-                                                         ("decl_tag", (300, 260, 240, 400, 851, 24)),
-                                                         ("btf_func", (300, 260, 500, 0, 176, 24)))
-                              for p, n in zip(("shared types", "FUNC_PROTO", "FUNC", "DECL_TAG", "strings", "other"),
-                                              sizes, strict=True))),
-        "plot_tradeoff": table("policy,encoding,growth,attachable,today",
-                               ("consistent", "plain", 60, 15, False), ("consistent", "decl_tag", 1135, 16, False),
-                               ("consistent", "btf_func", 320, 19, False), ("current", "plain", 0, 15, True),
-                               ("current", "decl_tag", 731, 15, False), ("current", "btf_func", 136, 15, False)),
-        "plot_names": table("addresses,names,named", (1, 40, ""), (2, 2, "b, c"), (3, 1, "a")),
+        "verdict": table("encoding,policy,bytes,added,added_percent,zstd_added,zstd_percent,xz_added,xz_percent,"
+                         "types_added,newly_attachable,no_longer,bytes_each,loads,libbpf,misread_by,skippable,kaslr,"
+                         "exposes,dedup,name_sort,modules",
+                         *((e, p, 940 + a, a, a / 9.4, z, z / 5, z, z / 5, n, g, 0, a / g if g else float("nan"), y, v,
+                            w, "no need", k, x, d, s, k)
+                           for e, p, a, z, n, g, y, v, w, k, x, d, s in (
+                             ("plain", "current", 0, 0, 0, 0, "yes", "1.1, 1.7", "none", "as is", "nothing", "-", "-"),
+                             ("plain", "consistent", 60, 10, 4, 1, "yes", "1.1, 1.7", "none", "as is", "nothing", "-",
+                              "-"),
+                             ("btf_func_ambiguous", "consistent", 80, 12, 9, 3, "no", "none", "none", "rebase",
+                              "the KASLR offset", "refused", "all"),
+                             ("btf_func", "consistent", 320, 150, 9, 4, "no", "none", "llvm 19", "rebase",
+                              "the KASLR offset", "refused", "all"),
+                             ("decl_tag", "consistent", 1135, 210, 29, 2, "yes", "1.1, 1.7", "llvm 19; pahole 1.30",
+                              "rebase", "the KASLR offset", "all", "5 lost")))),
+        "plot_cost": table("encoding,type_bytes,string_bytes,section_bytes,added_percent,zstd_added,newly_attachable,"
+                           "bytes_each,loads,dedup",
+                           ("plain", 40, 20, 0, 60 / 9.4, 10, 1, 60.0, "yes", "-"),
+                           ("btf_func_ambiguous", 60, 20, 0, 80 / 9.4, 12, 3, 80 / 3, "no", "refused"),
+                           ("btf_func", 300, 20, 0, 320 / 9.4, 150, 4, 80.0, "no", "refused"),
+                           ("decl_tag", 440, 695, 0, 1135 / 9.4, 210, 2, 567.5, "yes", "all")),
+        "readers": table("encoding,kernel,pahole", ("plain", "yes", "yes"), ("decl_tag", "yes", "WRONG"),
+                         ("btf_func", "no", "no")),
+        "matrix": table("policy,encoding,base,consumer,version,verdict,message,detail",
+                        *(("consistent", e, "", c, v, a, "", "") for c, v, e, a in (
+                            ("kernel", "6.18.44", "plain", "accepted"), ("kernel", "6.18.44", "decl_tag", "accepted"),
+                            ("kernel", "6.18.44", "btf_func", "refused"), ("kernel", "6.18.44", "shipped", "accepted"),
+                            ("pahole", "1.30", "decl_tag", "accepted but wrong")))),
+        **dict.fromkeys(("ambiguity", "plot_ambiguous"), table(
+            "class,names,addresses,same_prototype_names,init_addresses,ftrace_addresses",
+            ("inline_out_of_line", 1, 3, 1, 0, 0), ("same_prototype", 1, 2, 1, 1, 2),
+            ("different_prototype", 1, 2, 0, 0, 2))),
+        "addresses_per_name": table("addresses,names", (1, 40), (2, 2), (3, 1)),
+        "plot_funnel": table("step,role,functions", ("instances seen", "total", 44), ("left out", "removed", 24),
+                             ("FUNCs in plain", "total", 20)),
         "names": table("name,addresses,exact,suffix,reasons", ("a", 3, 3, 0, ""), ("b", 2, 1, 1, "unexpected register"),
                        ("c", 2, 2, 0, "")),
         "ambiguous_names": table(f"{NAMES},init_addresses,ftrace_addresses",
                                  ("a", "inline_out_of_line", 3, 3, 1, True, False, True, False, 0, 0),
                                  ("b", "same_prototype", 2, 2, 1, True, True, True, True, 1, 2),
-                                 ("c", "different_prototype", 2, 2, 2, False, True, True, True, 0, 2),
-                                 ("w", "weak_strong", 2, 1, 1, True, True, True, True, 0, 1)),
+                                 ("c", "different_prototype", 2, 2, 2, False, True, True, True, 0, 2)),
+        "classified_names": table("name,class", ("a", "inline_out_of_line"), ("b", "same_prototype"),
+                                  ("c", "different_prototype"), ("w", "weak_strong")),
         "aliases": table("address,names,aliases,signatures,section", ("0xffffffff81000000", 2, "x y", 1, ".text")),
         "attachability": table("policy,encoding,addresses,attachable",
                                *((p, e, 44, n) for p, e, n in (
@@ -79,17 +104,15 @@ def frames():
                                           ("consistent", "btf_func", "same policy", 260, 19, 4),
                                           ("current", "decl_tag", "same policy", 731, 15, 0),
                                           ("current", "btf_func", "same policy", 136, 15, 0)))),
-        "claims": table("id,claim,predicted,kernel,measured,verdict,reason",
-                        ("payload", "the addresses themselves take roughly 400k", "400,000 bytes", "tiny-1.0",
-                         "consistent 200, current 136", "does not hold", "far less"),
-                        ("whole_growth", "the whole growth stays under 1 MB", "1,000,000 bytes", "tiny-1.0",
+        "claims": table("id,of,claim,predicted,kernel,measured,verdict,reason",
+                        ("cpumask_weight", "observation", "cpumask_weight has 22 addresses", "22 addresses", "tiny-1.0",
+                         "0", "0 here", "it is inlined everywhere"),
+                        ("payload", "estimate", "the addresses themselves take roughly 400k", "400,000 bytes",
+                         "tiny-1.0", "consistent 200, current 136", "differs", "far less"),
+                        ("whole_growth", "estimate", "the whole growth stays under 1 MB", "1,000,000 bytes", "tiny-1.0",
                          "consistent 260, current 136", "holds", "less"),
-                        ("extra_funcs", "telling FUNCs apart by address adds about 1000 of them", "1,000 FUNCs",
-                         "tiny-1.0", "consistent 5, current 0", "holds under current", "made up")),
-        "consumers": table("witness,encoding,verdict,words",
-                           *((w, e, v, "") for w in ("bpftool v7.1.0, using libbpf v1.1", "Linux 6.18.44, BPF_BTF_LOAD")
-                             for e, v in (("plain", "loaded"), ("decl_tag", "loaded"), ("btf_func", "refused"),
-                                          ("shipped", "loaded")))),
+                        ("extra_funcs", "estimate", "telling FUNCs apart by address adds about 1000 of them",
+                         "1,000 FUNCs", "tiny-1.0", "consistent 5, current 0", "holds under current", "made up")),
         "kinds": table("kind,plain,decl_tag,btf_func,shipped", ("INT", 15, 15, 15, 15), ("FUNC", 20, 20, 25, 18),
                        ("DECL_TAG", 0, 25, 0, 0), ("total", 35, 60, 40, 33)),
         "shipped_same": table("written,verdict,kind,ours,shipped,only in ours,only in shipped",
@@ -115,7 +138,7 @@ def png(nbytes, seed=1):
         for kind, data in ((b"IHDR", head), (b"IDAT", zlib.compress(raw, 0)), (b"IEND", b"")))
 
 
-def write(path, tables=None, plots=(("bytes", 3000), ("tradeoff", 4000)), **about):
+def write(path, tables=None, plots=(("cost", 3000), ("ambiguous", 4000)), **about):
     """Write a report's folder and return the ReportFolder.
 
     Parameters

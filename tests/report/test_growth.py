@@ -26,8 +26,9 @@ def kernel(name, path="vmlinux", **provenance):
     return Kernel(name, name.replace("9.9", "9.9.1"), Path(path), said)
 
 
-def test_readme__its_first_table_is_what_the_csv_says(recorded):
+def test_readme__its_table_of_kernels_is_what_the_csv_says(recorded):
     text = (ROOT / "README.md").read_text()
+    text = text[text.index("<!-- figures: make growth"):]
     lines = text[text.index("\n|") + 1:].split("\n\n")[0].splitlines()
     assert lines == growth.table_lines(recorded)
     assert len(lines) == 2 + recorded.kernel.nunique() and recorded.kernel.nunique() >= 21

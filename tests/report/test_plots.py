@@ -20,14 +20,6 @@ CAPTION = "linux-image-6.12.117+deb12-cloud-amd64-dbg 6.12.117-1, policy consist
 
 EIGHT = ("plain", "decl_tag", "btf_func", "decl_tag_short", "func_sec", "btf_func_rel", "kind_flag_off", "datasec_addr")
 
-PARTS = ("shared types", "FUNC_PROTO", "FUNC", "DECL_TAG", "strings", "other")
-
-STACK = {
-    "plain": (1312748, 856472, 569604, 2112, 1953989, 24),
-    "decl_tag": (1312748, 856472, 569604, 766896, 3244022, 24),
-    "btf_func": (1312748, 856472, 955980, 2112, 1953989, 24),
-}
-
 FUNNEL = [
     ("subprogram DIEs", "total", 326397), ("declarations", "removed", 144452), ("without a name", "removed", 0),
     ("abstract (inlined)", "removed", 128989), ("definitions without code", "removed", 4594),
@@ -39,60 +31,8 @@ FUNNEL = [
     ("FUNCs in plain", "total", 47467),
 ]
 
-POINTS = [
-    ("consistent", "plain", 8800, 38559), ("consistent", "decl_tag", 2063617, 38782),
-    ("consistent", "btf_func", 395176, 39105), ("all", "plain", 58354, 38579), ("all", "decl_tag", 2152903, 39403),
-    ("all", "btf_func", 453250, 39772), ("current", "plain", 0, 38559), ("current", "decl_tag", 2029017, 38731),
-    ("current", "btf_func", 377592, 38731),
-]
-
-KINDS = {"INT": 15, "PTR": 13095, "ARRAY": 3082, "STRUCT": 9398, "UNION": 1728, "ENUM": 2064, "FWD": 105,
-         "TYPEDEF": 2206, "VOLATILE": 24, "CONST": 2822, "RESTRICT": 3, "FUNC": 47467, "FUNC_PROTO": 25098, "VAR": 384,
-         "DATASEC": 1, "FLOAT": 1, "DECL_TAG": 132, "ENUM64": 8}
-
-NAMES = [(1, 47040, ""), (2, 206, ""), (3, 38, ""), (4, 15, ""), (5, 19, ""), (6, 5, ""), (7, 1, ""), (8, 6, ""),
-         (9, 2, "init_once, modalias_show"), (10, 1, "lruvec_stat_mod_folio"), (13, 2, "p4d_offset, type_show"),
-         (22, 1, "jhash")]
-
-
 def of(name, rows):
     return pd.DataFrame(list(rows), columns=list(PLOTS[name].columns))
-
-
-def stack(encodings=tuple(STACK)):
-    return of("bytes", [(e, part, n) for e in encodings for part, n in zip(PARTS, STACK[e], strict=True)])
-
-
-def kinds(more=(("FUNC", "btf_func", 47799), ("DECL_TAG", "decl_tag", 47931)), encodings=tuple(STACK)):
-    other = {(kind, e): n for kind, e, n in more}
-    return of("kinds", [(k, e, other.get((k, e), n)) for k, n in KINDS.items() for e in encodings])
-
-
-def compressed(sizes):
-    rows = []
-    for e in sizes:
-        for i, form in enumerate(("raw", "zstd-19", "xz-9")):
-            base = sizes[next(iter(sizes))][i]
-            rows.append((e, form, sizes[e][i], sizes[e][i] - base, 100 * (sizes[e][i] - base) / base))
-    return of("compressed", rows)
-
-
-SIZES = {"plain": (4694949, 1205421, 1065216), "decl_tag": (6749766, 1422364, 1235664),
-         "btf_func": (5081325, 1342115, 1175448)}
-
-
-def tradeoff(points=tuple(POINTS), today=True):
-    return of("tradeoff", [(*p, today and p[:2] == ("current", "plain")) for p in points])
-
-
-def tree(*files):
-    rows = []
-    for file in files:
-        rows += [(file, kind, 12 * n) for kind, n in KINDS.items() if kind not in style.colours()]
-        rows += [(file, part, n) for part, n in zip(PARTS, STACK[file], strict=True)
-                 if part in ("FUNC_PROTO", "FUNC", "DECL_TAG", "strings")]
-        rows += [(file, "header", 24), (file, "padding", 0)]
-    return of("treemap", rows)
 
 
 FORMS = [
@@ -126,12 +66,13 @@ GROWTH = [(kernel, encoding, percent) for kernel, tag, func in [
 
 
 def cost(forms=tuple(FORMS)):
-    return of("cost", [(*f[:-1], sum(f[1:4]) / f[6] if f[6] else float("nan"), f[-1]) for f in forms])
+    lost = {"func_per_address": "756 lost"}
+    return of("cost", [(*f[:-1], sum(f[1:4]) / f[6] if f[6] else float("nan"), f[-1], lost.get(f[0], "all"))
+                       for f in forms])
 
 
 REAL = {"cost": cost(), "ambiguous": of("ambiguous", CLASSES), "growth": of("growth", GROWTH),
-        "bytes": stack(), "kinds": kinds(), "names": of("names", NAMES), "funnel": of("funnel", FUNNEL),
-        "compressed": compressed(SIZES), "tradeoff": tradeoff(), "treemap": tree("plain")}
+        "funnel": of("funnel", FUNNEL)}
 
 LONG = "a_form_with_a_name_of_forty_characters__"
 
@@ -154,28 +95,9 @@ ODD = {
         (k, e, n) for k in ("5.1-a$b$\udc80", "no version") for e, n in zip(EIGHT, (0, 43.9, 8.3, 40, .02, .4, -1, .5),
                                                                             strict=True)])),
     "growth, none": ("growth", of("growth", [("1.0", "a", 0.0), ("2.0", "a", 0.0)])),
-    "bytes, eight encodings": ("bytes", of("bytes", [
-        (e, part, n + 50000 * i * (part in ("FUNC", "DECL_TAG"))) for i, e in enumerate(EIGHT)
-        for part, n in zip(PARTS, STACK["plain"], strict=True)])),
-    "bytes, no growth": ("bytes", of("bytes", [(e, "FUNC", 100) for e in "abc"])),
-    "bytes, smaller": ("bytes", of("bytes", [("plain", "FUNC", 1000), ("x$y$", "FUNC", 900), ("z", "FUNC", 1000)])),
-    "bytes, no bytes": ("bytes", of("bytes", [("a", "FUNC", 0), ("b", "FUNC", 0)])),
-    "kinds, eight encodings": ("kinds", kinds([("FUNC", e, 47467 + 30 * i) for i, e in enumerate(EIGHT)]
-                                              + [("DECL_TAG", "plain", 0)], EIGHT)),
-    "names, none ambiguous": ("names", of("names", [(1, 47040, "")])),
-    "names, many": ("names", of("names", [(i, max(1, int(40000 / i**3.2)), f"name_{i}, other_{i}" * (i > 40))
-                                          for i in range(1, 45)] + [(200, 1, "cpumask_weight")])),
-    "names, strange": ("names", of("names", [(1, 9, ""), (3, 1, "a$b$c\udc80, \u4e2d \u2026")])),
     "funnel, one total": ("funnel", of("funnel", FUNNEL[:1])),
     "funnel, one scale": ("funnel", of("funnel", FUNNEL[:6])),
     "funnel, only small steps": ("funnel", of("funnel", FUNNEL[7:])),
-    "compressed, smaller": ("compressed", compressed({"plain": (900, 300, 200), "x": (800, 310, 200)})),
-    "compressed, eight encodings": ("compressed", compressed({
-        e: tuple(n + n * i // 20 for n in SIZES["plain"]) for i, e in enumerate(EIGHT)})),
-    "tradeoff, one policy": ("tradeoff", tradeoff(POINTS[:3], today=False)),
-    "tradeoff, all the same": ("tradeoff", tradeoff([(*p[:2], 0, 100) for p in POINTS])),
-    "tradeoff, 32 bit": ("tradeoff", tradeoff([(p, e, g // 2 - 9000, n // 3) for p, e, g, n in POINTS])),
-    "treemap, three files": ("treemap", tree(*STACK)),
 }
 ODD |= {f"{name}, one encoding": (name, frame[frame.encoding == "plain"])
         for name, frame in REAL.items() if "encoding" in frame}
@@ -222,12 +144,8 @@ def ticks(figure, visible):
     return found
 
 
-PHONE = ("ambiguous", "cost", "funnel", "growth")
-"""Plots that a phone shows; their labels stand above the bars there."""
-
-
 @pytest.mark.parametrize(("case", "width"), [
-    *((case, 800) for case in EVERY), *((case, 390) for case in EVERY if EVERY[case][0] in PHONE)])
+    (case, width) for case in EVERY for width in (800, 390)])
 def test_figure__has_its_finding_as_title_and_no_text_on_another(case, width):
     name, frame = EVERY[case]
     figure = page(name, frame, narrow=width == 390)
@@ -273,16 +191,16 @@ def test_draw__is_independent_of_the_callers_settings():
     import matplotlib
 
     with matplotlib.rc_context({"font.size": 20, "svg.fonttype": "path", "axes.grid": True}):
-        assert draw("compressed") == drawn_once("compressed")
+        assert draw("cost") == drawn_once("cost")
 
 
 def test_draw__its_palette_keeps_the_colours_of_the_house():
     from PIL import Image
 
-    image = Image.open(io.BytesIO(drawn_once("kinds")["png"]))
+    image = Image.open(io.BytesIO(drawn_once("growth")["png"]))
     assert image.mode == "P" and image.size[0] == 800
     colours = {"#{:02X}{:02X}{:02X}".format(*rgb) for _, rgb in image.convert("RGB").getcolors()}
-    assert {"#FFFFFF", *style.encoding_colours(STACK).values()} <= colours
+    assert {"#FFFFFF", *style.encoding_colours(("decl_tag", "btf_func")).values()} <= colours
 
 
 def test_encoding_colours__are_the_encodings_own_and_those_of_others_are_apart():
@@ -296,7 +214,7 @@ def test_encoding_colours__are_the_encodings_own_and_those_of_others_are_apart()
 
 
 def test_figure__wraps_a_long_caption_below_the_plot():
-    figure = page("bytes", REAL["bytes"], caption=" ".join([CAPTION] * 3))
+    figure = page("cost", REAL["cost"], caption=" ".join([CAPTION] * 3))
     assert figure.caption.get_text().count("\n") == 2
     assert figure.caption.get_window_extent().y1 < figure.ax.get_tightbbox().y0
 
@@ -360,7 +278,7 @@ def test_cost__says_nothing_of_what_was_not_measured(narrow, there, gone):
 
 @pytest.mark.parametrize(("forms", "finding"), [
     (FORMS, "func_per_address buys most per byte: 790 newly attachable functions for 21.6 kB (+0.41 %), 27 bytes each, "
-            "and the running kernel loads it; btf_func32 buys most, 792 for 236 kB (+4.48 %), but is refused"),
+            "but libbpf's dedup undoes it; btf_func32 buys most, 792 for 236 kB (+4.48 %), but is refused"),
     (FORMS[:4], "btf_func_ambiguous buys most per byte: 567 newly attachable functions for 29.1 kB (+0.55 %), 51 bytes "
                 "each, but the running kernel refuses it; btf_func buys most, 792 for 450 kB (+8.55 %), and is refused "
                 "too"),
@@ -473,96 +391,6 @@ def test_growth_finding(rows, finding):
     assert PLOTS["growth"].finding(of("growth", rows)) == finding
 
 
-def test_bytes_by_encoding__draws_the_frame(axes):
-    rows = [("plain", "FUNC", 100), ("plain", "strings", 300), ("tag", "FUNC", 150), ("tag", "strings", 450)]
-    assert plots.bytes_by_encoding(of("bytes", rows), axes) is axes
-    drawn = [(c.get_label(), [b.get_width() for b in c], [b.get_x() for b in c]) for c in axes.containers]
-    assert drawn == [("FUNC", [100, 150], [0, 0]), ("strings", [300, 450], [100, 150])]
-    words = [t.get_text() for t in axes.texts]
-    assert words[:2] == ["400 bytes", "+200 bytes\n+50.00 %"]
-    assert words[2:] == ["FUNC\n100 bytes", "FUNC\n+50 bytes", "strings\n300 bytes", "strings\n+150 bytes"]
-
-
-def test_bytes_by_encoding__names_each_visible_part_in_a_bar_or_the_legend():
-    frame = pd.concat([stack(), of("bytes", [("plain", "new part", 30000)])])
-    ax = page("bytes", frame).ax
-    legend = [t.get_text() for t in ax.get_legend().get_texts()]
-    assert legend == ["new part"]  # 24 bytes of other are less than a pixel
-    named = {t.get_text().split("\n")[0] for t in ax.texts}
-    assert {"shared types", "FUNC_PROTO", "FUNC", "DECL_TAG", "strings"} <= named
-
-
-@pytest.mark.parametrize(("sizes", "finding"), [
-    ({"plain": 1000, "decl_tag": 1438, "btf_func": 1082},
-     "Addresses grow .BTF by 8.2 % as btf_func, by 43.8 % as decl_tag"),
-    ({"plain": 1000, "decl_tag_short": 1300}, "Addresses grow .BTF by 30.0 % as decl_tag_short"),
-    ({"plain": 100000, "a": 100003}, "Addresses grow .BTF by 0.003 % as a"),
-    ({"plain": 1000}, ".BTF as plain has 1,000 bytes, 100.0 % of them FUNC"),
-    ({"plain": 1000, "a": 1000, "b": 1000}, "Addresses add nothing to .BTF as a and b"),
-    ({"plain": 1000, "a": 900, "b": 1000, "c": 1100},
-     "Addresses change .BTF by -10.0 % as a, not at all as b, by +10.0 % as c"),
-    ({"plain": 1000, "a": 1100, "b": 1200, "c": 1300, "d": 1400},
-     "Addresses change .BTF by +10.0 % (a) to +40.0 % (d), 4 encodings over plain"),
-    ({"plain": 0, "a": 5}, "Addresses grow .BTF by 5 bytes as a"),
-    ({"plain": 0}, ".BTF as plain has 0 bytes"),
-    ({}, "No file was measured"),
-])
-def test_bytes_by_encoding_finding(sizes, finding):
-    assert PLOTS["bytes"].finding(of("bytes", [(e, "FUNC", n) for e, n in sizes.items()])) == finding
-
-
-def test_types_by_kind__draws_the_frame(axes):
-    rows = [("INT", "plain", 3), ("INT", "tag", 3), ("DECL_TAG", "plain", 0), ("DECL_TAG", "tag", 9)]
-    plots.types_by_kind(of("kinds", rows), axes)
-    drawn = {line.get_label(): list(line.get_xdata()) for line in axes.lines}
-    assert drawn == {"every encoding": [3], "plain": [], "tag": [9]}
-    assert [t.get_text() for t in axes.texts] == ["3", "0 plain", "9 tag"]
-    assert [t.get_text() for t in axes.get_yticklabels()] == ["INT", "DECL_TAG"]
-    assert axes.get_xscale() == "log"
-
-
-@pytest.mark.parametrize(("frame", "finding"), [
-    (REAL["kinds"], "Of 18 kinds, encodings differ only in FUNC (47,467 to 47,799) and DECL_TAG (132 to 47,931)"),
-    (kinds(()), "All 3 encodings have the same 107,633 types, kind by kind"),
-    (kinds((), ("plain",)), "107,633 types in plain: 44.1 % FUNC, 23.3 % FUNC_PROTO, 12.2 % PTR"),
-    (kinds([(k, "btf_func", 7) for k in ("INT", "PTR", "FUNC", "VAR")]),
-     "Encodings differ in 4 of 18 kinds: INT, PTR, FUNC and VAR"),
-    (of("kinds", [("INT", "plain", 0), ("INT", "x", 1)]), "Of 1 kind, encodings differ only in INT (0 to 1)"),
-    (of("kinds", [("INT", "plain", 0)]), "No types"),
-])
-def test_types_by_kind_finding(frame, finding):
-    assert PLOTS["kinds"].finding(frame) == finding
-
-
-def test_addresses_per_name__draws_the_frame(axes):
-    plots.addresses_per_name(of("names", [(1, 1000, ""), (2, 30, ""), (3, 0, ""), (22, 1, "jhash")]), axes)
-    (bars,) = axes.containers
-    assert [b.get_height() for b in bars] == [1000, 30, 1]
-    shown = dict(zip(axes.get_xticks(), [t.get_text() for t in axes.get_xticklabels()], strict=True))
-    assert [shown[b.get_x() + b.get_width() / 2] for b in bars] == ["1", "2", "22"]
-    assert sorted(shown.items())[2][1] == "..."  # 3 to 21 are left out
-    assert [t.get_text() for t in axes.texts] == ["1,000", "30", "1", "jhash"]
-    assert axes.get_yscale() == "log"
-
-
-def test_addresses_per_name__shows_short_gaps(axes):
-    plots.addresses_per_name(of("names", [(1, 1000, ""), (5, 30, "")]), axes)
-    assert [t.get_text() for t in axes.get_xticklabels()] == ["1", "2", "3", "4", "5"]
-
-
-@pytest.mark.parametrize(("rows", "finding"), [
-    (NAMES, "296 of 47,336 names have more than one address, at most 22 (jhash)"),
-    ([(1, 9, ""), (2, 1, "")], "1 of 10 names has more than one address, at most 2"),
-    ([(1, 9, float("nan")), (3, 4, "")], "4 of 13 names have more than one address, at most 3 (4 names)"),
-    ([(1, 9, "")], "Each of 9 names has one address"),
-    ([(1, 1, "")], "The only name has one address"),
-    ([(1, 0, "")], "No name has an address"),
-    ([(2, 1, "a\udcff \u2026")], "1 of 1 names has more than one address, at most 2 (a? ...)"),
-])
-def test_addresses_per_name_finding(rows, finding):
-    assert PLOTS["names"].finding(of("names", rows)) == finding
-
-
 def bars(ax):
     """Bars by label as (left, right)."""
     return {c.get_label(): [(b.get_x(), b.get_x() + b.get_width()) for b in c] for c in ax.containers}
@@ -609,99 +437,6 @@ def test_funnel_finding(rows, finding):
 def test_funnel__refuses_an_unknown_role(axes):
     with pytest.raises(MeasureError, match="expected a role total, removed, added or note, found 'lost'"):
         plots.funnel(of("funnel", [("a", "lost", 1)]), axes)
-
-
-def test_growth_compressed__draws_the_frame(axes):
-    plots.growth_compressed(REAL["compressed"], axes)
-    drawn = {c.get_label(): [b.get_width() for b in c] for c in axes.containers}
-    assert drawn == {"decl_tag": [2054817, 216943, 170448], "btf_func": [386376, 136694, 110232]}
-    words = [t.get_text() for t in axes.texts]
-    assert words[:2] == ["decl_tag", "btf_func"]
-    assert words[2:4] == ["+2,054,817 bytes (+43.77 %)", "+216,943 bytes (+18.00 %)"]
-    assert axes.get_xlabel() == "MB added to plain (bytes: 4,694,949 raw, 1,205,421 zstd-19, 1,065,216 xz-9)"
-
-
-@pytest.mark.parametrize(("frame", "finding"), [
-    (REAL["compressed"], "Compressed with zstd-19, decl_tag adds 217 kB (+18.0 %) instead of 2.05 MB (+43.8 %), "
-                         "btf_func adds 137 kB (+11.3 %) instead of 386 kB (+8.2 %)"),
-    (compressed({"plain": (100, 50, 40), "x": (120, 50, 40)}),
-     "Compressed with zstd-19, x adds nothing instead of 20 bytes (+20.0 %)"),
-    (compressed({"plain": (100, 50, 40), "x": (100, 50, 40)}),
-     "Nothing grows over plain, neither raw nor with zstd-19"),
-    (compressed({"plain": (100, 50, 40)}), "Only plain was made: 100 bytes raw, 50 bytes zstd-19, 40 bytes xz-9"),
-    (REAL["compressed"].query("form == 'raw'"), "Growth over plain, raw: decl_tag +2.05 MB, btf_func +386 kB"),
-    (REAL["compressed"].head(0), "No file was measured"),
-])
-def test_growth_compressed_finding(frame, finding):
-    assert PLOTS["compressed"].finding(frame) == finding
-
-
-def test_tradeoff__draws_and_labels_every_point():
-    ax = page("tradeoff", REAL["tradeoff"]).ax
-    points = [line for line in ax.lines if not line.get_label().startswith("_")]
-    assert [(line.get_label(), line.get_xdata()[0], line.get_ydata()[0]) for line in points] == [
-        (f"{encoding}, {policy}", growth, attachable) for policy, encoding, growth, attachable in POINTS]
-    assert {(line.get_color(), line.get_label().split(", ")[0]) for line in points} == {
-        ("#000000", "plain"), ("#D55E00", "decl_tag"), ("#0072B2", "btf_func")}
-    assert len({(line.get_marker(), line.get_label().split(", ")[1]) for line in points}) == 3
-    words = [t.get_text() for t in ax.texts]
-    assert len(words) == 8
-    assert "plain, current: 38,559 attachable, today\nplain, consistent: +0 for +8.80 kB" in words
-    assert "btf_func, all\n+1,213 for +453 kB: 374 bytes each" in words
-
-
-def test_tradeoff__points_that_cover_each_other_share_a_label():
-    ax = page("tradeoff", tradeoff([("all", "plain", 0, 9), ("all", "a", 50, 12), ("all", "b", 50, 12)], False)).ax
-    assert sorted(t.get_text() for t in ax.texts) == [
-        "a, all: +3 for +50 bytes: 17 bytes each\nb, all: +3 for +50 bytes: 17 bytes each",
-        "plain, all\n9 attachable"]
-
-
-@pytest.mark.parametrize(("frame", "finding"), [
-    (REAL["tradeoff"], "btf_func with policy all buys most per byte: 1,213 more attachable functions than today, for "
-                       "453 kB (374 bytes each)"),
-    (tradeoff(POINTS[:3], today=False), "btf_func buys most per byte: 546 more attachable functions than with plain, "
-                                        "for 386 kB (708 bytes each)"),
-    (tradeoff([*POINTS, ("all", "less", -5, 38560)]), "less with policy all buys most per byte: 1 more attachable "
-                                                      "functions than today, at no growth"),
-    (tradeoff([(*p[:3], 38559) for p in POINTS]), "Nothing makes more functions attachable than today: 38,559"),
-    (tradeoff(POINTS[:1], today=False), "38,559 functions are attachable with plain, consistent"),
-    (tradeoff([]), "Nothing was measured"),
-])
-def test_tradeoff_finding(frame, finding):
-    assert PLOTS["tradeoff"].finding(frame) == finding
-
-
-@pytest.mark.parametrize("files", [("plain",), tuple(STACK)])
-def test_treemap__areas_are_bytes_and_no_part_is_lost(files):
-    frame = tree(*files)
-    ax = page("treemap", frame).ax
-    areas = {p.get_label(): p.get_width() * p.get_height() for p in ax.patches}
-    nbytes = {f"{row.file}: {row.part}": row.bytes for row in frame.itertuples() if row.bytes}
-    assert areas.keys() == nbytes.keys()
-    scale = sum(areas.values()) / sum(nbytes.values())
-    assert all(abs(areas[key] / scale - n) < 1e-6 * n for key, n in nbytes.items())
-    words = "\n".join(t.get_text() for t in ax.texts) + " ".join(ax.xaxis.get_label_text().split())
-    for part, n in set(zip(frame.part, frame.bytes, strict=True)):
-        assert not n or re.search(rf"\b{part}\b[\n ]{n:,}", words), part
-
-
-def test_treemap__rectangles_do_not_overlap():
-    ax = page("treemap", tree(*STACK)).ax
-    boxes = np.array([p.get_bbox().extents for p in ax.patches])
-    shared = np.triu(labels.overlap(boxes, boxes), 1)
-    assert shared.max() < 1e-6
-
-
-@pytest.mark.parametrize(("frame", "finding"), [
-    (of("treemap", [("x", "header", 24), ("x", "FUNC", 10)]), "The 34 bytes of x: 70.6 % header, 29.4 % FUNC"),
-    (of("treemap", [("x", "FUNC", 10), ("y", "FUNC", 22)]), "y is 12 bytes larger than x: FUNC +12 bytes"),
-    (of("treemap", [("x", "FUNC", 10), ("y", "FUNC", 10)]), "x and y have the same bytes in each part"),
-    (tree(*STACK), "decl_tag is 2.05 MB larger than plain: strings +1.29 MB, DECL_TAG +765 kB"),
-    (of("treemap", [("x", "FUNC", 0)]), "No bytes"),
-])
-def test_treemap_finding(frame, finding):
-    assert PLOTS["treemap"].finding(frame) == finding
 
 
 @pytest.mark.parametrize(("nbytes", "text"), [

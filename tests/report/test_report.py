@@ -12,7 +12,7 @@ import pytest
 from harness import encodings, measure, report, results
 from harness.errors import MeasureError
 from harness.kernels import Kernel
-from harness.report import mail, summary
+from harness.report import mail, plots, summary
 from harness.report.make import _own_pahole
 from harness.report.report import _left_out
 from harness.report.tables import Table, cell
@@ -34,7 +34,7 @@ def three(tmp_path_factory):
     tmp_path = tmp_path_factory.mktemp("results")
     keep_all = [(n, a, m, p, "" if r == "inconsistent prototype" else r) for n, a, m, p, r in INSTANCES]
     current = [(n, a, m, p, "ambiguous address" if n == "twice" else r) for n, a, m, p, r in INSTANCES]
-    return [make(tmp_path / "all", "all", keep_all), make(tmp_path / "consistent"),
+    return [make(tmp_path / "all", "all", keep_all), make(tmp_path / "sound", "sound"),
             make(tmp_path / "current", "current", current)]
 
 
@@ -55,8 +55,8 @@ def test_render__is_byte_identical_on_a_second_run(written, three, tmp_path):
     again = tmp_path / "tiny"
     report.render(three[::-1], again, witnesses=False, threads=2, command="make report KERNEL=tiny")
     assert files(written) == files(again)
-    assert {"report.md", "index.html", "report.json", "plot_bytes.png", "tables/encodings.txt",
-            "tables/encodings.tex", *(f"plot_{n}.{s}" for n in figures.DRAWN for s in ("png", "svg", "csv"))
+    assert {"report.md", "index.html", "report.json", "plot_cost.png", "tables/encodings.txt",
+            "tables/encodings.tex", *(f"plot_{n}.{s}" for n in plots.PLOTS for s in ("png", "svg", "csv"))
             } <= set(files(written))
     assert not [name for name in files(written) if "narrow" in name]
     for name in files(written):
@@ -66,7 +66,7 @@ def test_render__is_byte_identical_on_a_second_run(written, three, tmp_path):
 def test_render__says_what_it_holds(written):
     read = report.read(written)
     assert set(read.about["files"]) == set(files(written)) and read.about["ok"]
-    assert read.about["policies"] == ["consistent", "all", "current"]
+    assert read.about["policies"] == ["sound", "all", "current"]
     assert read.about["encodings"] == ["plain", "decl_tag", "btf_func"]
     assert read.about["kernel"] == "tiny-1.0" and read.about["command"] == "make report KERNEL=tiny"
     assert read["encodings"]["extra FUNC"].tolist() == [0, 0, 2]
@@ -82,9 +82,9 @@ def test_render__shows_the_figures_of_its_csvs(written):
 
 @pytest.mark.parametrize(("name", "old", "new", "check"), [
     ("report.md", "| +80 |", "| +98,765 |", figures.check_report_md),
-    ("report.md", "80 bytes more", "98,765 bytes more", figures.check_words),
+    ("report.md", "adds 98 bytes", "adds 98,765 bytes", figures.check_words),
     ("index.html", "<td>+80<", "<td>+98,765<", figures.check_page),
-    ("index.html", "80 bytes more", "98,765 bytes more", figures.check_words),
+    ("index.html", "adds 98 bytes", "adds 98,765 bytes", figures.check_words),
     ("tables/encodings.txt", "+80", "+98,765", figures.check_text_tables),
 ])
 def test_figures__notice_one_that_is_not_in_the_csv(written, tmp_path, name, old, new, check):
@@ -96,12 +96,14 @@ def test_figures__notice_one_that_is_not_in_the_csv(written, tmp_path, name, old
         check(tmp_path / "r", figures.csvs_of(tmp_path / "r"))
 
 
-def test_render__headline_is_the_consistent_policy(written):
+def test_render__headline_is_the_sound_policy(written):
     text = (written / "report.md").read_text()
     first = unescaped(text.split("## Kernel")[0])
     found = json.loads((written / "report.json").read_text())["finding"]
-    assert "and 80 (+26.3 %) as btf_func to the 304 bytes of plain" in found and found in first
-    assert "Policy `consistent`" in text and "FAILED" not in text
+    assert found in first and found.startswith(
+        "Function addresses add 98 bytes (+34.3 %) as btf_func and 292 (+102.1 %) as decl_tag to today's 286")
+    assert text.index("## Verdict") < text.index("plot_cost.png") < text.index("## Ambiguous names")
+    assert "Policy `sound`" in text and "FAILED" not in text
     assert "tiny|dbg" in unescaped(text.replace("\\|", "\0"))
 
 
@@ -146,7 +148,7 @@ def test_render__goes_on_from_a_report_and_keeps_its_results(three, tmp_path, un
 
 def test_render__takes_the_results_along_so_that_the_report_is_as_good_as_they(three, written):
     made = results.load(written)
-    assert made.path == written / "btf" and made.policies == ["consistent", "all", "current"]
+    assert made.path == written / "btf" and made.policies == ["sound", "all", "current"]
     assert files(written / "btf") == sorted(["functions.csv", "inlined.csv", "manifest.json", "measurements.csv",
                                              "shipped.btf", *(f"{p}/{name}" for p in made.policies for name in (
                                                  "btf_func.btf", "decl_tag.btf", "plain.btf", "selection.csv"))])
@@ -237,6 +239,7 @@ def test_render__fails_with_one_error(tmp_path, three):
 
 @pytest.mark.parametrize(("column", "value", "text"), [
     ("bytes", 1234567, "1,234,567"), ("delta", 1234, "+1,234"), ("delta", -5, "-5"), ("delta", 0, "0"),
+    ("bytes_each", 786.5, "787"), ("bytes_each", 786.5025, "787"), ("bytes_each", 785.5, "786"), ("bytes", -2.5, "-3"),
     ("zstd-19 percent", 8.26, "+8.26 %"), ("words", "a|b_c", "a\\|b\\_c"), ("holds", True, "yes"),
     ("holds", False, "**FAILED**"),
 ])

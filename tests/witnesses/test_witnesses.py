@@ -126,9 +126,10 @@ def test_declarations__see_through_clash_numbers():
 
 def test_bpftool__that_is_missing_is_said_with_its_package(result, monkeypatch):
     monkeypatch.setattr(bpftool, "find_program", lambda name: None)
-    answers = witnesses.ask(result)
-    rows = answers.readers[answers.readers.witness == "bpftool"].to_numpy().tolist()
+    readers = witnesses.ask_readers(result)
+    rows = readers[readers.witness == "bpftool"].to_numpy().tolist()
     assert rows == [["bpftool", "-", "not asked", "bpftool is not installed (package bpftool)"]]
+    answers = witnesses.ask(result)
     assert answers.silent == {"declarations": "bpftool is not installed (package bpftool)"}
     assert list(answers.frames) == ["shipped"]
 

@@ -4,7 +4,7 @@ Each has a finding, one sentence computed from the same frame: it is the title, 
 mails (ASCII). ``PLOTS`` has those of one kernel by short name, ``ACROSS`` those of many. ``draw`` makes PNG and SVG of
 the house's size and a narrow SVG for a phone, ``figure`` the same for a notebook::
 
-    plot = plots.PLOTS["tradeoff"]
+    plot = plots.PLOTS["cost"]
     images = plots.draw(plot.function, frame, plot.height_inches, caption="debian-6.12.117-cloud-amd64, ...")
     plots.figure(plot.function, frame, plot.height_inches)
 """
@@ -17,22 +17,11 @@ from typing import NamedTuple
 from harness.report.plots.ambiguous import ambiguous, ambiguous_finding
 from harness.report.plots.cost import cost, cost_finding
 from harness.report.plots.funnel import funnel, funnel_finding
-from harness.report.plots.growth import (
-    bytes_by_encoding,
-    bytes_by_encoding_finding,
-    growth_compressed,
-    growth_compressed_finding,
-)
 from harness.report.plots.images import FILES, draw, figure
 from harness.report.plots.kernels import growth, growth_finding
-from harness.report.plots.kinds import types_by_kind, types_by_kind_finding
-from harness.report.plots.names import addresses_per_name, addresses_per_name_finding
 from harness.report.plots.style import colours
-from harness.report.plots.tradeoff import tradeoff, tradeoff_finding
-from harness.report.plots.treemap import treemap, treemap_finding
 
-__all__ = ["ACROSS", "FILES", "PLOTS", "Plot", "addresses_per_name", "ambiguous", "bytes_by_encoding", "colours",
-           "cost", "draw", "figure", "funnel", "growth", "growth_compressed", "tradeoff", "treemap", "types_by_kind"]
+__all__ = ["ACROSS", "FILES", "PLOTS", "Plot", "ambiguous", "colours", "cost", "draw", "figure", "funnel", "growth"]
 
 
 class Plot(NamedTuple):
@@ -60,20 +49,11 @@ class Plot(NamedTuple):
 
 
 PLOTS = {
-    "cost": Plot(cost, cost_finding, 5.0, ("encoding", "types", "strings", "sections", "percent", "zstd", "gained",
-                                           "bytes_each", "loads")),
+    "cost": Plot(cost, cost_finding, 5.0, ("encoding", "type_bytes", "string_bytes", "section_bytes", "added_percent",
+                                           "zstd_added", "newly_attachable", "bytes_each", "loads", "dedup")),
     "ambiguous": Plot(ambiguous, ambiguous_finding, 3.4, ("class", "names", "addresses", "ftrace_addresses"),
                       "all matched names"),
-    "bytes": Plot(bytes_by_encoding, bytes_by_encoding_finding, 3.1, ("encoding", "part", "bytes")),
-    "kinds": Plot(types_by_kind, types_by_kind_finding, 5.0, ("kind", "encoding", "count")),
-    "names": Plot(addresses_per_name, addresses_per_name_finding, 3.6, ("addresses", "names", "named"),
-                  "all matched names"),
     "funnel": Plot(funnel, funnel_finding, 4.8, ("step", "role", "functions")),
-    "compressed": Plot(growth_compressed, growth_compressed_finding, 2.8,
-                       ("encoding", "form", "bytes", "delta", "percent")),
-    "tradeoff": Plot(tradeoff, tradeoff_finding, 4.7, ("policy", "encoding", "growth", "attachable", "today"),
-                     ""),
-    "treemap": Plot(treemap, treemap_finding, 4.2, ("file", "part", "bytes")),
 }
 """By short name, which is also the stem of the files."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from harness.report.plots import style
+from harness.report.tables import whole
 
 PARTS = (("types", "#0072B2", ""), ("strings", "#F5E97F", ""), ("sections", "#CC79A7", "////"))
 """Parts of what is added, with colour and hatch: dark, light and hatched in grey."""
@@ -39,7 +40,9 @@ class Form(NamedTuple):
     gained : int
         Functions that are attachable with this form and are not today.
     loads : str
-        yes, no or ?.
+        yes, no or -.
+    dedup : str
+        'N lost' if libbpf's dedup takes addresses away.
     """
 
     encoding: str
@@ -50,6 +53,7 @@ class Form(NamedTuple):
     zstd: float
     gained: int
     loads: str
+    dedup: str
 
     @property
     def added(self):
@@ -64,7 +68,9 @@ class Form(NamedTuple):
 
 def _forms(frame):
     """Every Form, the one that adds least first."""
-    columns = ("encoding", "types", "strings", "sections", "percent", "zstd", "gained", "loads")
+    columns = ("encoding", "type_bytes", "string_bytes", "section_bytes", "added_percent", "zstd_added",
+               "newly_attachable", "loads", "dedup")
+    frame = frame.astype({"zstd_added": "float64"})
     return sorted((Form(*row) for row in style.rows(frame, *columns)), key=lambda f: (f.added, f.encoding))
 
 
@@ -88,7 +94,7 @@ def _each(form):
     if form.gained <= 0:
         return ""
     each = form.added / form.gained
-    return f"{each:,.0f}" if abs(each) >= 9.95 or not each else f"{each:,.1f}"
+    return f"{whole(each):,}" if abs(each) >= 9.95 or not each else f"{each:,.1f}"
 
 
 def _spent(form):
@@ -127,6 +133,8 @@ def _loaded(form, before=None):
     if form.loads not in LOADS:
         return ""
     loads = form.loads == "yes"
+    if loads and form.dedup.endswith(" lost"):
+        return ", but libbpf's dedup undoes it"
     if before is None or before.loads not in LOADS:
         return ", and the running kernel loads it" if loads else ", but the running kernel refuses it"
     if loads:
@@ -144,10 +152,11 @@ def cost(frame, ax):
     Parameters
     ----------
     frame : DataFrame
-        encoding (str), types, strings, sections (int64, bytes over today's file: in the type section, in the strings,
-        everywhere else), percent (float64, of today's file), zstd (float64, whole bytes over today's file, both
-        compressed; NaN if not measured), gained (int64, functions that are attachable with this form and are not
-        today), bytes_each (float64, NaN if none is gained), loads (str: yes, no or ?, by the running kernel).
+        encoding (str), type_bytes, string_bytes, section_bytes (int64, bytes over today's file: in the type section, in
+        the strings, everywhere else), added_percent (float64, of today's file), zstd_added (Int64, bytes over today's
+        file, both compressed; missing if not measured), newly_attachable (int64, functions that are attachable with
+        this form and are not today), bytes_each (float64, NaN if none is), loads (str: yes, no, or -, by the running
+        kernel), dedup (str: all, refused, 'N lost', or -: what becomes of the addresses in libbpf's).
     ax : matplotlib Axes
 
     Returns

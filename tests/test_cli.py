@@ -13,6 +13,7 @@ from harness import results
 from harness.functions import POLICIES, QUIRKS, RULES
 from tests.command import ROOT, cli, process
 from tests.fixtures.build import program
+from tests.report import figures
 
 
 @pytest.fixture(scope="module")
@@ -295,13 +296,19 @@ def test_cli__compare_writes_its_tables(folder, tmp_path):
     done = cli("compare", folder, folder, "-o", tmp_path / "new" / "tables")
     assert done.returncode == 0 and done.stderr == ""
     tables = {name: table for name, table in found.items() if name != "remarks"}
-    assert done.stdout.splitlines() == [str(tmp_path / "new" / "tables" / f"{name}.csv") for name in tables]
+    out = tmp_path / "new" / "tables"
+    assert done.stdout.splitlines() == [str(out / name) for name in [*(f"{name}.csv" for name in tables), "index.html"]]
+    shown = figures.Page((out / "index.html").read_text())
+    assert list(shown.tables) == [name for name, table in tables.items() if table]
+    for name, (head, *rows) in shown.tables.items():
+        figures.check_table(head, rows, list(csv.reader(io.StringIO((out / f"{name}.csv").read_text()))))
+    assert "the most: " in " ".join(shown.words) and "Two builds" not in " ".join(shown.words)
     for name, table in tables.items():
         rows = list(csv.DictReader(io.StringIO((tmp_path / "new" / "tables" / f"{name}.csv").read_text())))
         assert rows == [{k: f"{x:.2f}" if isinstance(x, float) else str(x) for k, x in row.items()} for row in table]
     assert cli("compare", folder, folder, "-o", tmp_path / "q", "-q").stdout == ""
     both = cli("compare", folder, folder, "-o", tmp_path / "j", "--json")
-    assert json.loads(both.stdout) == found and len([*(tmp_path / "j").iterdir()]) == len(tables)
+    assert json.loads(both.stdout) == found and len([*(tmp_path / "j").iterdir()]) == len(tables) + 1
     (tmp_path / "file").touch()
     assert_refused(cli("compare", folder, folder, "-o", tmp_path / "file"), "expected a directory to write into")
     (tmp_path / "q" / "report.json").touch()

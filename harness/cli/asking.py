@@ -125,7 +125,8 @@ def add_compare(verb):
     p.add_argument("a", metavar="A", help="a kernel, a directory that encode wrote, or a report")
     p.add_argument("b", metavar="B", help="another build, likewise")
     p.add_argument("-o", "--output", metavar="DIR",
-                   help="write the tables as CSV into this directory, and print their paths in place of the text")
+                   help="write the tables as CSV into this directory, and all as a page, and print their paths "
+                        "in place of the text")
     add_forms(p, csv=None)
     add_threads(p)
 
@@ -133,7 +134,8 @@ def add_compare(verb):
 def run_compare(args):
     """`compare`."""
     from harness import files, measure
-    from harness.report.folder import check_no_report
+    from harness.report import comparing
+    from harness.report.folder import PAGE, check_no_report, text_of
     from harness.results import to_json
     from harness.text.compare import to_text
 
@@ -147,8 +149,10 @@ def run_compare(args):
         folder = files.make_folder(args.output)
         for name, table in found.tables().items():
             files.write(folder / f"{name}.csv", measure.csv_bytes(table))
-            if not args.quiet and not args.json:
-                print(folder / f"{name}.csv")
+        files.write(folder / PAGE, text_of(comparing.render(found)))
+        if not args.quiet and not args.json:
+            for name in [*(f"{name}.csv" for name in found.tables()), PAGE]:
+                print(folder / name)
     if args.json:
         sys.stdout.write(to_json(found.records()))
     elif args.output is None:

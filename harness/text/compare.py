@@ -56,6 +56,22 @@ def to_text(comparison, shown=20):
     return "\n".join(out).rstrip("\n") + "\n"
 
 
+HEADS = {"counterparts": "Counterparts", "identities": "Which identity survives",
+         "names": "Functions that gained or lost instances", "moved": "Addresses that moved",
+         "ordinals": "Ordinals that changed"}
+"""What each table of a Comparison is about."""
+
+
+def said(comparison):
+    """What the tables of a Comparison show, a sentence or two each: dict of str to str by the names of HEADS."""
+    c = comparison
+    groups = [c.identities[c.identities.group == group] for group in (ALL, AMBIGUOUS)]
+    return {"counterparts": _say_counterparts(c),
+            "identities": f"All instances: {_say_identities(groups[0])} Instances of ambiguous names, those with "
+                          f"several addresses in A or in B: {_say_identities(groups[1])}",
+            "names": _say_names(c.names), "moved": _say_moved(c.moved), "ordinals": _say_ordinals(c.ordinals)}
+
+
 def _say_counterparts(c):
     n = dict(zip(c.counterparts.what, c.counterparts.instances, strict=True))
     paired = n["- with a counterpart in B"]

@@ -31,7 +31,7 @@ examples:
   btf-harness encode debian-6.12-cloud-amd64 -o out     fetch it and encode it three ways
   btf-harness encode ./vmlinux -o out --policy all --encoding plain --encoding btf_func
   btf-harness measure out                               out/measurements.csv
-  btf-harness report ./vmlinux -o reports/mine          everything, under all three policies
+  btf-harness report ./vmlinux -o reports/mine          everything: every form, every policy
   btf-harness dump out/btf_func.btf | grep cpumask_weight
   btf-harness check out/btf_func.btf
   btf-harness same out/plain.btf out/shipped.btf        the same BTF? exit code 1 and what differs if not

@@ -8,6 +8,8 @@
 ``check_invariants(result, table)``     rows (policy, invariant, statement, holds, detail)
 ``judge_claims(results)``               the estimates of data/claims.toml with verdicts
 ``verdict(results, sizes, prices)``      for each form, what it adds to today's file, what it buys, who takes it
+``cost_of(result, name)``               what one function costs in each form, and what that buys
+``pairs(result)``                       the (FUNC, address) pairs, and what forms may pay for them
 ``stat.stat(path)``                     Stat of any BTF file: types and bytes by kind, and its waste
 ``funnel(result)``, ``skipped(results)``, ``names_by_addresses(result)``, ``addresses_per_name(names)``
 ======================================  ============================================================================
@@ -29,6 +31,7 @@ from harness.measure.attach import attach_frames, refusals
 from harness.measure.claims import judge_claims, overall_verdicts, read_claims
 from harness.measure.columns import COLUMNS, MEASUREMENT_COLUMNS, columns_of, csv_bytes, frame
 from harness.measure.compare import Comparison, compare
+from harness.measure.costs import COST_OF_COLUMNS, PAIR_COLUMNS, cost_of, pairs
 from harness.measure.functions import addresses_per_name, funnel, names_by_addresses, skipped
 from harness.measure.invariants import all_hold, check_invariants
 from harness.measure.lookup import Lookup, lookup
@@ -41,9 +44,11 @@ __all__ = [
     "CAUSES",
     "COLUMNS",
     "COMPRESSORS",
+    "COST_OF_COLUMNS",
     "MEASUREMENT_COLUMNS",
     "OF_ONE_ADDRESS",
     "HEADLINE",
+    "PAIR_COLUMNS",
     "SHIPPED",
     "VERDICT_COLUMNS",
     "Comparison",
@@ -61,6 +66,7 @@ __all__ = [
     "compare",
     "compressed_sizes",
     "cost",
+    "cost_of",
     "csv_bytes",
     "frame",
     "funnel",
@@ -73,6 +79,7 @@ __all__ = [
     "names_by_addresses",
     "names_of_class",
     "overall_verdicts",
+    "pairs",
     "read_claims",
     "refusals",
     "results_under",

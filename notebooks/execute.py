@@ -200,7 +200,7 @@ def main(argv=None):
     try:
         if accelerate.first_run():
             tiny.make()  # compiles numba's kernels, which takes longer than a cell may
-        report = study.open_report()  # made here, once, and not by four notebooks
+        report = study.open_report()  # made here, once, and not by each notebook
     except HarnessError as error:
         print(f"notebooks: {error}", file=sys.stderr)
         return 1

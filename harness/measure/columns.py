@@ -45,8 +45,8 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "bytes_over_plain": Column("int64", "bytes", "what the file would be shorter by without the function, beyond what "
                                                  "plain would be"),
     "shared_name": Column("bool", "", "the function's name has several places"),
-    "extra_func": Column("bool", "", "only forms that tell FUNCs apart by place have this FUNC: plain has one for it "
-                                     "and a pair before"),
+    "extra_func": Column("bool", "", "only forms that tell FUNCs apart by place have this FUNC: plain has one FUNC for "
+                                     "this pair and an earlier one"),
     "extra_tags": Column("int64", "types", "DECL_TAGs that this FUNC repeats"),
     "type_bytes": Column("int64", "bytes", "bytes of types more than in today's file"),
     "string_bytes": Column("int64", "bytes", "bytes of strings more than in today's file"),

@@ -86,10 +86,10 @@ def pairs(result: Result) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        PAIR_COLUMNS, sorted by name and place. unit, file and section are those of the first instance there. ftrace: a
-        call site is known at the place. shared_name: the name has several places. extra_func: a FUNC that only those
-        forms have which tell FUNCs apart by place: `plain` has one FUNC for this pair and one before it. extra_tags:
-        annotations that this FUNC repeats.
+        PAIR_COLUMNS, sorted by name and place. unit, file and section are those of the first instance there. ftrace: an
+        instance there has a call site; missing where that is not known. shared_name: the name has several places.
+        extra_func: a FUNC that only those forms have which tell FUNCs apart by place: `plain` has one FUNC for this
+        pair and an earlier one. extra_tags: annotations that this FUNC repeats.
 
     Notes
     -----
@@ -100,11 +100,12 @@ def pairs(result: Result) -> pd.DataFrame:
 
     functions = result.once(encoded_functions)
     out = functions.sort_values(["name", "place", "proto_id"], kind="stable").drop_duplicates(APART)
-    place, ftrace = coded(result).place, result.functions.ftrace.fillna(False).to_numpy(bool)
-    sites = np.unique(place[ftrace & (place != NOWHERE)])
+    place, ftrace = coded(result).place, result.functions.ftrace
+    with_site = out.place.isin(np.unique(place[ftrace.fillna(False).to_numpy(bool)]))
+    unknown = out.place.isin(np.unique(place[ftrace.isna().to_numpy()])) & ~with_site
     several = ambiguous(functions).name.unique()
     out = out.rename(columns={"proto_id": "proto"}).assign(
-        ftrace=out.place.isin(sites), shared_name=out.name.isin(several),
+        ftrace=with_site.astype("boolean").mask(unknown), shared_name=out.name.isin(several),
         extra_func=out.duplicated(MERGED).to_numpy(), extra_tags=_repeated(functions, out.index))
     dtypes = {name: COLUMNS[name].dtype for name in PAIR_COLUMNS}
     return pd.DataFrame(out[list(PAIR_COLUMNS)]).reset_index(drop=True).astype(dtypes)

@@ -5,8 +5,12 @@
 ``open_all()``                              those of all kernels that were measured, here or before
 ``about(folder)``                           what the figures are of; loud when they are recorded
 ``show(folder, table)``                     a table of a report, or any DataFrame
+``meanings(columns)``                       what the columns of a table mean
 ``plot(folder, name)``                      a plot; its finding is in the picture
-``said(folder, *findings)``                 sentences of the report
+``forms(folder)``, ``limits()``             what each form writes; what no report says
+``growth()``                                the plot of what addresses add on every kernel that was measured
+``finding(folder)``, ``said(folder, *findings)``  the report's main sentence; others
+``survives(folder)``                        addresses that are left after a file was treated as builds and readers do
 ``together(folders, table)``                a table of several reports, one below the other
 ``example(folder)``, ``lookup(folder, name)``   the most repeated name; what a tracer gets for a name
 ``record(folder, out)``                     keep of a report what the notebooks need, for data/recorded
@@ -38,13 +42,15 @@ HOME = "data/kernels.toml"
 REPORTS, RECORDED = "reports", "data/recorded"
 """Where reports are made, and where those are kept that were measured before."""
 
-NEEDED = ("kernel", "encodings", "parts", "kinds", "policies", "funnel", "skipped", "names", "ambiguity",
-          "ambiguous_names", "attachability", "bytes_per_attachable", "refusals", "claims", "invariants", "findings",
-          "plot_bytes", "plot_kinds", "plot_names", "plot_funnel", "plot_compressed", "plot_tradeoff", "plot_treemap")
+NEEDED = ("verdict", "plot_cost", "plot_ambiguous", "plot_funnel", "policies", "funnel", "skipped", "ambiguity",
+          "ambiguous_names", "attachability", "bytes_per_attachable", "refusals", "claims", "invariants", "findings")
 """Tables that every report has and the notebooks show."""
 
-OPTIONAL = ("forms", "consumers", "shipped_kinds", "shipped_reasons", "facts")
-"""Those that a report may lack."""
+OPTIONAL = ("readers", "survival", "forms")
+"""Those that a report may lack: one without witnesses has no answers."""
+
+GROWTH = "growth.csv"
+"""In the folder of what is recorded: what addresses add on many kernels, see harness.report.growth."""
 
 RECORDED_ROWS = 200
 """Rows of a long table that are recorded."""
@@ -109,7 +115,7 @@ def open_report(kernel=None):
     place = root() / REPORTS / Path(wanted).name
     there = _whole(place)
     here = _on_this_machine(wanted)
-    if there and (here is None or os.sep not in wanted or _key(here) == key_of(there.about["provenance"])):
+    if there and (here is None or os.sep not in wanted or key(here) == key_of(there.about["provenance"])):
         return there
     if here is not None:
         return _make(here, place, wanted)
@@ -171,7 +177,7 @@ def _on_this_machine(wanted):
                                f"{k.provenance['package']}:{k.provenance['architecture']}")), None)
 
 
-def _key(kernel):
+def key(kernel):
     """What makes a Kernel itself and no other, as key_of says it of results; hashes a file without build id."""
     return key_of({"build_id": kernel.build_id, "sha256": None if kernel.build_id else kernel.sha256})
 
@@ -197,16 +203,21 @@ def about(*folders):
 def _about(folder):
     what, kernel = folder.about, folder.about["provenance"]
     package = " ".join(str(kernel[key]) for key in ("package", "version") if kernel.get(key))
-    place, command = _shown_path(folder.path), ABSOLUTE.sub("", what["command"])
-    loud = [f"{what['kernel']}, measured: the report in {place}, made by `{command}`."]
+    place, again = _shown_path(folder.path), command(folder)
+    loud = [f"{what['kernel']}, measured: the report in {place}, made by `{again}`."]
     if folder.recorded:
         loud = [f"RECORDED FIGURES of {what['kernel']}: nothing was measured now. They are of {_day(folder)} and are "
-                f"kept in {place}; `{command}` measures them here."]
+                f"kept in {place}; `{again}` measures them here."]
     if not what["ok"]:
         loud.insert(0, "AN INVARIANT DOES NOT HOLD: no figure of this report can be trusted.")
     facts = "; ".join([*([f"package {package}"] if package else []), f"build id {kernel.get('build_id') or 'unknown'}",
                        f"btf-harness {what['program']}", f"headline policy `{what['policy']}`"])
     return shown.note(loud, [facts], alarm=folder.recorded or not what["ok"])
+
+
+def command(folder):
+    """What makes a report again, without the folders of this machine."""
+    return ABSOLUTE.sub("", folder.about["command"])
 
 
 def _day(folder):
@@ -251,6 +262,24 @@ def show(source, name=None, rows=None, columns=None):
     return shown.table(head, note)
 
 
+def meanings(columns):
+    """What some columns mean: a table column, unit, meaning.
+
+    Parameters
+    ----------
+    columns : iterable of str
+        Of tables of reports and of results.
+    """
+    import pandas as pd
+
+    from harness.measure import columns_of
+    from harness.results import COLUMNS
+
+    known = {**columns_of(), **COLUMNS}
+    return show(pd.DataFrame([(name, known[name].unit, known[name].meaning) for name in columns if name in known],
+                             columns=["column", "unit", "meaning"]))
+
+
 def plot(folder, name):
     """A plot of harness.report.plots.PLOTS, drawn of the report's plot_NAME.csv.
 
@@ -263,10 +292,77 @@ def plot(folder, name):
 
     drawn, table = plots.PLOTS[name], folder[f"plot_{name}"]
     caption = folder.about["kernel"] + (f", recorded {_day(folder)}" if folder.recorded else "")
-    image = plots.draw(drawn.function, table, drawn.height_inches, caption=caption)["svg"]
-    finding = drawn.finding(table)
+    return picture(drawn.function, table, drawn.height_inches, caption, drawn.finding(table))
+
+
+def growth():
+    """The plot of what addresses add to .BTF on the kernels of data/recorded/growth.csv.
+
+    Raises
+    ------
+    MeasureError
+        The table cannot be read.
+    """
+    from harness.report import growth as kernels
+    from harness.report import plots
+    from harness.results import BASELINE
+
+    table = kernels.read(root() / RECORDED / GROWTH)
+    base = table.kernel.map(table[table.encoding == BASELINE].set_index("kernel").bytes)
+    exact, drawn = table.assign(percent=100 * table.delta / base)[table.encoding != BASELINE], plots.ACROSS["growth"]
+    caption = f"Debian kernels, policy {kernels.POLICY}, over {BASELINE} of the same policy; {RECORDED}/{GROWTH}"
+    return picture(drawn.function, exact, drawn.height_inches, caption, drawn.finding(exact))
+
+
+def picture(function, frame, height_inches, caption, finding, **arguments):
+    """A frame as a plot function of harness.report.plots draws it, a Shown; the finding is what a reader gets who does
+    not see it."""
+    from harness.report import plots
+
+    image = plots.draw(function, frame, height_inches, caption, **arguments)["svg"]
     return Shown(f'<img src="data:image/svg+xml;base64,{b64encode(image).decode()}" alt="{html.escape(finding)}" '
                  'style="max-width: 100%; background: white">', finding)
+
+
+def forms(folder):
+    """What each form of a report writes, what it costs by its formula, and who proposed it.
+
+    A form that this program does not know, of a report made elsewhere, is left out.
+    """
+    import pandas as pd
+
+    from harness import encodings
+
+    known = [encodings.encoding(name) for name in folder.about["encodings"] if name in encodings.REGISTRY]
+    return show(pd.DataFrame([(e.name, e.summary, e.formula, e.proposed) for e in known],
+                             columns=["encoding", "what it writes", "bytes over plain", "proposed by"]))
+
+
+def limits():
+    """What a report does not say, as a list."""
+    from harness.report import words
+
+    return shown.listed(list(words.LIMITS))
+
+
+def finding(folder):
+    """The report's main sentence."""
+    return shown.note([folder.about["finding"]], [])
+
+
+def survives(folder):
+    """How many addresses still have an id of their own after each treatment of a file, as the verdict table has it: of
+    several programs and versions the last counts that answered; missing where that refused the file, or none did."""
+    if "survival" not in folder:
+        return show(folder, "survival")
+    table = folder["survival"]
+    table = table[table.verdict.isin(["accepted", "accepted but wrong", "refused"])]
+    left = (table.kept - table.merged).astype("Int64").where(table.verdict != "refused")
+    last = table.assign(left=left).drop_duplicates(["encoding", "treatment"], keep="last")
+    wide = last.pivot(index="encoding", columns="treatment", values="left")
+    wide = wide.reindex(index=last.encoding.unique(), columns=last.treatment.unique())
+    wide.insert(0, "addresses", last.groupby("encoding").addresses.max())
+    return show(wide.rename_axis(columns=None).reset_index())
 
 
 def said(folder, *names):
@@ -317,7 +413,7 @@ def together(folders, name, **only):
 
 def example(folder):
     """A name to look up: that with the most addresses, the thread's names set aside; '' if none has several."""
-    names = [name for name in folder["names"].name if name not in ASKED]
+    names = [name for name in folder["ambiguous_names"].name if name not in ASKED]
     return names[0] if names else ""
 
 

@@ -33,8 +33,8 @@ LINK = ("-nostdlib", "-static", "-Wl,-e,0", "-Wl,--build-id=none")
 X86 = (("-mcmodel=kernel",), ("-Wl,-Ttext=0xffffffff81000000",))
 """Where a kernel would lie, so that addresses are as long as a kernel's: options to compile and to link with."""
 
-RECORD = "recorded.json"
-"""In the recorded result: when it was compiled and with what."""
+RECORD, PROGRAM = "recorded.json", "tiny.elf"
+"""In the recorded result: when it was compiled and with what; and the program itself."""
 
 
 class Tiny(NamedTuple):
@@ -49,12 +49,15 @@ class Tiny(NamedTuple):
         Its name and version.
     recorded_on : str
         The day when it was recorded, empty when it was compiled just now.
+    elf : Path
+        The program.
     """
 
     result: object
     commands: list
     compiler: str
     recorded_on: str
+    elf: Path
 
 
 def make(compiler=None):
@@ -124,7 +127,7 @@ def build(program, folder):
     made = results.save(folder / "btf", prepared, run.encode(prepared, "all"))
     found = re.search(r"\d+(\.\d+)+", _run(program, ["--version"], folder)[1])
     return Tiny(made["all"], [" ".join(line) for line in lines],
-                f"{name} {found[0]}" if found else name, "")
+                f"{name} {found[0]}" if found else name, "", folder / "tiny")
 
 
 def _run(program, words, folder):
@@ -149,7 +152,8 @@ def recorded():
     folder = root() / RECORDED / "tiny"
     try:
         kept = json.loads((folder / RECORD).read_bytes())
-        return Tiny(measure.load(folder), kept["commands"], kept["compiler"], kept["recorded_on"])
+        return Tiny(measure.load(folder), kept["commands"], kept["compiler"], kept["recorded_on"],
+                    folder / PROGRAM)
     except (OSError, ValueError, KeyError) as error:
         raise MeasureError("expected a compiler, or a recorded result of the tiny program, found neither",
                            folder) from error
@@ -185,6 +189,7 @@ def record(out, compiler="gcc", on=None):
         out.mkdir(parents=True, exist_ok=True)
         for path in sorted(made.result.folder.iterdir()):
             write(out / path.name, path.read_bytes())
+        write(out / PROGRAM, made.elf.read_bytes())
         write(out / RECORD, (json.dumps(kept, indent=1) + "\n").encode())
 
 

@@ -58,7 +58,7 @@ COLUMNS = {
     "ftrace": Column("boolean", "", "ftrace has a call site in it; empty if the kernel has no table of call sites",
                      BITS),
     "unit": Column("str", "", "source file of the compile unit"),
-    "file": Column("str", "", "file of the definition, or empty; in a treemap, the encoding"),
+    "file": Column("str", "", "file of the definition, or empty"),
     "line": Column("int64", "", "line of the definition, 0 if unknown"),
     "inline": Column("bool", "", "it was declared inline", BITS),
     "die": Column("uint64", "bytes", "offset of its DIE in .debug_info", HEX),

@@ -105,5 +105,6 @@ def test_pairs__a_site_counts_wherever_an_instance_at_the_place_has_one(tmp_path
     instances = [("one", 0x10, "exact", 4, "", {"ftrace": "0"}), ("one", 0x20, "exact", 4, "", {"ftrace": "1"}),
                  ("two", 0x30, "exact", 4, "", {"ftrace": ""}), ("three", 0x20, "exact", 5, "", {"ftrace": "0"})]
     pairs = measure.pairs(measure.load(make(tmp_path / "sites", instances=instances)))
-    assert dict(zip(zip(pairs.name, pairs.address, strict=True), pairs.ftrace, strict=True)) == {
-        ("one", 0x10): False, ("one", 0x20): True, ("two", 0x30): False, ("three", 0x20): True}
+    found = pairs.set_index(["name", "address"]).ftrace
+    assert str(found.dtype) == "boolean" and found.isna().to_list() == (found.index == ("two", 0x30)).tolist()
+    assert found.dropna().to_dict() == {("one", 0x10): False, ("one", 0x20): True, ("three", 0x20): True}

@@ -7,7 +7,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness import kernels
+from harness import kernels, measure, results
 from harness.errors import KernelError, MeasureError
 from harness.notebook import shown, study, tiny
 from harness.report import folder as folders
@@ -165,11 +165,12 @@ def test_show__writes_values_as_the_report_does():
 def test_show__says_what_is_left_out(home):
     measured(home, NEW, cut={})
     live, kept = study.open_report(), study.open_report(f"data/recorded/{NEW}")
-    names = kept.about["cut"]["names"]
-    assert repr(study.show(live, "names", rows=3)).splitlines()[-1] == f"[197 others in reports/{NEW}/names.csv]"
-    assert repr(study.show(kept, "names", rows=3)).splitlines()[-1] == f"[{names - 3} others, not recorded]"
-    assert "others" not in repr(study.show(live, "encodings"))
-    assert repr(study.show(live["names"].head(0))).splitlines()[-1] == "(none)"
+    names = kept.about["cut"]["ambiguous_names"]
+    left = f"[197 others in reports/{NEW}/ambiguous_names.csv]"
+    assert repr(study.show(live, "ambiguous_names", rows=3)).splitlines()[-1] == left
+    assert repr(study.show(kept, "ambiguous_names", rows=3)).splitlines()[-1] == f"[{names - 3} others, not recorded]"
+    assert "others" not in repr(study.show(live, "verdict"))
+    assert repr(study.show(live["ambiguous_names"].head(0))).splitlines()[-1] == "(none)"
 
 
 def test_show__without_an_optional_table_says_so_and_without_another_fails(home):
@@ -196,16 +197,64 @@ def test_plot__is_drawn_of_the_recorded_frame_with_its_finding(name):
     assert repr(made) == plots.PLOTS[name].finding(study.open_report()[f"plot_{name}"])
 
 
+def test_growth__is_drawn_of_all_kernels_that_were_measured():
+    made = study.growth()
+    assert made._repr_html_().startswith('<img src="data:image/svg+xml;base64,')
+    assert repr(made).startswith("On ") and "as decl_tag" in repr(made)
+
+
+def test_meanings__of_every_column_of_the_verdict_and_of_functions():
+    for columns in (measure.VERDICT_COLUMNS, measure.PAIR_COLUMNS, results.FUNCTION_COLUMNS):
+        lines = repr(study.meanings(columns)).splitlines()
+        assert [line.split()[0] for line in lines] == ["column", *columns]
+
+
+def test_forms__are_those_of_the_report_that_are_known_here(home):
+    report = study.open_report()
+    lines = repr(study.forms(report)).splitlines()
+    assert [line.split()[0] for line in lines[1:]] == report.about["encodings"]
+    report.about["encodings"].append("nobody's")
+    assert repr(study.forms(report)).splitlines() == lines
+
+
+def test_finding__is_the_main_sentence():
+    report = study.open_report()
+    assert repr(study.finding(report)) == report.about["finding"] and repr(study.limits()).startswith("- ")
+
+
+def survival(*rows):
+    """A report with a table of survival, as study asks it."""
+    table = pd.DataFrame([("sound", *row, "") for row in rows], columns=list(results.SURVIVAL_COLUMNS))
+    return type("Report", (dict,), {"path": None, "about": {}})(survival=table)
+
+
+def test_survives__counts_addresses_with_an_id_of_their_own_and_the_last_program_that_answered():
+    made = study.survives(survival(
+        ("a", "dedup", "libbpf 1.1", "accepted", 10, 10, 0, 0), ("a", "dedup", "libbpf 1.7", "accepted", 10, 9, 4, 1),
+        ("a", "name sort", "btf-harness", "accepted", 10, 10, 0, 0),
+        ("a", "name sort", "libbpf 1.1", "not tried", 10, 0, 0, 0),
+        ("b", "dedup", "libbpf 1.1", "accepted", 20, 20, 0, 0), ("b", "dedup", "libbpf 1.7", "refused", 20, 0, 0, 0)))
+    assert [line.split() for line in repr(made).splitlines()[1:]] == [["a", "10", "5", "10"], ["b", "20", "-", "-"]]
+
+
+def test_survives__a_report_without_witnesses_says_so(home):
+    place = measured(home, NEW)
+    about = json.loads((place / "report.json").read_text())
+    about["files"].remove("survival.csv")
+    (place / "report.json").write_text(json.dumps(about))
+    assert repr(study.survives(study.open_report())) == "This report has no table survival."
+
+
 def test_said__all_findings_or_some():
     report = study.open_report()
     assert repr(study.said(report)).count("\n") == len(report["findings"]) - 1
-    assert repr(study.said(report, "growth")).count("\n") == 0
+    assert repr(study.said(report, "cost")).count("\n") == 0
     assert repr(study.said(report, "nonsense")) == "(none)"
 
 
 def test_together__marks_what_was_recorded_and_tells_kernels_of_one_label_apart(home):
     measured(home, "mine")
-    table = study.together(study.open_all(), "encodings", encoding="plain")
+    table = study.together(study.open_all(), "verdict", encoding="plain", policy="current")
     assert table.kernel.tolist() == [f.about["kernel"] for f in study.open_all()]
     assert table.figures.str.split().str[0].tolist() == ["recorded", "recorded", "measured"]
     twice = study.together([study.open_report("mine"), study.open_report(NEW)], "claims")
@@ -323,7 +372,7 @@ def test_dump__all_types_or_those_of_some_kinds():
 
 
 def test_show__leaves_out_a_kind_that_no_encoding_touches():
-    table = study.open_report()["encodings"].drop(columns="DECL_TAG")
+    table = study.open_report()["policies"].drop(columns="DECL_TAG")
     assert repr(study.show(table, columns=["encoding", "FUNC", "DECL_TAG"])) == repr(
         study.show(table, columns=["encoding", "FUNC"]))
     with pytest.raises(KeyError, match="nonsense"):

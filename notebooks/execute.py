@@ -44,6 +44,8 @@ code, pre { font-family: "DejaVu Sans Mono", Consolas, monospace; font-size: 0.8
 .input pre { margin: 0; padding: 0.4rem 0.8rem; overflow-x: auto; }
 .prompt { display: none; }
 .output_subarea { overflow-x: auto; margin: 0.3rem 0; }
+.output_subarea > div { overflow-wrap: anywhere; }
+.text_cell_render table { display: block; overflow-x: auto; }
 .output_stderr { border-left: 3px solid #B04A00; padding-left: 0.8rem; }
 table { border-collapse: collapse; font-size: 0.82rem; font-variant-numeric: tabular-nums; }
 th, td { padding: 0.15rem 0.6rem; border-bottom: 1px solid var(--rule); }

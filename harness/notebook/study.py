@@ -10,7 +10,6 @@
 ``forms(folder)``, ``limits()``             what each form writes; what no report says
 ``growth()``                                the plot of what addresses add on every kernel that was measured
 ``finding(folder)``, ``said(folder, *findings)``  the report's main sentence; others
-``survives(folder)``                        addresses that are left after a file was treated as builds and readers do
 ``together(folders, table)``                a table of several reports, one below the other
 ``example(folder)``, ``lookup(folder, name)``   the most repeated name; what a tracer gets for a name
 ``record(folder, out)``                     keep of a report what the notebooks need, for data/recorded
@@ -46,7 +45,7 @@ NEEDED = ("verdict", "plot_cost", "plot_ambiguous", "plot_funnel", "policies", "
           "ambiguous_names", "attachability", "bytes_per_attachable", "refusals", "claims", "invariants", "findings")
 """Tables that every report has and the notebooks show."""
 
-OPTIONAL = ("readers", "survival", "forms")
+OPTIONAL = ("readers", "survivors", "forms")
 """Those that a report may lack: one without witnesses has no answers."""
 
 GROWTH = "growth.csv"
@@ -348,21 +347,6 @@ def limits():
 def finding(folder):
     """The report's main sentence."""
     return shown.note([folder.about["finding"]], [])
-
-
-def survives(folder):
-    """How many addresses still have an id of their own after each treatment of a file, as the verdict table has it: of
-    several programs and versions the last counts that answered; missing where that refused the file, or none did."""
-    if "survival" not in folder:
-        return show(folder, "survival")
-    table = folder["survival"]
-    table = table[table.verdict.isin(["accepted", "accepted but wrong", "refused"])]
-    left = (table.kept - table.merged).astype("Int64").where(table.verdict != "refused")
-    last = table.assign(left=left).drop_duplicates(["encoding", "treatment"], keep="last")
-    wide = last.pivot(index="encoding", columns="treatment", values="left")
-    wide = wide.reindex(index=last.encoding.unique(), columns=last.treatment.unique())
-    wide.insert(0, "addresses", last.groupby("encoding").addresses.max())
-    return show(wide.rename_axis(columns=None).reset_index())
 
 
 def said(folder, *names):

@@ -222,29 +222,6 @@ def test_finding__is_the_main_sentence():
     assert repr(study.finding(report)) == report.about["finding"] and repr(study.limits()).startswith("- ")
 
 
-def survival(*rows):
-    """A report with a table of survival, as study asks it."""
-    table = pd.DataFrame([("sound", *row, "") for row in rows], columns=list(results.SURVIVAL_COLUMNS))
-    return type("Report", (dict,), {"path": None, "about": {}})(survival=table)
-
-
-def test_survives__counts_addresses_with_an_id_of_their_own_and_the_last_program_that_answered():
-    made = study.survives(survival(
-        ("a", "dedup", "libbpf 1.1", "accepted", 10, 10, 0, 0), ("a", "dedup", "libbpf 1.7", "accepted", 10, 9, 4, 1),
-        ("a", "name sort", "btf-harness", "accepted", 10, 10, 0, 0),
-        ("a", "name sort", "libbpf 1.1", "not tried", 10, 0, 0, 0),
-        ("b", "dedup", "libbpf 1.1", "accepted", 20, 20, 0, 0), ("b", "dedup", "libbpf 1.7", "refused", 20, 0, 0, 0)))
-    assert [line.split() for line in repr(made).splitlines()[1:]] == [["a", "10", "5", "10"], ["b", "20", "-", "-"]]
-
-
-def test_survives__a_report_without_witnesses_says_so(home):
-    place = measured(home, NEW)
-    about = json.loads((place / "report.json").read_text())
-    about["files"].remove("survival.csv")
-    (place / "report.json").write_text(json.dumps(about))
-    assert repr(study.survives(study.open_report())) == "This report has no table survival."
-
-
 def test_said__all_findings_or_some():
     report = study.open_report()
     assert repr(study.said(report)).count("\n") == len(report["findings"]) - 1

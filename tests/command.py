@@ -9,6 +9,7 @@ import io
 import os
 import subprocess
 import sys
+import time
 from contextlib import redirect_stderr, redirect_stdout
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -34,3 +35,17 @@ def cli(*args):
         except SystemExit as end:  # argparse on what it does not know
             code = end.code
     return CompletedProcess(args, code, *(stream.buffer.getvalue().decode() for stream in (out, errors)))
+
+
+def has_ended(path):
+    """Whether the process of the id in a file ends soon; who reaps it does not matter."""
+    stat = f"/proc/{path.read_text().strip()}/stat"
+    for _ in range(100):
+        try:
+            with open(stat) as file:
+                if file.read().split(") ")[-1][0] in "ZX":
+                    return True
+        except OSError:
+            return True
+        time.sleep(0.05)
+    return False

@@ -13,6 +13,7 @@ import pytest
 
 from harness import measure, report, witnesses
 from harness.witnesses import Comparison, Found, Reader, asking
+from tests.command import has_ended
 from tests.measure.folders import make
 
 ONE_FILE = """
@@ -124,20 +125,6 @@ def test_reader__programs_that_it_started_end_with_it(folder, tmp_path, monkeypa
     result.files["plain"] = folder / "plain.btf"
     assert witnesses.ask_readers(result).verdict.tolist() == ["failed"]
     assert has_ended(tmp_path / "pid")
-
-
-def has_ended(path):
-    """Whether the process of the id in a file ends soon; who reaps it does not matter."""
-    stat = f"/proc/{path.read_text()}/stat"
-    for _ in range(100):
-        try:
-            with open(stat) as file:
-                if file.read().split(") ")[-1][0] in "ZX":
-                    return True
-        except OSError:
-            return True
-        time.sleep(0.05)
-    return False
 
 
 ASKER = """

@@ -122,7 +122,7 @@ def test_cli__a_closed_standard_output_is_refused_and_another_closed_stream_is_n
     for number in (0, 2):
         done = without(number, "encode", path, "-o", tmp_path / str(number))
         assert done.returncode == 0 and "plain.btf" in done.stdout
-        assert load(tmp_path / str(number))["consistent"].encodings == ["plain", "decl_tag", "btf_func"]
+        assert load(tmp_path / str(number))["sound"].encodings == ["plain", "decl_tag", "btf_func"]
     done = without(2, "encode", tmp_path / "none", "-o", tmp_path / "o")
     assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
 

@@ -24,8 +24,8 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "xz_added": Column("Int64", "bytes", "the same of both files compressed with xz -9; empty if not measured"),
     "xz_percent": Column("float64", "percent", "that in percent of today's file compressed"),
     "types_added": Column("int64", "types", "types more than in today's file"),
-    "newly_attachable": Column("int64", "addresses", "function addresses that fentry can attach to with this file and "
-                                                     "not with today's"),
+    "newly_attachable": Column("int64", "addresses", "function addresses that fentry of a kernel that reads the file "
+                                                     "could attach to, and not with today's"),
     "no_longer": Column("int64", "addresses", "function addresses that fentry can attach to with today's file only"),
     "bytes_each": Column("float64", "bytes per function", "added / newly_attachable; empty where it makes none so"),
     "loads": Column("str", "", "whether the running kernel takes the file (BPF_BTF_LOAD): yes, no, or - if not asked"),
@@ -37,9 +37,10 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "kaslr": Column("str", "", "whether what it says is right where KASLR has moved the kernel: as is, or after a "
                                "rebase"),
     "exposes": Column("str", "", "what a reader of /sys/kernel/btf/vmlinux (mode 0444) learns of the running "
-                                 "kernel; beside: one of the form's own section"),
-    "dedup": Column("str", "", "what becomes of the addresses when libbpf dedups the file: all keep an id of "
-                               "their own, so many are lost, or the file is refused"),
+                                 "kernel; KASLR offset: once its addresses are right; beside: who may read the "
+                                 "form's own section"),
+    "dedup": Column("str", "", "what becomes of the addresses when libbpf dedups the file: all can be read as "
+                               "before, so many are lost, or the file is refused"),
     "name_sort": Column("str", "", "the same when its types are sorted by name"),
     "modules": Column("str", "", "the same of a module, which has no address before it is loaded"),
     "bytes_over_plain": Column("int64", "bytes", "what the file would be shorter by without the function, beyond what "

@@ -137,9 +137,13 @@ def headline(frames, about):
     if few is None or few in whole:
         return f"{said}."
     most = max(row["newly_attachable"] for row in rows)
-    bought = f" and still make {few['newly_attachable']:,} of {most:,} functions attachable" if most else ""
+    bought = (f"; a kernel that read them could attach to {few['newly_attachable']:,} more functions instead of "
+              f"{most:,}" if most else "")
+    bare = next((row for row in rows if row["encoding"] == BASELINE), None)
+    first = (f", {bare['added']:,} of that for functions that today's file leaves out"
+             if bare is not None and bare["added"] > 0 else "")
     return (f"{said}; given only where a name is ambiguous, they add {few['added']:,} "
-            f"({_percent(few['added_percent'])}) as {few['encoding']}{bought}.")
+            f"({few['added_percent']:+.2f} %) as {few['encoding']}{first}{bought}.")
 
 
 def _judged(frames):
@@ -202,16 +206,19 @@ def _cost(frames, about, known):
     _, rows = _judged(frames)
     said = []
     for row in rows:
-        if row["encoding"] not in enc.default_names() or row["encoding"] == BASELINE and not row["newly_attachable"]:
+        if row["encoding"] not in enc.default_names() or row["encoding"] == BASELINE:
             continue
         packed = f", {_percent(row['zstd_percent'])} compressed" if row["zstd_percent"] == row["zstd_percent"] else ""
         n = row["newly_attachable"]
         bought = f" for {n:,} newly attachable, about {about_bytes(row['bytes_each'])}{' each' * (n > 1)}" if n else (
             " and makes no function attachable")
         lost = f", and takes {row['no_longer']:,} away" if row["no_longer"] else ""
-        name = f"{BASELINE} under policy {row['policy']}" if row["encoding"] == BASELINE else row["encoding"]
-        said.append(f"{name} adds {_count(row['added'], 'byte')} ({_percent(row['added_percent'])}{packed}){bought}"
-                    f"{lost}")
+        said.append(f"{row['encoding']} adds {_count(row['added'], 'byte')} ({_percent(row['added_percent'])}{packed})"
+                    f"{bought}{lost}")
+    bare = next((row for row in rows if row["encoding"] == BASELINE), None)
+    if said and bare is not None and bare["added"] > 0:
+        free = f", {bare['newly_attachable']:,} of which need no address" if bare["newly_attachable"] else ""
+        said.append(f"{bare['added']:,} bytes of each are functions that today's file leaves out{free}")
     return f"If the kernel read addresses: {'; '.join(said)}." if said else None
 
 
@@ -300,8 +307,9 @@ def _ambiguous(frames, about, known):
     most = names[names.addresses == names.addresses.max()]
     if n == 1:
         return f"{whose} has several addresses: {most.name.iloc[0]}, {most.addresses.iloc[0]:,}."
-    first = most.name.iloc[0] if len(most) == 1 else listed(most.name) if len(most) <= 3 else "several"
-    return (f"{whose} share {known[MATCHED_ADDRESSES]:,} addresses; {first} {_verb(len(most), 'has', 'have')} most, "
+    first = most.name.iloc[0] if len(most) == 1 else listed(most.name) if len(most) <= 3 else f"{len(most):,}"
+    return (f"{whose} have several addresses, {known[MATCHED_ADDRESSES]:,} in all; {first} "
+            f"{_verb(len(most), 'has', 'have')} most, "
             f"{most.addresses.iloc[0]:,}{' each' * (len(most) > 1)}.")
 
 

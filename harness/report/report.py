@@ -81,8 +81,8 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
 
     _beginning(page, checks)
     place = len(page.blocks)  # of the verdicts, which have to wait for the witnesses
-    ambiguous = _ambiguity(page, first)
     _findings(page)
+    ambiguous = _ambiguity(page, first)
     _forms(page, first)
     tables = len(page.blocks)
     _attachability(page, results, attach, prices)
@@ -204,13 +204,13 @@ def _verdict(page, results, sizes, prices, answered):
     today = verdicts.iloc[0]
     page.heading(2, "Verdict")
     page.table("verdict", verdicts, columns=VERDICT_SHOWN, caption=(
-        f"Each form over today's file, {BASELINE} under policy {today.policy}. Forms follow policy "
+        f"Each form over today's file, {BASELINE} under policy {today.policy}, in the first row. Forms follow policy "
         f"{page.result.policy}; {_compressors()}."))
     page.plot("cost", measure.cost(verdicts, results, sizes))
 
 
 VERDICT_SHOWN = tuple(column for column in measure.VERDICT_COLUMNS
-                      if column not in ("bytes", "zstd_percent", "xz_percent", "no_longer"))
+                      if column not in ("policy", "bytes", "zstd_percent", "xz_percent", "no_longer"))
 """Columns of the verdict that a reader sees; the CSV has all."""
 
 

@@ -95,7 +95,7 @@ def test_body__is_ascii_of_72_columns_and_fits_a_cover_letter(report):
 
 def test_body__has_findings_verdict_readers_claims_command_and_limits(report):
     text = " ".join(mail.body(report).split())
-    expected = ["Function addresses add 320 bytes", "Findings: - If the kernel read addresses: plain",
+    expected = ["Function addresses add 320 bytes", "Findings: - If the kernel read addresses: btf_func adds",
                 " ".join(words.QUESTION.split()), "Each form over today's file, plain under policy current (940 bytes)",
                 "decl_tag +1,135 +120.74 % +210 2 568 yes", "added bytes more than today's file",
                 "Bytes added to today's file:", "decl_tag yes WRONG", "inline_out_of_line 1 3 0",

@@ -122,13 +122,20 @@ SEVERAL_THREADS = {"debian-6.1-cloud-amd64", "debian-6.1-generic-amd64"}
 TAGS_MISSED = {"debian-7.3-cloud-amd64", "debian-7.3-generic-amd64"}
 """Kernels of which pahole 1.30 has not found all kfuncs in its table of functions: their tags come last."""
 
+STRINGS_APART = {"debian-7.3-clang-thinlto-amd64"}
+"""Kernels whose types are the same at the same places, and whose strings are those of ours in another order."""
+
 
 def test_kernel__is_the_same_file_as_its_own(kernel, like):
     program, ours = like
-    if kernel.name not in SEVERAL_THREADS | TAGS_MISSED:
+    if kernel.name not in SEVERAL_THREADS | TAGS_MISSED | STRINGS_APART:
         assert ours == program.shipped
         return
     found = same.compare(ours, program.shipped)
+    if kernel.name in STRINGS_APART:
+        assert found.is_same and found.changes == ["strings in another order or repeated"]
+        assert (found.new_id == np.arange(len(found.new_id))).all() and len(ours) == len(program.shipped)
+        return
     if kernel.name not in SEVERAL_THREADS:
         assert found.is_same and found.changes == ["types in another order"]
         moved = np.flatnonzero(found.new_id != np.arange(len(found.new_id)))
@@ -362,7 +369,8 @@ def test_kernel__instances_are_where_readelf_has_the_symbols_of_their_names(kern
     assert not [name for name, addresses in found.items() if not addresses <= of_elf[name]]
     several = {name for name, addresses in of_elf.items() if len(addresses) > 1}
     incomplete = [name for name in several & found.keys() if found[name] != of_elf[name]]
-    assert len(incomplete) <= 3, incomplete  # assembler and Rust have symbols of the names, too
+    # assembler and Rust have symbols of the names, too, and of one of several bodies gcc may not say where it is
+    assert len(incomplete) <= 4, incomplete
 
 
 def test_kernel__ids_reach_no_more_addresses_than_there_are(prepared, tmp_path):

@@ -20,6 +20,7 @@ from harness.measure.result import BASELINE
 from harness.measure.sizes import COMPRESSORS
 from harness.model import STANDARD
 from harness.model.layout import LAST_KIND
+from harness.results.executed import ACCEPTED, DEDUP, HERE, REFUSED, SORT, WITHOUT, WRONG
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,15 +39,6 @@ YES, NO = "yes", "no"
 
 KERNEL, LIBBPF = "kernel", "libbpf"
 """Consumers whose answers have columns of their own."""
-
-ACCEPTED, WRONG, REFUSED = "accepted", "accepted but wrong", "refused"
-"""Verdicts in matrix.csv and survival.csv, see harness.witnesses."""
-
-DEDUP, NAME_SORT = "dedup", "name sort"
-"""Treatments in survival.csv."""
-
-HERE = "btf-harness"
-"""In the column `version` of survival.csv: done by this program, which knows every form."""
 
 NOT_NEEDED = "no need"
 
@@ -82,7 +74,7 @@ def verdict(results, sizes, prices, matrix=None, survival=None) -> pd.DataFrame:
         size = mine.loc[name]
         rows.append((name, first.policy, *_grown(size, base), *_bought(bought, name),
                      *_taken(first, name, matrix), _skippable(first, name), *_where(name),
-                     _survived(survival, name, DEDUP), _survived(survival, name, NAME_SORT), _modules(name)))
+                     _survived(survival, name, DEDUP), _survived(survival, name, SORT), _modules(name)))
     rows.sort(key=lambda row: row[3])
     start = (BASELINE, today.policy, *_grown(base, base), 0, 0, np.nan, *_taken(first, BASELINE, matrix),
              _skippable(today, BASELINE), *_where(BASELINE), NOT_KNOWN, NOT_KNOWN, _modules(BASELINE))
@@ -163,7 +155,7 @@ def _taken(result, name, matrix):
     """loads, libbpf, misread_by: what the running kernel, each libbpf and all others did with the form's files."""
     if matrix is None:
         return NOT_KNOWN, NOT_KNOWN, NOT_KNOWN
-    opened = matrix[(matrix.encoding == name) & (matrix.base != "without")]
+    opened = matrix[(matrix.encoding == name) & (matrix.base != WITHOUT)]
     return (_loads(opened[opened.consumer == KERNEL]), _versions(opened[opened.consumer == LIBBPF]),
             _misread(opened, matrix))
 
@@ -203,19 +195,14 @@ def _misread(opened, matrix):
 
 def _skippable(result, name):
     """Whether a reader that does not know what the form adds to types can skip it with the help of a layout section."""
-    files = [result.btf(name)]
-    if all(file.layout is STANDARD for file in files) and not any(_longer(file) for file in files):
+    file = result.btf(name)
+    if file.layout is STANDARD and (file.types.kind() <= LAST_KIND).all():
         return NOT_NEEDED
     try:
-        kind_sizes((file.types, file.layout) for file in files)
+        kind_sizes([(file.types, file.layout)])
     except EncodeError:
         return NO
     return YES
-
-
-def _longer(file):
-    """Whether a file has kinds that are not in use today."""
-    return bool((file.types.kind() > LAST_KIND).any())
 
 
 def _where(name):

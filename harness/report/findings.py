@@ -15,6 +15,7 @@ from harness.measure.claims import ESTIMATE
 from harness.measure.verdicts import KERNEL
 from harness.report.tables import plain, whole
 from harness.report.words import listed
+from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WITHOUT, WRONG
 from harness.witnesses.shipped import MAY_DIFFER, SAME_BYTES
 
 
@@ -139,9 +140,9 @@ def headline(frames, about):
     most = max(row["newly_attachable"] for row in rows)
     bought = (f"; a kernel that read them could attach to {few['newly_attachable']:,} more functions instead of "
               f"{most:,}" if most else "")
-    bare = next((row for row in rows if row["encoding"] == BASELINE), None)
+    bare = _bare(rows)
     first = (f", {bare['added']:,} of that for functions that today's file leaves out"
-             if bare is not None and bare["added"] > 0 else "")
+             if bare["added"] > 0 else "")
     return (f"{said}; given only where a name is ambiguous, they add {few['added']:,} "
             f"({few['added_percent']:+.2f} %) as {few['encoding']}{first}{bought}.")
 
@@ -150,6 +151,12 @@ def _judged(frames):
     """verdict.csv: the row of today's file, and those of the forms, in the order of what they add."""
     today, *rows = frames["verdict"].to_dict("records")
     return today, rows
+
+
+def _bare(rows):
+    """The row of the baseline under the forms' policy, which adds functions and no addresses; nothing if that is the
+    policy of today."""
+    return next((row for row in rows if row["encoding"] == BASELINE), {"added": 0})
 
 
 def _loading(loads, frames):
@@ -215,8 +222,8 @@ def _cost(frames, about, known):
         lost = f", and takes {row['no_longer']:,} away" if row["no_longer"] else ""
         said.append(f"{row['encoding']} adds {_count(row['added'], 'byte')} ({_percent(row['added_percent'])}{packed})"
                     f"{bought}{lost}")
-    bare = next((row for row in rows if row["encoding"] == BASELINE), None)
-    if said and bare is not None and bare["added"] > 0:
+    bare = _bare(rows)
+    if said and bare["added"] > 0:
         free = f", {bare['newly_attachable']:,} of which need no address" if bare["newly_attachable"] else ""
         said.append(f"{bare['added']:,} bytes of each are functions that today's file leaves out{free}")
     return f"If the kernel read addresses: {'; '.join(said)}." if said else None
@@ -375,18 +382,15 @@ def _consumers(frames, about, known):
     for version, mine in rows.groupby("version", sort=False):
         worst = {name: max(same.verdict, key=CELLS.index) for name, same in mine.groupby("encoding", sort=False)}
         does = [(words, [name for name, verdict in worst.items() if verdict == cell])
-                for cell, words in (("accepted", "loads"), ("refused", "refuses"), ("failed", "gives no answer about"))]
+                for cell, words in ((ACCEPTED, "loads"), (REFUSED, "refuses"), (FAILED, "gives no answer about"))]
         told = [f"{words} {listed(map(_file, names))}" for words, names in does if names]
         if told:
             said.append(f"Linux {version} {', and '.join(told)}")
     return f"{'; '.join(said)}." if said else None
 
 
-CELLS = ("accepted", "not tried", "accepted but wrong", "refused", "failed")
+CELLS = (ACCEPTED, NOT_TRIED, WRONG, REFUSED, FAILED)
 """Verdicts of matrix.csv, worst last."""
-
-WITHOUT = "without"
-"""In the column `base` of matrix.csv: a split file opened without its base, which nobody can read."""
 
 
 def _file(encoding):
@@ -480,11 +484,6 @@ def _count(n, one, many=None):
 def _more(n, unit=None):
     """'2 bytes more', 'no bytes more', '2 bytes less'; without a unit '2 more'."""
     return f"{_count(abs(n), unit) if unit else _amount(abs(n))} {'more' if n >= 0 else 'less'}"
-
-
-def _extra(n, unit):
-    """'2 more FUNCs', 'no more FUNCs', '2 fewer FUNCs'."""
-    return f"{_amount(abs(n))} {'more' if n >= 0 else 'fewer'} {unit}{'s' * (abs(n) != 1)}"
 
 
 def _of_all(n, total):

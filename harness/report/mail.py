@@ -17,7 +17,7 @@ from harness.report import patch as patches
 from harness.report import words
 from harness.report.charts import bar_chart
 from harness.report.findings import findings, headline
-from harness.report.tables import WIDTH, Table, plain
+from harness.report.tables import WIDTH, Table, plain, says_nothing
 from harness.text.plain import ascii_text
 
 INDENT = "  "
@@ -221,7 +221,7 @@ VERDICT = {
 def _verdict(folder):
     """What each form costs and buys, who takes it, and what each column is."""
     frame = folder["verdict"]
-    columns = [c for c in VERDICT if c in frame and not _empty(frame[c])]
+    columns = [c for c in VERDICT if c in frame and not says_nothing(frame[c])]
     today = frame.iloc[0]
     names = [f"{row.encoding}, {row.policy}" if row.encoding == BASELINE else row.encoding
              for row in frame.itertuples()]
@@ -246,11 +246,6 @@ def _chart(folder, charts):
         words = {"type_bytes": "types", "string_bytes": "strings", "section_bytes": "sections of its own"}
         chart = bar_chart(rows, WIDTH - len(INDENT), {words[part]: sign for part, sign in PARTS.items()})
         yield "Bytes added to today's file:\n\n" + _indented(chart)
-
-
-def _empty(column):
-    """Whether a column says nothing."""
-    return column.isna().all() or set(column) <= {"-"}
 
 
 def _readers(folder):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from harness.measure import BASELINE
 from harness.report.folder import MARKDOWN, PAGE
-from harness.report.tables import Table, cell
+from harness.report.tables import Table, cell, says_nothing
 from harness.report.words import wrapped
 
 COLUMNS = ("encoding", "added", "added_percent", "zstd_added", "newly_attachable", "bytes_each", "loads")
@@ -27,7 +27,7 @@ def summary_table(report):
     caption = (f"{report.about['kernel']}: forms under policy {report.about['policy']}, over today's file ({BASELINE} "
                f"under {today.policy}, {today.bytes:,} bytes); newly_attachable: functions that fentry could attach to "
                "if the kernel read addresses.")
-    columns = tuple(c for c in COLUMNS if not forms[c].isna().all() and set(forms[c]) != {"-"})
+    columns = tuple(c for c in COLUMNS if not says_nothing(forms[c]))
     return Table("summary", forms, columns=columns, caption=caption)
 
 

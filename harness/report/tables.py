@@ -135,6 +135,11 @@ def is_number(column):
     return column.dtype.kind in "if"
 
 
+def says_nothing(column):
+    """Whether no cell of a column tells anything: each is missing, or '-'."""
+    return column.isna().all() or set(column) <= {"-"}
+
+
 def plain(column, value):
     """One value as plain text: integers with thousands separators, differences and percents with a sign.
 

@@ -11,6 +11,19 @@ from harness.results.tables import csv_bytes, from_csv
 
 COLUMNS_OF = {"matrix": MATRIX_COLUMNS, "survival": SURVIVAL_COLUMNS, "usage": USAGE_COLUMNS}
 
+ACCEPTED, WRONG, REFUSED = "accepted", "accepted but wrong", "refused"
+
+NOT_TRIED, FAILED = "not tried", "failed"
+
+WITH_BASE, WITHOUT = "with base", "without"
+"""How a split file is opened."""
+
+DEDUP, SORT, SWAP, BASE = "dedup", "name sort", "byte swap", "base of split"
+"""Treatments in survival.csv."""
+
+HERE = "btf-harness"
+"""In its column `version`: done by this program, which knows every form."""
+
 FILES = {name: f"{name}.csv" for name in COLUMNS_OF}
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import textwrap
 
+from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WRONG
 from harness.text.plain import ascii_text
-from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, REFUSED, UNOPENED, WRONG
+from harness.witnesses.consumer import UNOPENED
 
 WIDTH = 72
 

@@ -8,8 +8,9 @@ from pathlib import Path
 
 from harness import encodings as enc
 from harness.errors import BtfFormatError
+from harness.results.executed import ACCEPTED, WRONG
 from harness.witnesses.compiled import compiled, versions_of
-from harness.witnesses.consumer import ACCEPTED, WRONG, Answer, Consumer
+from harness.witnesses.consumer import Answer, Consumer
 from harness.witnesses.content import Content
 from harness.witnesses.program import ended, find_program, run_long
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 
-from harness.witnesses.consumer import ACCEPTED, Answer, Consumer
+from harness.results.executed import ACCEPTED
+from harness.witnesses.consumer import Answer, Consumer
 from harness.witnesses.program import ended, fetched, find_program, not_installed, run, run_long
 from harness.witnesses.witness import LOADED, REFUSED, Found, Reader
 

@@ -6,8 +6,9 @@ import os
 import platform
 import re
 
+from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, REFUSED
 from harness.witnesses import keeping
-from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, REFUSED, Answer, Consumer
+from harness.witnesses.consumer import Answer, Consumer
 from harness.witnesses.program import (
     READS,
     ended,

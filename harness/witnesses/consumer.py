@@ -15,14 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WRONG
 from harness.witnesses.keeping import identity
 
 if TYPE_CHECKING:
     from harness.btf import BtfFile
-
-ACCEPTED, WRONG, REFUSED = "accepted", "accepted but wrong", "refused"
-
-NOT_TRIED, FAILED = "not tried", "failed"
 
 CELLS = (ACCEPTED, WRONG, REFUSED, NOT_TRIED, FAILED)
 """What can stand in a cell of the matrix; failed: it crashed, hung, ran out of memory or gave no answer that is
@@ -30,9 +27,6 @@ understood."""
 
 UNOPENED = "is no BTF and not opened"
 """Said of a section, after its name, in the detail of its encoding's row."""
-
-WITH_BASE, WITHOUT = "with base", "without"
-"""How a split file is opened."""
 
 
 class Version(NamedTuple):

@@ -14,7 +14,8 @@ from harness.model import Kind, TypeTable
 from harness.model import words as wd
 from harness.model.layout import HEAD_WORDS
 from harness.model.strings import Strings
-from harness.witnesses.consumer import ACCEPTED, WRONG, Answer, Case
+from harness.results.executed import ACCEPTED, WRONG
+from harness.witnesses.consumer import Answer, Case
 
 SHOWN = 3
 """Examples of what differs."""

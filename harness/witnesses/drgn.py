@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 from harness.model import Kind
-from harness.witnesses.consumer import ACCEPTED, NOT_TRIED, Answer, Consumer
+from harness.results.executed import ACCEPTED, NOT_TRIED
+from harness.witnesses.consumer import Answer, Consumer
 from harness.witnesses.content import Content
 from harness.witnesses.program import READS, TINY_STRUCT, ended, fetched, only_reading, run_long, tiny_file
 

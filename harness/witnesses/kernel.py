@@ -11,9 +11,10 @@ import re
 import struct
 import sys
 
-from harness.witnesses.consumer import ACCEPTED, Answer, Consumer, Version
+from harness.results.executed import ACCEPTED
 from harness.witnesses.consumer import NOT_TRIED as NOT_TRIED_CELL
 from harness.witnesses.consumer import REFUSED as REFUSED_CELL
+from harness.witnesses.consumer import Answer, Consumer, Version
 from harness.witnesses.witness import LOADED, NOT_ASKED, NOT_PERMITTED, REFUSED, Found, Reader
 
 MAX_BTF_NBYTES = 16 << 20

@@ -17,7 +17,8 @@ import numpy as np
 from harness import btf
 from harness.btf.wire import MAGIC, prefix
 from harness.errors import MeasureError
-from harness.witnesses.consumer import ACCEPTED, NOT_TRIED, REFUSED, Answer, Case, Consumer
+from harness.results.executed import ACCEPTED, NOT_TRIED, REFUSED
+from harness.witnesses.consumer import Answer, Case, Consumer
 from harness.witnesses.content import MODIFIERS
 from harness.witnesses.program import (
     READS,

@@ -19,21 +19,9 @@ from harness.btf.wire import MAGIC
 from harness.errors import UsageError
 from harness.measure.columns import frame
 from harness.results import MATRIX_COLUMNS
+from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WITH_BASE, WITHOUT, WRONG
 from harness.witnesses.asking import Silence, ask_each
-from harness.witnesses.consumer import (
-    ACCEPTED,
-    FAILED,
-    NOT_TRIED,
-    REFUSED,
-    UNOPENED,
-    WITH_BASE,
-    WITHOUT,
-    WRONG,
-    Answer,
-    Case,
-    Consumer,
-    Version,
-)
+from harness.witnesses.consumer import UNOPENED, Answer, Case, Consumer, Version
 from harness.witnesses.content import judge
 from harness.witnesses.keeping import Question, ask_once
 

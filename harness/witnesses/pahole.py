@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 
 from harness.model import Kind
+from harness.results.executed import ACCEPTED, WRONG
 from harness.witnesses import keeping
-from harness.witnesses.consumer import ACCEPTED, WRONG, Answer, Consumer
+from harness.witnesses.consumer import Answer, Consumer
 from harness.witnesses.content import VALUED
 from harness.witnesses.program import ended, fetched, find_program, run, run_long
 

@@ -18,7 +18,8 @@ import numpy as np
 
 from harness import btf
 from harness.model import Kind, StringTable, TypeTable, info_word
-from harness.witnesses.consumer import ACCEPTED, FAILED, REFUSED, Answer, Version
+from harness.results.executed import ACCEPTED, FAILED, REFUSED
+from harness.witnesses.consumer import Answer, Version
 from harness.witnesses.keeping import identity, once
 
 TIMEOUT_S = 120

@@ -34,9 +34,10 @@ from harness import encodings as enc
 from harness.errors import HarnessError
 from harness.measure.columns import frame
 from harness.results import SURVIVAL_COLUMNS
+from harness.results.executed import ACCEPTED, BASE, DEDUP, FAILED, HERE, NOT_TRIED, REFUSED, SORT, SWAP, WRONG
 from harness.witnesses import libbpf
 from harness.witnesses.asking import Silence, ask_each
-from harness.witnesses.consumer import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WRONG, Version
+from harness.witnesses.consumer import Version
 from harness.witnesses.content import signatures
 from harness.witnesses.inside.libbpf import ABSENT
 from harness.witnesses.keeping import Question, ask_once, once
@@ -47,10 +48,6 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.results import Result
-
-HERE = "btf-harness"
-
-DEDUP, SORT, SWAP, BASE = "dedup", "name sort", "byte swap", "base of split"
 
 KEPT = "survival"
 """Folder of the cache."""

@@ -17,6 +17,7 @@ from harness.functions import (
     DEFAULT,
     HEADLINE,
     POLICIES,
+    SEARCH,
     STRINGS,
     Faults,
     Selection,
@@ -143,8 +144,14 @@ def encode(program: Program, policy: str = HEADLINE, encodings: Sequence[str] | 
     step = step_of(program.kernel, kernel_step)
     known = followed.kfunc_tags or step is not None and step.merges  # before, the step knows kfuncs by pahole's tags
     first_id = begun.next_id()
-    tags = tags_of(program, kept, selection.die[kept], strings, kfunc_tags and known)
-    made = (stepped(program, step, prototypes, kept, first_id, tags) if step is not None and known else
+    # kfuncs that pahole does not find get their tags from the kernel's step, where that tags them itself
+    missed: frozenset[bytes] = _missed(program, followed, bugs)
+    late: frozenset[bytes] = frozenset()
+    if step is not None and step.merges:
+        missed, late = late, missed
+    tagged = program.kfunc_tags.keys() - missed if kfunc_tags and known else ()
+    tags = tags_of(program, kept, selection.die[kept], strings, tagged)
+    made = (stepped(program, step, prototypes, kept, first_id, tags, missed) if step is not None and known else
             unstepped(program, prototypes, kept, first_id, tags))
     row, name_off, proto_id = made.row, made.name_off, made.proto_id
     sections = {index: (name, address) for index, name, address in program.kernel["code_sections"]}
@@ -152,7 +159,7 @@ def encode(program: Program, policy: str = HEADLINE, encodings: Sequence[str] | 
                                     made.tags, enc.Image(program.kernel["base"], sections),
                                     program.described["file"][row], program.described["unit"][row])
 
-    order = enc.order_of(program, made, selection.die[kept], pairs, pair_of)
+    order = enc.order_of(program, made, selection.die[kept], pairs, pair_of, late)
     if STRINGS in bugs and not (step is not None and step.merges):  # merging leaves only what types have
         met = enc.names_met(program, followed, faults_of(program, followed, bugs), made, pairs, order)
         begun = btf.lay_out(program.common, program.strings, byteorder=program.kernel["byteorder"], first_names=met)
@@ -181,6 +188,16 @@ def encode(program: Program, policy: str = HEADLINE, encodings: Sequence[str] | 
                    prototypes_of(program, followed).index + 1, of_all(proto_id), of_all(func_id), of_all(texts),
                    followed.version, tuple(sorted(bugs)), None if step is None else step.version, added,
                    layout_section)
+
+
+def _missed(program, rules, bugs):
+    """Names of the kfuncs that pahole does not find, frozenset of bytes."""
+    if SEARCH not in bugs or not rules.by_prefix or not rules.kfunc_tags:
+        return frozenset()
+    if program.kfuncs_not_found is None:
+        raise UsageError(f"expected a program read with the rules {rules.version}, found one of another version",
+                         "quirk", SEARCH)
+    return program.kfuncs_not_found
 
 
 def _artifact(encoding, pairs, common, order, by_name, layout_section):

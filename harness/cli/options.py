@@ -68,8 +68,8 @@ def add_selection(p):
                    help="select functions and form types as pahole 1.24, 1.25, 1.30, 1.31, 2026-07 (1436daf) or 1.32 "
                         "(the default) does")
     p.add_argument("--quirk", action="append", default=[], metavar="NAME",
-                   help="reproduce a pahole bug: part-flags, no-ranges, patchable-entry, unnumbered-clang or "
-                        "strings; may be given several times")
+                   help="reproduce a pahole bug: part-flags, no-ranges, patchable-entry, unnumbered-clang, "
+                        "kfunc-search or strings; may be given several times")
     p.add_argument("--like", metavar="PAHOLE", action=Once,
                    help="all that a pahole does, such as pahole-1.24: its rules, every bug, and policy current")
     add_kernel_step(p)

@@ -32,15 +32,19 @@ class Order(NamedTuple):
         Places of what these functions need, of which their FUNC_PROTO has the first.
     added : int
         Place of all else that an encoding writes.
+    late : dict of (int, int) to int
+        Places of the tags that the kernel's step writes for pahole, by pair and name_off.
     """
 
     common: np.ndarray
     first: np.ndarray
     func: np.ndarray
     added: int
+    late: dict[tuple[int, int], int]
 
 
-def order_of(program: Program, made: Stepped, die: np.ndarray, pairs: Pairs, pair_of: np.ndarray) -> Order:
+def order_of(program: Program, made: Stepped, die: np.ndarray, pairs: Pairs, pair_of: np.ndarray,
+             late: frozenset[bytes] = frozenset()) -> Order:
     """The Order of functions.
 
     Parameters
@@ -52,6 +56,8 @@ def order_of(program: Program, made: Stepped, die: np.ndarray, pairs: Pairs, pai
     pairs : Pairs
     pair_of : int64 (kept + added,)
         The pair of each function.
+    late : frozenset of bytes
+        Names of kfuncs whose tags the step writes, since pahole did not.
     """
     n, n_units = len(made.first_proto_id), len(program.unit_name_off)
     if program.forms.by_unit:
@@ -73,7 +79,11 @@ def order_of(program: Program, made: Stepped, die: np.ndarray, pairs: Pairs, pai
     group, first = pairs.funcs()
     func = np.full(len(first), pl.NEVER)
     np.minimum.at(func, group[pair_of], np.concatenate([at, step + pl.OF_FUNCTION * added]))
-    return Order(common, first, func, int(pl.place(n_units + pl.ADDED, 0)))
+    tags = {(off, tag) for off in np.unique(pairs.name_off).tolist() for name in [program.strings.get(off)]
+            if name in late for tag in program.kfunc_tags[name]} if late else set()
+    return Order(common, first, func, int(pl.place(n_units + pl.ADDED, 0)),
+                 {(pair, tag): int(step) + pl.OF_FUNCTION * pair + pl.TAG for pair, tag, _ in pairs.tags
+                  if (int(pairs.name_off[pair]), tag) in tags})
 
 
 def places_of(order: Order, written: Written, pairs: Pairs, first_id: int) -> np.ndarray:
@@ -101,10 +111,11 @@ def places_of(order: Order, written: Written, pairs: Pairs, first_id: int) -> np
         target = written.func_id[pair].astype(np.int64)
         of = dict(zip(func_id.tolist(), order.func.tolist(), strict=True))
         tags = set(zip(target.tolist(), name_off.tolist(), (component_idx & WHOLE).tolist(), strict=True))
+        late = {(int(written.func_id[pair]), tag): place for (pair, tag), place in order.late.items()}
         rows = np.flatnonzero(types.kind() == Kind.DECL_TAG)
         rows = rows[np.isin(types.size_type()[rows], target)]
         for k in rows.tolist():
             name, _, target, component = types.row(types.first_id + k).tolist()
             if target in of and (target, name, component) in tags:
-                own[k] = of[target] + pl.TAG
+                own[k] = late.get((target, name), of[target] + pl.TAG)
     return np.concatenate([order.common, own])

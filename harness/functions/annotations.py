@@ -10,7 +10,7 @@ TAG_SEPARATOR = "|"
 """Between the annotations of an instance in one text."""
 
 
-def tags_of(program, kept, dies, strings, kfunc_tags):
+def tags_of(program, kept, dies, strings, kfuncs=()):
     """Annotations of some instances: list of (index in `kept`, name_off, component_idx).
 
     Parameters
@@ -22,8 +22,8 @@ def tags_of(program, kept, dies, strings, kfunc_tags):
         The DIE that describes each, a row of program.dies.
     strings : harness.model.strings.Strings
         Those of the program.
-    kfunc_tags : bool
-        Whether kfuncs get their tags, such as bpf_kfunc.
+    kfuncs : collection of bytes
+        Names of those of program.kfunc_tags that get their tags, such as bpf_kfunc.
     """
     table = program.instances
     by_die = {}
@@ -32,9 +32,9 @@ def tags_of(program, kept, dies, strings, kfunc_tags):
             by_die.setdefault(target_id, []).append((name_off, component_idx))
     tags = [(i, name_off, component_idx) for i, die in enumerate(dies.tolist())
             for name_off, component_idx in by_die.get(die, ())] if by_die else []
-    if kfunc_tags and program.kfunc_tags:
+    if kfuncs:
         names = strings.array(table.name_off[kept])
-        for i in np.flatnonzero(np.isin(names, np.array(list(program.kfunc_tags)))).tolist():
+        for i in np.flatnonzero(np.isin(names, np.array(sorted(kfuncs)))).tolist():
             tags += [(i, name_off, -1) for name_off in program.kfunc_tags[names[i]]]
     return tags
 

@@ -159,7 +159,7 @@ def unstepped(program, prototypes, kept, first_id, annotations):
                    annotations)
 
 
-def stepped(program, step, prototypes, kept, first_id, annotations):
+def stepped(program, step, prototypes, kept, first_id, annotations, missed=frozenset()):
     """The Stepped of some functions.
 
     Parameters
@@ -173,6 +173,8 @@ def stepped(program, step, prototypes, kept, first_id, annotations):
         type_id of the first new row.
     annotations : list of (int, int, int)
         Those of `kept`, as harness.functions.annotations.tags_of gives them.
+    missed : frozenset of bytes
+        Names of kfuncs that the step is not told of.
 
     Raises
     ------
@@ -182,7 +184,8 @@ def stepped(program, step, prototypes, kept, first_id, annotations):
     name_off = program.instances.name_off[kept]
     distinct = np.unique(name_off)
     names = dict(zip(distinct.tolist(), Strings(program.strings.flattened().blob).list(distinct), strict=True))
-    flags = {off: program.kfunc_flags[name] for off, name in names.items() if name in program.kfunc_flags}
+    flags = {off: program.kfunc_flags[name] for off, name in names.items()
+             if name in program.kfunc_flags and name not in missed}
     changed = np.flatnonzero(np.isin(name_off, np.array(list(flags), np.uint32)))
     if step.merges:
         types, proto_id = prototypes.rows_of(kept, first_id)

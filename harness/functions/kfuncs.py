@@ -191,7 +191,7 @@ def read_sets(image, symbols):
     sets, funcs = [], []
     base = section.addr
     for row in np.flatnonzero(symbols.shndx == section.index).tolist():
-        name = _name(image, symbols, row)
+        name = symbol_name(image, symbols, row)
         if name.startswith(SET8_PREFIX):
             sets.append((int(symbols.value[row]) - base, int(symbols.size[row]), name))
         elif name.startswith(FUNC_PREFIX):
@@ -266,8 +266,8 @@ def _kfunc_sets(image, data, two_words, sets):
     return out
 
 
-def _name(image, symbols, row):
-    """Name of a symbol, bytes."""
+def symbol_name(image, symbols, row):
+    """Name of a symbol, bytes; an ElfError if it is longer than any symbol's."""
     at = int(symbols.name_off[row])
     name, end, _ = symbols.strtab[at : at + NAME_LIMIT + 1].tobytes().partition(b"\0")
     if not end:

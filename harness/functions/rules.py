@@ -64,6 +64,8 @@ class Rules(NamedTuple):
         first of all; found by running pahole, whose source for that is not public yet.
     kfunc_tags : bool
         Whether it can write DECL_TAGs for kfuncs.
+    by_prefix : bool
+        Whether it sorts symbols by prefix and looks for kfuncs by their whole names, see harness.functions.search.
     forms : Forms
     about : str
         What it keeps, in a clause.
@@ -84,6 +86,7 @@ class Rules(NamedTuple):
     first: bool
     addressed: bool
     kfunc_tags: bool
+    by_prefix: bool
     forms: Forms
     about: str
 
@@ -91,40 +94,41 @@ class Rules(NamedTuple):
 RULES = {rules.version: rules for rules in (
     Rules("1.24", None, consistent=False, callbacks=False, hasty=False, suffixes=False, pieces=False,
           uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True, addressed=False,
-          kfunc_tags=False, forms=Forms(nested_arrays=False, variable_at_0=False, by_unit=True),
+          kfunc_tags=False, by_prefix=False, forms=Forms(nested_arrays=False, variable_at_0=False, by_unit=True),
           about="the first DIE of each name that is exactly an ELF symbol's"),
     Rules("1.25", rk.BY_FIRST, consistent=True, callbacks=True, hasty=True, suffixes=True, pieces=True,
           uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True, addressed=False,
-          kfunc_tags=False, forms=Forms(nested_arrays=False, variable_at_0=False),
+          kfunc_tags=False, by_prefix=True, forms=Forms(nested_arrays=False, variable_at_0=False),
           about="prototypes and registers must agree; one FUNC for each name"),
     Rules("1.30", rk.BY_SEEN, consistent=True, callbacks=False, hasty=False, suffixes=True, pieces=True,
           uncertain=False, reordered=False, optimized=False, ambiguous=False, once=True, first=True, addressed=False,
-          kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
+          kfunc_tags=True, by_prefix=True, forms=Forms(nested_arrays=False, variable_at_0=True),
           about="a register is looked for in all of a parameter's location list"),
     Rules("1.31", rk.BY_SEEN, consistent=True, callbacks=False, hasty=False, suffixes=True, pieces=False,
           uncertain=True, reordered=False, optimized=False, ambiguous=True, once=False, first=True, addressed=False,
-          kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
+          kfunc_tags=True, by_prefix=False, forms=Forms(nested_arrays=False, variable_at_0=True),
           about="packed structs on the stack and names with several addresses are left out, too"),
     Rules("2026-07", rk.BY_REACHED, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
           uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False, first=False, addressed=False,
-          kfunc_tags=True, forms=Forms(nested_arrays=False, variable_at_0=True),
+          kfunc_tags=True, by_prefix=False, forms=Forms(nested_arrays=False, variable_at_0=True),
           about="registers counted as the ABI does; reordered parameters and clones that lack some are left out"),
     Rules("1.32", rk.BY_REACHED, consistent=True, callbacks=True, hasty=False, suffixes=True, pieces=False,
           uncertain=True, reordered=True, optimized=True, ambiguous=True, once=False, first=False, addressed=True,
-          kfunc_tags=True, forms=Forms(nested_arrays=True, variable_at_0=True),
+          kfunc_tags=True, by_prefix=False, forms=Forms(nested_arrays=True, variable_at_0=True),
           about="the same; of types, each dimension of an array has an ARRAY of its own"),
 )}
 """By version, oldest first; the last is the default."""
 
 DEFAULT = list(RULES)[-1]
 
-STRINGS = "strings"
+STRINGS, SEARCH = "strings", "kfunc-search"
 
 QUIRKS = {
     "part-flags": "count the faults of a .part body, whose DIE has its parent's name, against the parent",
     "no-ranges": "give no address to a DIE that has DW_AT_ranges but no DW_AT_low_pc",
     "patchable-entry": "find no address for a function whose symbol is not at the entry in DWARF (arm64, riscv64)",
     "unnumbered-clang": "treat every register in clang's code as wrong where register numbers are unknown",
+    SEARCH: "give no tag to kfuncs that pahole up to 1.30 does not find among the symbols",
     STRINGS: "write strings in the order in which pahole comes to them, those of functions that it leaves out, too",
 }
 """pahole bugs, reproduced only on request."""

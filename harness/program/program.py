@@ -58,6 +58,9 @@ class Program:
         By name of a function that BPF programs may call: the names of its DECL_TAGs, offsets in `strings`.
     kfunc_flags : dict of bytes to int
         By the same names: KF_* flags.
+    kfuncs_not_found : frozenset of bytes, or None
+        Those that pahole would not find among the symbols; None unless it was read with rules of a version that looks
+        for them so (Rules.by_prefix).
     step_names : dict of bytes to int
         Offsets in `strings` of what harness.functions.kernel_step names.
     described, inlined : dict of str to array
@@ -84,6 +87,7 @@ class Program:
     unit_assembler: np.ndarray
     kfunc_tags: dict[bytes, list[int]]
     kfunc_flags: dict[bytes, int]
+    kfuncs_not_found: frozenset[bytes] | None
     step_names: dict[bytes, int]
     described: dict[str, np.ndarray]
     inlined: dict[str, np.ndarray]

@@ -22,6 +22,7 @@ from harness.functions.join import ASSEMBLER
 from harness.functions.kernel_step import step_names
 from harness.functions.kfuncs import Kfunc, read_kfuncs, tags
 from harness.functions.listing import describe, inlined
+from harness.functions.search import not_found
 from harness.kernels import Kernel
 from harness.model import Kind, StringTable, concatenate, kind_number
 from harness.model import words as wd
@@ -64,7 +65,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         (described, inlined, bits) -> anything, called while dedup runs, which needs no Python. What they return,
         `Program.once` has under their names.
     rules : str
-        Version of pahole whose forms of types to follow, one of harness.functions.RULES.
+        Version of pahole whose forms of types to follow, one of harness.functions.RULES; and whose search for kfuncs.
 
     Returns
     -------
@@ -80,7 +81,8 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
         Its types cannot be deduplicated.
     """
     progress = progress or Silent()
-    forms = rules_of(rules).forms
+    followed = rules_of(rules)
+    forms = followed.forms
     path = os.fspath(kernel.path if isinstance(kernel, Kernel) else kernel)
     with ElfImage(path) as image, DwarfFiles(image) as files:
         if threads > 1:
@@ -101,6 +103,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
             without = inlined(walked, table)
             file, shipped, unusable = shipped_btf(image)
             kfuncs = read_kfuncs(image, symbols, None if file is None else names_of_funcs(file))
+            missed = not_found(image, symbols, kfuncs.flags) if followed.by_prefix else None
             del file
             made = {name: make(described, without, image.bits) for name, make in (meanwhile or {}).items()}
             try:
@@ -141,7 +144,7 @@ def read_program(kernel: Kernel | str | os.PathLike[str], threads: int = 2, fall
     tagged = {name: [at[tag] for tag in tags(Kfunc(name, flags))] for name, flags in kfuncs.flags.items()}
     return Program(about, forms, types, common, stands, places, strings, walked.functions, table, walked.decl_tags,
                    walked.unit_name_off, walked.unit_clang, np.isin(walked.unit_language, ASSEMBLER), tagged,
-                   kfuncs.flags, at, described, without, shipped, variables.skipped, made)
+                   kfuncs.flags, missed, at, described, without, shipped, variables.skipped, made)
 
 
 def _check_complete(counts, path):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from harness.functions.kernel_step import step_of
 from harness.functions.policies import REASON_TEXT, Reason
 
 INEXPRESSIBLE = REASON_TEXT[Reason.INEXPRESSIBLE]
@@ -23,7 +24,8 @@ LEFT_OUT = {
 
 
 def uncovered(manifest: dict, policy: str) -> list[str]:
-    """Sentences about units, types and functions that the results of a policy do not cover.
+    """Sentences about units, types and functions that the results of a policy do not cover, and what they take for
+    granted.
 
     Parameters
     ----------
@@ -58,6 +60,11 @@ def uncovered(manifest: dict, policy: str) -> list[str]:
                     + ", ".join(f"{n:,}: {reason}" for reason, n in why))
     elif not with_code:
         said.append(f"no functions with code among {funnel.get('subprogram_dies', 0):,} subprogram DIEs")
+    step = manifest["policies"][policy].get("kernel_step")
+    if step and step_of(manifest["kernel"]) is None:
+        release = manifest["kernel"].get("release")
+        why = f"this is {release}, whose build has none" if release else "the file does not say its version"
+        said.append(f"the kernel's step is that of Linux {step}: {why}")
     return said
 
 

@@ -307,7 +307,7 @@ def test_errors__unknown_rules_and_quirks(tmp_path):
         with pytest.raises(UsageError, match="--quirk: expected one of"):
             run.encode(prepared, quirks=wrong)
     assert check_quirks(()) == frozenset() and check_quirks(QUIRKS) == {
-        "part-flags", "no-ranges", "patchable-entry", "unnumbered-clang", "strings"}
+        "part-flags", "no-ranges", "patchable-entry", "unnumbered-clang", "kfunc-search", "strings"}
 
 
 # Reasons

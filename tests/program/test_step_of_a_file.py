@@ -1,5 +1,6 @@
 """The kernel's own step from an ELF file to all encodings: by version, switched on and off, before and after ids."""
 
+import dataclasses
 import json
 import struct
 import subprocess
@@ -10,7 +11,7 @@ import pytest
 from harness import btf, encodings, measure, results, run
 from harness.elf import ElfImage
 from harness.encodings import Fixup
-from harness.errors import EncodeError
+from harness.errors import EncodeError, UsageError
 from harness.model import Kind
 from tests.command import cli
 from tests.encodings import outside
@@ -125,6 +126,46 @@ def test_kernel_step__of_7_0_knows_kfuncs_by_the_tags_of_pahole(tmp_path):
     assert names == sorted(names)
     encode(program("kfuncs").path, tmp_path / "new", "--rules", "1.25")
     assert said(btf.read(tmp_path / "new" / "plain.btf"))[0] == AFTER
+
+
+def without(path, missed):
+    """The program as pahole 1.30 reads it, where it does not find these kfuncs."""
+    return dataclasses.replace(run.prepare(path, rules="1.30"), kfuncs_not_found=frozenset(missed))
+
+
+def written(program, **options):
+    encoded = run.encode(program, "all", rules="1.30", quirks=["kfunc-search"], **options)
+    file = btf.parse(encoded.files["plain"])
+    tags = [file.name(int(file.types.row(i)[2])) for i in file.types.ids_of(Kind.DECL_TAG).tolist()
+            if file.name(i) == b"bpf_kfunc"]
+    return file, tags
+
+
+def test_kfunc_search__what_pahole_misses_is_tagged_last_by_the_step_of_7_3():
+    path = program("kfuncs").path
+    file, tags = written(without(path, []))
+    assert tags == [b"bpf_alloc", b"bpf_fast", b"bpf_old", b"bpf_put"]
+    again, late = written(without(path, [b"bpf_fast", b"bpf_alloc"]))
+    assert late == [b"bpf_old", b"bpf_put", b"bpf_alloc", b"bpf_fast"]
+    assert said(again) == said(file)
+
+
+def test_kfunc_search__what_pahole_misses_has_no_tag_without_a_step():
+    _, tags = written(without(program("kfuncs").path, [b"bpf_fast"]), kernel_step=False)
+    assert tags == [b"bpf_alloc", b"bpf_old", b"bpf_put"]
+
+
+def test_kfunc_search__the_step_of_7_0_does_not_know_what_pahole_misses(tmp_path):
+    file, tags = written(without(versioned(tmp_path, b"7.2.13-fixtur"), [b"bpf_fast"]))
+    assert tags == [b"bpf_alloc", b"bpf_old", b"bpf_put"]
+    assert said(file)[0]["bpf_fast"] == BEFORE["bpf_fast"] and "bpf_fast_impl" not in said(file)[0]
+
+
+def test_kfunc_search__needs_a_program_that_was_read_for_it():
+    with pytest.raises(UsageError, match="--quirk: expected a program read with the rules 1.30, found one of"):
+        run.encode(run.prepare(program("kfuncs").path, rules="1.31"), "all", rules="1.30", quirks=["kfunc-search"])
+    encoded = run.encode(run.prepare(program("kfuncs").path), "all", quirks=["kfunc-search"])
+    assert encoded.quirks == ("kfunc-search",)
 
 
 def test_kernel_step__is_not_done_before_7_0_unless_asked_for(tmp_path):

@@ -8,12 +8,15 @@ from harness.results.coverage import uncovered
 NO_SYMBOL = REASON_TEXT[Reason.NO_SYMBOL]
 
 
-def manifest(units=2754, walked=None, other=None, instances=1000, encoded=950, skipped=None, **funnel):
+def manifest(units=2754, walked=None, other=None, instances=1000, encoded=950, skipped=None, step=None, release=None,
+             **funnel):
     other = other or {}
     walked = units - sum(other.values()) if walked is None else walked
     return {"funnel": {"units": units, "units_walked": walked, "units_other_language": other, "subprogram_dies": 7,
                        **funnel},
-            "policies": {"all": {"functions": {"instances": instances, "encoded": encoded, "skipped": skipped or {}}}}}
+            "policies": {"all": {"functions": {"instances": instances, "encoded": encoded, "skipped": skipped or {}},
+                                 "kernel_step": step}},
+            "kernel": {"release": release}}
 
 
 @pytest.mark.parametrize(("about", "said"), [
@@ -32,6 +35,10 @@ def manifest(units=2754, walked=None, other=None, instances=1000, encoded=950, s
     ({"dies_without_name": 3, "dies_nameless_code": 0}, []),  # clang's scopes of static variables of inlined functions
     ({"encoded": 10, "skipped": {NO_SYMBOL: 900, "partial body": 80, "unexpected register": 10}},
      [f"10 of 1,000 (1 %) functions with code are described; not 900: {NO_SYMBOL}, 80: partial body"]),
+    ({"step": "7.0", "release": "7.2.13"}, []),
+    ({"step": "7.3"}, ["the kernel's step is that of Linux 7.3: the file does not say its version"]),
+    ({"step": "7.3", "release": "6.12.117"},
+     ["the kernel's step is that of Linux 7.3: this is 6.12.117, whose build has none"]),
 ])  # fmt: skip
 def test_uncovered__says_what_is_not_ordinary(about, said):
     assert uncovered(manifest(**about), "all") == said

@@ -157,7 +157,8 @@ def encode(program: Program, policy: str = HEADLINE, encodings: Sequence[str] | 
     sections = {index: (name, address) for index, name, address in program.kernel["code_sections"]}
     pairs, pair_of = enc.make_pairs(name_off, proto_id, table.address[row], table.place.section[row], strings.array,
                                     made.tags, enc.Image(program.kernel["base"], sections),
-                                    program.described["file"][row], program.described["unit"][row])
+                                    program.described["file"][row], program.described["unit"][row],
+                                    _symbols_named(program, row, strings.texts(name_off)))
 
     order = enc.order_of(program, made, selection.die[kept], pairs, pair_of, late)
     if STRINGS in bugs and not (step is not None and step.merges):  # merging leaves only what types have
@@ -188,6 +189,12 @@ def encode(program: Program, policy: str = HEADLINE, encodings: Sequence[str] | 
                    prototypes_of(program, followed).index + 1, of_all(proto_id), of_all(func_id), of_all(texts),
                    followed.version, tuple(sorted(bugs)), None if step is None else step.version, added,
                    layout_section)
+
+
+def _symbols_named(program, row, names):
+    """How many addresses kallsyms has for each function's name, as Pairs.symbols: int32 (functions,)."""
+    named = program.described["symbol"][row] == names
+    return np.where(named, program.instances.symbol_addresses[row], 0).astype(np.int32)
 
 
 def _missed(program, rules, bugs):

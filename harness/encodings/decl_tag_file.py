@@ -71,7 +71,7 @@ ENCODING = Encoding(
     told=told,
     kinds=(Kind.DECL_TAG,),
     colour="#66A61E",
-    rank=9,
+    rank=10,
     stores="source file",
     default=False,
 )

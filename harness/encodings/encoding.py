@@ -235,8 +235,8 @@ class Encoding:
         each; NOWHERE for none), address, tags (its annotations, joined by TAG_SEPARATOR), shndx and section (index and
         name of the ELF section), file and unit (of its source), offset (from the image's base, int64, NO_OFFSET where
         32 bits cannot say it), section_offset (the same from its section, if that has code), symbols (how many
-        addresses kallsyms has for the name, 0 if that is not known). It shares no code with `write`, so that each is a
-        witness of the other.
+        addresses kallsyms has for the name, 0 if the function's symbol has another). It shares no code with `write`, so
+        that each is a witness of the other.
     told : callable
         (functions) -> the rows of that frame whose address the file must give back, or, in a column of that name, the
         text.

@@ -33,6 +33,13 @@ def ambiguous(functions: pd.DataFrame) -> pd.DataFrame:
     return functions[functions.name.map(several) > 1]
 
 
+def not_by_name(functions: pd.DataFrame) -> pd.DataFrame:
+    """The rows that are somewhere and that kallsyms does not lead to by their name, or not to them alone."""
+    several = functions.drop_duplicates(["name", "place"]).groupby("name", observed=True).size()
+    symbols = functions.groupby(["name", "place"], observed=True).symbols.transform("max")
+    return somewhere(functions[(functions.name.map(several) > 1) | (symbols != 1)])
+
+
 def near(functions: pd.DataFrame) -> pd.DataFrame:
     """The rows whose functions are somewhere within 4 GiB after the image's base."""
     return functions[(functions.place != NOWHERE) & (functions.offset != NO_OFFSET)]

@@ -1,12 +1,12 @@
 """One FUNC per address, and no address: of a name's FUNCs, the k-th is the k-th symbol by address.
 
-Tools name functions so already: tetragon's `func:N`, kpatch's sympos. Equal FUNCs are legal; a reader counts symbols in
-kallsyms. It can do so only where every symbol of the name has its FUNC: a policy that leaves one out leaves the others
-without an address, and so does an assembler's symbol without a DIE. A dedup merges the FUNCs again.
+Tools name functions so already: tetragon's `func:N`, kpatch's sympos. Equal FUNCs are legal; a reader counts symbols of
+exactly the name in kallsyms. It can do so only where each of these has its FUNC: a policy that leaves one out leaves
+the others without an address, and so does an assembler's symbol without a DIE. A dedup merges the FUNCs again.
 
-Where FUNCs of a name are not one for each of its places, as where two prototypes share an address, their number may by
-chance be that of the symbols. They are written with linkage global, which says that they do not count anything; all
-others are static, as pahole writes them.
+Where FUNCs of a name are not one for each of its symbols, as where two prototypes share an address or a symbol has a
+suffix (f.isra.0), their number may by chance be that of the symbols. They are written with linkage global, which says
+that they do not count anything; all others are static, as pahole writes them.
 """
 
 import numpy as np
@@ -30,9 +30,9 @@ def write(pairs, first_id, first_off):
 
 
 def one_by_one(pairs):
-    """Which pairs have a name whose FUNCs are one for each of its places, and nowhere else: bool (pairs,)."""
+    """Which pairs have a name whose FUNCs are one for each of its symbols' places, and nowhere else: bool (pairs,)."""
     name = np.cumsum(changes(pairs.name_off)) - 1
-    again = ~pairs.known | ~changes(pairs.name_off, pairs.address, pairs.section)
+    again = ~pairs.known | (pairs.symbols == 0) | ~changes(pairs.name_off, pairs.address, pairs.section)
     return np.bincount(name, again)[name] == 0
 
 
@@ -55,11 +55,13 @@ def read(file, sections, image):
 
 
 def told(functions):
-    """Those of names with as many FUNCs as symbols, each at a place of its own."""
+    """Those of names with as many FUNCs as symbols, each at a symbol's place of its own."""
     known = somewhere(functions)
+    known = known[known.symbols > 0]
     funcs, places = (rows.groupby("name", observed=True).size() for rows in
                      (functions.drop_duplicates(APART), known.drop_duplicates(["name", "place"])))
     name = known.name
+    known = known.assign(symbols=name.map(known.groupby("name", observed=True).symbols.max()))
     return known[(name.map(funcs) == known.symbols) & (name.map(places) == known.symbols)]
 
 
@@ -74,7 +76,7 @@ ENCODING = Encoding(
     told=told,
     kinds=(Kind.FUNC, Kind.DECL_TAG),
     colour="#117733",
-    rank=6,
+    rank=7,
     stores="ordinal",
     default=False,
 )

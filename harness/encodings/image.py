@@ -20,8 +20,8 @@ class Image(NamedTuple):
     sections : dict of int to (str, int)
         Name and address of each section with code, by ELF index.
     symbols : callable
-        () -> dict of str to list of int: by base name of functions (without what follows a '.'), the addresses of their
-        symbols, ascending, each place once. Names whose addresses are not all known are not in it.
+        () -> dict of str to list of int: by name of a function symbol, as a whole, its addresses, ascending, each place
+        once. Names whose addresses are not all known are not in it.
     """
 
     base: int = 0

@@ -30,6 +30,8 @@ class Pairs(NamedTuple):
     image : Image
     file, unit : object (pairs,)
         Paths of the definition and of the compile unit, str, as harness.results.columns has them.
+    symbols : int32 (pairs,)
+        How many addresses kallsyms has for the pair's name, 0 if the symbol at its place has another name (f.isra.0).
     """
 
     name_off: np.ndarray
@@ -40,6 +42,7 @@ class Pairs(NamedTuple):
     image: Image
     file: np.ndarray
     unit: np.ndarray
+    symbols: np.ndarray
 
     @property
     def known(self):
@@ -54,6 +57,11 @@ class Pairs(NamedTuple):
         first = np.flatnonzero(new)[name]
         elsewhere = (self.address != self.address[first]) | (self.section != self.section[first])
         return np.bincount(name, elsewhere, minlength=int(new.sum()))[name] > 0
+
+    @property
+    def by_name(self):
+        """Which pairs kallsyms leads to by the name, and to nothing else, bool (pairs,)."""
+        return (self.symbols == 1) & ~self.ambiguous
 
     def funcs(self, by_place=False):
         """Which pairs share a FUNC: those of equal name and FUNC_PROTO, and, if `by_place`, of one place.
@@ -74,7 +82,8 @@ class Pairs(NamedTuple):
         return number[which], first[by_first]
 
 
-def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, image=None, file=None, unit=None):
+def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, image=None, file=None, unit=None,
+               symbols=None):
     """Sort function instances into Pairs, each (name, FUNC_PROTO, address) once.
 
     Parameters
@@ -88,6 +97,8 @@ def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, imag
     image : Image, optional
     file, unit : object (instances,), optional
         As in Pairs; of a pair of several instances, those of the first.
+    symbols : int32 (instances,), optional
+        As in Pairs, by default 1; of a pair of several instances, the most.
 
     Returns
     -------
@@ -103,7 +114,10 @@ def make_pairs(name_off, proto_id, address, section, blob_strings, tags_of, imag
     pair[order] = np.cumsum(new) - 1
     tags = sorted({(int(pair[i]), name, component) for i, name, component in tags_of})
     paths = (np.full(len(order), "", object) if path is None else path for path in (file, unit))
-    return Pairs(*(c[new] for c in columns), tags, image or Image(), *(path[order[new]] for path in paths)), pair
+    symbols = np.ones(len(order), np.int32) if symbols is None else symbols
+    most = np.zeros(int(new.sum()), np.int32)
+    np.maximum.at(most, pair, symbols)
+    return Pairs(*(c[new] for c in columns), tags, image or Image(), *(path[order[new]] for path in paths), most), pair
 
 
 def func_rows(pairs, first_id, by_place=False, trailing=None):

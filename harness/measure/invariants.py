@@ -147,7 +147,7 @@ def encoded_functions(result):
 
     table, code = result.functions, coded(result)
     rows = np.flatnonzero((table.reason == "").to_numpy())
-    where = ["address", "shndx", "section", "file", "unit"]
+    where = ["address", "shndx", "section", "file", "unit", "symbol", "symbol_addresses"]
     kept = table.loc[rows, ["name", "proto", "tags", *where]]
     functions = kept.assign(place=code.place[rows], code=code.name[rows])
     added, row = added_functions(result)
@@ -157,7 +157,6 @@ def encoded_functions(result):
         functions = pd.concat([functions, pd.concat([added[["name", "proto", "tags"]], same_code], axis=1).assign(
             place=code.place[row], code=[number[name] for name in added.name])], ignore_index=True)
     image = result.of.image
-    n_symbols = {name: len(addresses) for name, addresses in image.symbols().items()}
     starts = {index: start for index, (_, start) in image.sections.items()}
     has_code = functions.shndx.isin(starts).to_numpy()
     start = functions.shndx.map(starts).where(has_code, 0).astype("uint64").to_numpy()
@@ -165,7 +164,7 @@ def encoded_functions(result):
     functions = functions.rename(columns={"proto": "proto_id"}).assign(
         offset=_u32(address, np.uint64(image.base)),
         section_offset=np.where(has_code, _u32(address, start), NO_OFFSET),
-        symbols=functions.name.map(n_symbols).fillna(0).astype("int64"))
+        symbols=functions.symbol_addresses.where(functions.symbol == functions.name, 0))
     functions.attrs[LAYOUT_SECTION] = result.manifest["layout_section"]
     return functions
 

@@ -342,10 +342,10 @@ BODIES = ("exact", "suffix", "fallback")
 
 
 def _symbols(folder):
-    """By name of a function, the addresses of its symbols, ascending, where functions.csv has them all: dict."""
+    """By name of function symbols, their addresses, ascending, where functions.csv has them all: dict."""
     table = folder.instances
-    found = table[table.match.isin(BODIES) & (table.shndx != NOWHERE)].drop_duplicates(["name", *PLACE])
-    found = found[found.groupby("name").address.transform("size") == found.elf_addresses]
+    found = table[(table.symbol == table.name) & (table.shndx != NOWHERE)].drop_duplicates(["name", *PLACE])
+    found = found[found.groupby("name").address.transform("size") == found.symbol_addresses]
     found = found.sort_values(["name", *PLACE[::-1]], kind="stable")
     names, address = found.name.tolist(), found.address.tolist()
     start = [i for i, name in enumerate(names) if not i or name != names[i - 1]]

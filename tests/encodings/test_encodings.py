@@ -104,12 +104,14 @@ def test_fixups__say_where_each_address_stands(name):
         absolute = {"decl_tag": pairs.known, "decl_tag_short": pairs.known, "btf_func": pairs.known,
                     "func_addr_kind": pairs.known,
                     "decl_tag_ambiguous": pairs.known & pairs.ambiguous,
-                    "btf_func_ambiguous": pairs.known & pairs.ambiguous}.get(encoding, np.zeros(len(pairs.known), bool))
+                    "btf_func_ambiguous": pairs.known & pairs.ambiguous,
+                    "btf_func_needed": pairs.known & ~pairs.by_name}.get(encoding, np.zeros(len(pairs.known), bool))
         assert found == set(pairs.address[absolute].tolist())
 
 
 def test_layout_section__of_every_encoding_is_true_and_counted(prepared, tmp_path):
-    names = [name for name in encodings.names() if name != "btf_func_ambiguous"]  # whose FUNCs differ in length
+    some = ("btf_func_ambiguous", "btf_func_needed")  # whose FUNCs differ in length
+    names = [name for name in encodings.names() if name not in some]
     plain, made = encoded(prepared), run.encode(prepared, "all", names, layout_section=True)
     last = {"locsec": Kind.LOCSEC, "func_addr_kind": Kind.FUNC_ADDR}
     for name, data in made.files.items():
@@ -208,7 +210,7 @@ def test_pairs__two_names_at_one_address_share_the_string_but_not_the_tag():
     growth = {n: encodings.encoding(n).growth(functions) for n in encodings.names()}
     assert growth == {
         "plain": 0, "decl_tag": 2 * 16 + 27, "decl_tag_short": 2 * 16 + len("addr=0x1000") + 1, "btf_func": 2 * 8,
-        "btf_func_ambiguous": 0, "decl_tag_ambiguous": 0, "func_per_address": 0,
+        "btf_func_ambiguous": 0, "btf_func_needed": 0, "decl_tag_ambiguous": 0, "func_per_address": 0,
         "decl_tag_offset": 2 * 16 + len("offset=0x1000") + 1, "btf_func32": 2 * 4,
         "locsec": 12 + 2 * 12 + len(".text") + 1, "locsec_split": 24 + 12 + 2 * 12 + len(".text") + 1,
         "func_addr_kind": 2 * 8 + 8 + 4 * 24, "decl_tag_file": 2 * 16 + len("file=a.c unit=b.c") + 1,

@@ -91,7 +91,8 @@ def test_places__equal_offsets_in_two_sections_are_two_addresses(module, tmp_pat
         tags = [i for i in (np.flatnonzero(kinds == Kind.DECL_TAG) + 1).tolist() if int(file.types.row(i)[2]) in mine]
         counts[name] = len(mine), len(tags)
     assert counts == {"plain": (1, 0), "decl_tag": (1, 2), "decl_tag_short": (1, 2), "btf_func": (2, 0),
-                      "btf_func_ambiguous": (2, 0), "decl_tag_ambiguous": (1, 2), "func_per_address": (2, 0),
+                      "btf_func_ambiguous": (2, 0), "btf_func_needed": (2, 0),
+                      "decl_tag_ambiguous": (1, 2), "func_per_address": (2, 0),
                       "decl_tag_offset": (1, 2), "btf_func32": (2, 0), "decl_tag_file": (1, 2), "sidecar": (1, 0),
                       "sidecar_uleb": (1, 0), "locsec": (1, 0), "locsec_split": (1, 0), "func_addr_kind": (2, 0)}
 

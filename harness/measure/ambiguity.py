@@ -68,7 +68,7 @@ NAME_COLUMNS = (
     "runtime_addresses", "ftrace_addresses", "file_separates", "unit_separates", "file_line_separates",
     *(cause.name for cause in CAUSES))
 SUMMARY_COLUMNS = (
-    "class", "names", "addresses", "same_prototype_names", "file_separates_names", "file_line_separates_names",
+    "class", "names", "addresses", "one_prototype_names", "file_separates_names", "file_line_separates_names",
     "unit_separates_names", "suffixed_addresses", "init_addresses", "runtime_addresses", "ftrace_addresses")
 ALIAS_COLUMNS = ("address", "names", "aliases", "signatures", "section")
 

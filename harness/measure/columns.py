@@ -124,7 +124,7 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "different_prototype": Column("bool", "", "several instances, several prototypes"),
     "weak_strong": Column("bool", "", "a weak definition of the name was overridden at link time"),
     "alias": Column("bool", "", "other names have the same address"),
-    "same_prototype_names": Column("int64", "names", "names with one prototype"),
+    "one_prototype_names": Column("int64", "names", "names with one prototype"),
     "file_separates_names": Column("int64", "names", "names whose instances the file of the definition tells apart"),
     "file_line_separates_names": Column("int64", "names", "names whose instances the file and line tell apart"),
     "unit_separates_names": Column("int64", "names", "names whose instances the compile unit tells apart"),

@@ -122,7 +122,7 @@ def lookup(result, query):
         funcs[encoding] = known
         names |= matching
     if not len(hits) and not any(funcs.values()):
-        raise MeasureError(_nothing(table, query), result.of.instances_path)
+        raise MeasureError(_nothing(result, query), result.of.instances_path)
     of_names = table[table.name.isin(names) | table.symbol.isin(names)]
     for encoding in result.encodings:
         _check(result, encoding, of_names, names, funcs[encoding], carries[encoding])
@@ -175,8 +175,13 @@ def _find_address(table, query):
     return "nearest", np.flatnonzero(placed & (entries == nearest)), asked - int(nearest)
 
 
-def _nothing(table, query):
+def _nothing(result, query):
     """Why there is no hit, with the closest names."""
+    table, without = result.functions, result.inlined[result.inlined.name == query]
+    if len(without):
+        row = without.iloc[0]
+        return (f"expected a function with code, found {query!r}, which is inlined everywhere: no DIE of "
+                f"{row.dies:,} in {row.units:,} unit{'s' * bool(row.units != 1)} has code, and no FUNC its name")
     bare = query.replace("*", "").replace("?", "")
     known = {*table.name.array, *table.symbol.array} - {""}
     # difflib looks at every name character by character; only those that share pieces with the query are worth that

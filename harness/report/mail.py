@@ -32,8 +32,8 @@ LIMIT = 100_000
 NEAR = 0.95
 """Share of LIMIT above which the headers that servers add might be too much."""
 
-SAID = ("estimates",)
-"""Findings that the mail's tables already show."""
+CHART = "plot_cost.png"
+"""The plot that the bar chart stands for where it is not attached."""
 
 PNG = b"\x89PNG\r\n\x1a\n"
 
@@ -63,7 +63,7 @@ def body(folder, charts=True, attached=()):
     ----------
     folder : ReportFolder
     charts : bool
-        With a bar chart.
+        With a bar chart, unless the plot of it is attached.
     attached : sequence of Attachment
         Plots that the body announces.
 
@@ -80,9 +80,9 @@ def body(folder, charts=True, attached=()):
     said = dict(findings(folder, folder.about))
     parts = [
         *_alarms(folder, said.get("invariants", "")), _filled(headline(folder, folder.about)),
-        _list("Findings:", [said[name] for name in said if name not in SAID]), _filled(words.QUESTION),
-        *_verdict(folder), *_chart(folder, charts), *_readers(folder), *_ambiguity(folder), *_policies(folder),
-        *_claims(folder), _meanings(folder), _origin(folder), _list("Limits:", words.LIMITS)]
+        _list("Findings:", list(said.values())), _filled(words.QUESTION), *_verdict(folder),
+        *_chart(folder, charts and CHART not in [a.name for a in attached]), *_ambiguity(folder), *_sources(folder),
+        _meanings(folder), _origin(folder), _list("Limits:", words.LIMITS)]
     if attached:
         parts.append(_list("Attached:", [f"{a.name}: {a.words}" for a in attached]))
     return "\n\n".join(filter(None, parts)) + "\n"
@@ -201,12 +201,12 @@ def _origin(folder):
 
 
 def _meanings(folder):
-    """What the encodings and policies are."""
-    known = set(enc.names())
+    """What the forms and the policies of the verdict are."""
+    known, used = set(enc.names()), dict.fromkeys(folder["verdict"].policy.iloc[::-1])
     rows = [(name, enc.encoding(name).summary) for name in folder.about["encodings"] if name in known]
-    rows += [(name, words.POLICIES[name]) for name in folder.about["policies"] if name in words.POLICIES]
+    rows += [(name, words.POLICIES[name]) for name in used if name in words.POLICIES]
     room = max((len(name) for name, _ in rows), default=0) + 4
-    return "Encodings and policies:\n\n" + "\n".join(
+    return "Forms, and policies (which functions they have):\n\n" + "\n".join(
         _wrapped(meaning, f"  {name}".ljust(room), room) for name, meaning in rows) if rows else ""
 
 
@@ -248,40 +248,22 @@ def _chart(folder, charts):
         yield "Bytes added to today's file:\n\n" + _indented(chart)
 
 
-def _readers(folder):
-    """Who reads which form."""
-    if "readers" in folder:
-        yield _table("readers", folder["readers"], "Who reads it (yes: what is there; no: refused; WRONG: accepted and "
-                     "read as something else; -: not tried; 2/3: so many versions):")
-
-
 def _ambiguity(folder):
     """Why names are ambiguous, and whether ftrace has a site there."""
     if "ambiguity" in folder:
-        frame = folder["ambiguity"][["class", "names", "addresses", "ftrace_addresses"]]
+        frame = folder["ambiguity"]
+        frame = frame[frame.names > 0][["class", "names", "addresses", "ftrace_addresses"]]
         yield _table("ambiguity", frame.rename(columns={"ftrace_addresses": "with ftrace site"}),
                      "Names with several addresses, by the first cause that applies:")
         yield "\n".join(_wrapped(cause.meaning, f"{INDENT}{cause.name}".ljust(22), 22) for cause in CAUSES
                         if cause.name in set(frame["class"]))
 
 
-def _policies(folder):
-    """Growth by policy, of the forms that are made by default."""
-    if "policies" in folder and len(folder.about["policies"]) > 1:
-        columns = ["policy", "encoding", "bytes", "delta", "percent", "FUNC", "extra FUNC"]
-        frame = folder["policies"]
-        yield _table("policies", frame[frame.encoding.isin(enc.default_names())][columns],
-                     f"Size by policy; delta and percent are over {BASELINE} of the same policy:")
-
-
-def _claims(folder):
-    """What the thread saw and estimated, with verdicts and sources."""
+def _sources(folder):
+    """The mails that what is said of the thread stands in."""
     if "claims" in folder and len(folder["claims"]):
-        frame = folder["claims"]
-        mails = dict.fromkeys(c["message_id"] for c in read_claims() if c["id"] in set(frame.id))
-        yield _table("claims", frame[["claim", "measured", "verdict"]],
-                     "What the thread saw on one kernel or estimated for all, by the tolerances in data/claims.toml:")
-        yield "Sources:\n\n" + "\n".join(f"{INDENT}<{ascii_text(mail)}>" for mail in mails) if mails else ""
+        mails = dict.fromkeys(c["message_id"] for c in read_claims() if c["id"] in set(folder["claims"].id))
+        yield "The thread:\n\n" + "\n".join(f"{INDENT}<{ascii_text(mail)}>" for mail in mails) if mails else ""
 
 
 def _table(name, frame, caption):

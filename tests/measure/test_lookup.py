@@ -96,6 +96,9 @@ def test_lookup__of_a_glob_matches_names_and_symbols(tiny):
 def test_lookup__of_nothing_known_names_the_closest(tiny):
     with pytest.raises(MeasureError, match="closest: .*alone"):
         lookup(tiny, "alon")
+    with pytest.raises(MeasureError, match="found 'gone', which is inlined everywhere: no DIE of 12 in 3 units has "
+                                           "code, and no FUNC its name$"):
+        lookup(tiny, "gone")
     with pytest.raises(MeasureError, match="found 'zzzzqq', which no instance and no FUNC has$"):
         lookup(tiny, "zzzzqq")
     with pytest.raises(MeasureError, match="found nothing"):

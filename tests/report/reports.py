@@ -75,7 +75,7 @@ def frames():
                             ("kernel", "6.18.44", "btf_func", "refused"), ("kernel", "6.18.44", "shipped", "accepted"),
                             ("pahole", "1.30", "decl_tag", "accepted but wrong")))),
         **dict.fromkeys(("ambiguity", "plot_ambiguous"), table(
-            "class,names,addresses,same_prototype_names,init_addresses,ftrace_addresses",
+            "class,names,addresses,one_prototype_names,init_addresses,ftrace_addresses",
             ("inline_out_of_line", 1, 3, 1, 0, 0), ("same_prototype", 1, 2, 1, 1, 2),
             ("different_prototype", 1, 2, 0, 0, 2))),
         "addresses_per_name": table("addresses,names", (1, 40), (2, 2), (3, 1)),

@@ -202,22 +202,25 @@ def _table(rows, baseline, others):
     for said, heads in groups:
         first.append(f'<th colspan="{len(heads)}" scope="colgroup" class="group">{escape(said)}</th>')
         for i, (key, text) in enumerate(heads):
-            second.append(_head(text, column, key, "n group" if i == 0 else "n", 1))
+            turned = " turned" * (not few and said != baseline)
+            second.append(_head(text, column, key, ("n group" if i == 0 else "n") + turned, 1))
             column += 1
-    first += [_head("pairs", column, classes="n group"),
-              _head("names with several addresses", column + 1, "names", classes="n")]
+        if said == baseline:
+            first += [_head("pairs", column, classes="n group"),
+                      _head("ambiguous names", column + 1, "names", classes="n")]
+            column += 2
     lines = []
     for place, row in enumerate(rows):
         notes = [*(['<strong class="failed">FAILED</strong>'] * (not row["ok"])),
                  *(['<span class="quiet">recorded</span>'] * row["recorded"])]
         cells = [f'<td data-order="{place}"><a href="{href(row["link"])}">{escape(row["kernel"])}</a>'
                  f'{"".join(" " + note for note in notes)}</td>', f"<td>{escape(row['policy'])}</td>",
-                 *(_cell(key, row[key], i == 0) for i, (key, _) in enumerate(PLAIN))]
+                 *(_cell(key, row[key], i == 0) for i, (key, _) in enumerate(PLAIN)),
+                 _cell("pairs", row["pairs"], True), _cell("names", row["several"])]
         for place, name in enumerate(others):
             mine = row["others"].get(name, {})
             cells += ([_cell(key, mine.get(key), i == 0) for i, (key, _) in enumerate(GROWN)] if few else
                       [_cell("percent", mine.get("percent"), place == 0, unit=False)])
-        cells += [_cell("pairs", row["pairs"], True), _cell("names", row["several"])]
         lines.append(f"<tr>{''.join(cells)}</tr>\n")
     return ('<div class="table" id="kernels"><div class="tablehead"></div>\n<div class="scroll" role="region" '
             'tabindex="0" aria-label="Kernels"><table class="data wide" data-name="kernels" aria-label="Kernels">\n'
@@ -228,8 +231,9 @@ def _table(rows, baseline, others):
 def _head(text, column, key=None, classes="", rows=2):
     """The head of a column: what is said, its number, its name in the page's address."""
     attributes = f' class="{classes}"' * bool(classes) + f' rowspan="{rows}"' * (rows > 1)
+    said = escape(text).replace("_", "_<wbr>")
     return (f'<th scope="col" data-column="{column}" data-key="{escape(key or text)}"{attributes}>'
-            f"{escape(text).replace('_', '_<wbr>')}</th>")
+            f"{f'<span>{said}</span>' if 'turned' in classes else said}</th>")
 
 
 def _cell(key, value, first=False, unit=True):

@@ -168,6 +168,8 @@ def _typed(column, known):
         return column == "True"
     if dtype == "float64":
         return column.where(column != "", "nan").astype("float64")
+    if dtype == "Int64":
+        return column.where(column != "", None).astype(dtype)
     return _guessed(column) if dtype is None else column.astype(dtype)
 
 

@@ -72,6 +72,28 @@ def unpack(section: bytes | memoryview, byteorder: str) -> np.ndarray:
     return np.array(list(one.iter_unpack(section[: one.size * (KIND_MASK + 1)])), np.int64).reshape(-1, 3)
 
 
+def with_section(data: bytes, header: wire.Header, byteorder: str, sizes: np.ndarray | None) -> bytes:
+    """The bytes of a file with another layout section, its types and strings as they are.
+
+    Parameters
+    ----------
+    data : bytes
+        A whole .btf file.
+    header : harness.btf.wire.Header
+        Its own.
+    byteorder : {"little", "big"}
+    sizes : int64 (entries, 3) or None
+        None for no layout section, and a header of 24 bytes.
+    """
+    types, strings = (data[header.hdr_len + off :][:nbytes] for off, nbytes in
+                      ((header.type_off, header.type_len), (header.str_off, header.str_len)))
+    section = b"" if sizes is None else pack(sizes, byteorder)
+    new = header._replace(hdr_len=wire.HDR_LEN if sizes is None else wire.HDR_LEN_LAYOUT, type_off=0,
+                          str_off=len(types) + len(section), layout_off=0 if sizes is None else len(types),
+                          layout_len=len(section))
+    return new.pack(byteorder) + types + section + strings
+
+
 def count_by_kind(words: np.ndarray, sizes: np.ndarray) -> np.ndarray:
     """How many types of each kind there are by the sizes alone, int64 (kinds,), up to the first that they do not tell.
 

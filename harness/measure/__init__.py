@@ -37,7 +37,8 @@ from harness.measure.invariants import all_hold, check_invariants
 from harness.measure.lookup import Lookup, lookup
 from harness.measure.result import BASELINE, HEADLINE, SHIPPED, Result, load, results_under, write
 from harness.measure.sizes import COMPRESSORS, compressed_sizes, kind_counts, measure, measurements
-from harness.measure.verdicts import VERDICT_COLUMNS, cost, survivors, verdict
+from harness.measure.taken import survivors
+from harness.measure.verdicts import VERDICT_COLUMNS, cost, verdict
 
 __all__ = [
     "BASELINE",

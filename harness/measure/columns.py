@@ -30,19 +30,24 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "bytes_each": Column("float64", "bytes per function", "added / newly_attachable; empty where it makes none so"),
     "loads": Column("str", "", "whether the running kernel takes the file (BPF_BTF_LOAD): yes, no, or - if not asked"),
     "libbpf": Column("str", "", "versions of libbpf that take it and read what is there; none; or - if not asked"),
-    "misread_by": Column("str", "", "consumers that take it, and read something else than is there, though they read "
-                                    "plain: a dangerous answer; none; or - if not asked"),
-    "skippable": Column("str", "", "whether a reader that does not know what the form adds to a type can skip it by "
-                                   "the sizes in a layout section; no need if all types are of today's forms"),
+    "misread_by": Column("str", "", "consumers that take it and read something else than is there, in a way in which "
+                                    "they do not misread plain or the kernel's own file; of plain, those that misread "
+                                    "it: a dangerous answer; none; or - if not asked"),
+    "skippable": Column("str", "", "whether a reader that does not know the form's types stepped over them. with "
+                                   "layout: one did that got a layout section (encode --layout), and without it none; "
+                                   "no: none did; no need: they are of today's forms; -: not asked"),
     "kaslr": Column("str", "", "whether what it says is right where KASLR has moved the kernel: as is, or after a "
                                "rebase"),
     "exposes": Column("str", "", "what a reader of /sys/kernel/btf/vmlinux (mode 0444) learns of the running "
                                  "kernel; KASLR offset: once its addresses are right; beside: who may read the "
                                  "form's own section"),
-    "dedup": Column("str", "", "what becomes of the addresses when libbpf dedups the file: all can be read as "
-                               "before, so many are lost, or the file is refused"),
-    "name_sort": Column("str", "", "the same when its types are sorted by name"),
-    "modules": Column("str", "", "the same of a module, which has no address before it is loaded"),
+    "dedup": Column("str", "", "what becomes of the addresses when libbpf dedups the file: a FUNC of the same name "
+                               "and parameters still has all; none has so many (lost), or one that now stands for "
+                               "several (merged); the file is refused; or what is left, when read back (unreadable)"),
+    "after_dedup": Column("Int64", "addresses", "of newly_attachable, those that still are after it; empty if refused"),
+    "name_sort": Column("str", "", "as dedup, when its types are sorted by name; already sorted: they were, which "
+                                   "tests nothing"),
+    "modules": Column("str", "", "as kaslr, of a module, which has no address before it is loaded"),
     "bytes_over_plain": Column("int64", "bytes", "what the file would be shorter by without the function, beyond what "
                                                  "plain would be"),
     "shared_name": Column("bool", "", "the function's name has several places"),

@@ -7,8 +7,8 @@ from harness import measure
 from harness.errors import MeasureError
 from harness.measure import BASELINE, COMPRESSORS, columns_of, frame
 from harness.measure.sizes import together
+from harness.measure.taken import AS_WRITTEN, NOT_KNOWN, added_faults, cell
 from harness.model import Kind
-from harness.text.matrix import cell
 
 REASON_SHORT = {"overridden: its name's symbol is elsewhere": "overridden by another symbol"}
 """Reasons that are too long for a plot, and their short forms."""
@@ -113,13 +113,16 @@ def skipped_frame(results):
 
 def readers_frame(matrix):
     """What each consumer makes of each file, over all its versions: a row per file, a column per consumer, each cell a
-    word as `btf-harness matrix` prints it."""
+    word as `btf-harness matrix` prints it. A split file over its base has the name of its form alone. What was
+    only made to be opened in another way has no row if nobody could."""
     import pandas as pd
 
     rows = []
-    for (name, base), mine in matrix.groupby(["encoding", "base"], sort=False):
-        words = {who: cell(same.verdict.tolist()) for who, same in mine.groupby("consumer", sort=False)}
-        rows.append({"encoding": f"{name}, {base}" if base else name, **words})
+    for (name, opened), mine in matrix.assign(judged=added_faults(matrix)).groupby(["encoding", "opened"], sort=False):
+        words = {who: cell(zip(same.judged, same.version, strict=True))
+                 for who, same in mine.groupby("consumer", sort=False)}
+        if opened in AS_WRITTEN or set(words.values()) != {NOT_KNOWN}:
+            rows.append({"encoding": name if opened in AS_WRITTEN else f"{name}, {opened}", **words})
     return pd.DataFrame(rows).fillna("-").astype("str")
 
 

@@ -213,7 +213,8 @@ def _meanings(folder):
 VERDICT = {
     "added": "added", "added_percent": "percent", "zstd_added": "zstd added", "newly_attachable": "new",
     "bytes_each": "bytes each", "loads": "loads", "libbpf": "libbpf", "skippable": "skippable", "kaslr": "KASLR",
-    "modules": "modules", "exposes": "exposes", "dedup": "dedup", "name_sort": "sorted", "misread_by": "misread by",
+    "modules": "modules", "exposes": "exposes", "dedup": "dedup", "after_dedup": "new after", "name_sort": "sorted",
+    "misread_by": "misread by",
 }
 """Columns of the verdict in a mail, and what they are called there, where there are 72 columns."""
 

@@ -13,15 +13,19 @@ from harness.functions.rules import QUIRKS
 from harness.measure import BASELINE, HEADLINE, SHIPPED, frame
 from harness.measure.attach import TODAY
 from harness.measure.sizes import together, zstd_version
+from harness.measure.taken import LEGEND
 from harness.program.variables import DISCARDED, MADE_UP
 from harness.report import frames as fr
 from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
 from harness.report.tables import Table, escaped
+from harness.report.words import listed
 from harness.report.worker import worker
 from harness.results.coverage import LEFT_OUT
+from harness.results.executed import BASE_ALONE, SORT, UNREADABLE, WITH_BASE, WRONG
 from harness.witnesses import shipped, survival
 from harness.witnesses.asking import Silence, ask_each
+from harness.witnesses.consumer import UNOPENED
 
 SHOWN = 20
 """Rows of a long table in the report; its CSV has all of them."""
@@ -464,15 +468,46 @@ def _consumers(page, answered):
     if answered.matrix is None:
         page.words("Not asked.")
         return
-    page.words("Each consumer was given each file. `yes`: it takes it and finds what is there; `no`: it refuses it; "
-               "`WRONG`: it takes it and finds something else; `-`: not tried. The words of each are in matrix.csv.")
+    page.words(f"Each consumer, in every version that was there, was given each file. {_code(LEGEND)}. The words of "
+               "each are in matrix.csv.")
+    opened = " ".join(_files_opened(answered.matrix))
+    if opened:
+        page.words(opened)
     page.frames["matrix"] = answered.matrix
     page.table("readers", fr.readers_frame(answered.matrix), caption="Who reads which form.")
-    page.words("And what becomes of the addresses when a file is treated as builds and readers do: all are kept, so "
-               "many are lost, or it is refused. The name sort and the byte swap are this program's own, which knows "
-               "every form, the others libbpf's; survival.csv has all.")
+    page.words("And what becomes of the addresses when a file is treated as builds and readers do. `all`: each is kept "
+               "by a FUNC of the same name and parameters; `lost`: so many are with no such FUNC any more; `merged`: "
+               "so many are with one that stands for several addresses, and did not before; `refused`: the file is; "
+               "`unreadable`: what is left is refused when the form's addresses are read back; "
+               "`already sorted`: the types are in that order as they are written, so nothing was put to the test. "
+               "The name sort and the byte swap are this program's own, which knows every form, the others libbpf's; "
+               "survival.csv has all.")
+    if (answered.survival.treatment.eq(SORT) & answered.survival.verdict.isin([WRONG, UNREADABLE])).any():
+        page.words("A name sort leaves a section of the form's own as it is, with the type_ids of the order before. "
+                   "Written after the sort, it says the same as without one.")
     page.frames["survival"] = answered.survival
     page.table("survivors", measure.survivors(answered.survival), caption="What addresses survive.")
+
+
+def _code(legend):
+    """A legend, 'word: meaning; ...', with its words as code."""
+    return "; ".join(f"`{word}`: {meaning}" for word, _, meaning in (one.partition(": ") for one in legend.split("; ")))
+
+
+def _files_opened(matrix):
+    """What is to be known of the files that were opened, sentences."""
+    parts = [(row.encoding, row.opened, part) for row in matrix.itertuples() for part in row.detail.split("; ")]
+    unopened: dict = {}
+    for name, _, part in parts:
+        if part.endswith(UNOPENED):
+            unopened.setdefault(part.removesuffix(UNOPENED).strip(), {})[f"`{name}`"] = None
+    for section, names in unopened.items():
+        yield f"Of {listed(names)} the cells are of the .BTF: no consumer opens {section}, which is no BTF."
+    split = {f"`{name}`": None for name, opened, _ in parts if opened == WITH_BASE}
+    if split:
+        alone = BASE_ALONE in set(matrix.opened)
+        what = "" if alone else f", which is that of `{BASELINE}`, byte for byte"
+        yield f"Of {listed(split)} the cells are of the split file, opened over the file beside it{what}."
 
 
 def _witnesses(page, answered):

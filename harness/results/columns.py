@@ -87,17 +87,25 @@ COLUMNS = {
     "count": Column("int64", "types", "types of that kind; in part file, all types; else 0"),
     "bytes": Column("int64", "bytes", "size of the part"),
     # matrix.csv, survival.csv, usage.csv
-    "base": Column("str", "", "of a split file: with base, or without; empty for a file that needs none"),
+    "opened": Column("str", "", "how the file was opened, where it is not one that is opened by itself as it was "
+                                "written: a split file with base, without base, or its base alone; with or without a "
+                                "layout section, which is the other way than the form is written"),
     "consumer": Column("str", "", "program, library or kernel that opened the file"),
     "version": Column("str", "", "its version, as it says itself; empty where it was not there"),
     "verdict": Column("str", "", "the result"),
-    "message": Column("str", "", "what it said, or why it was not asked; one line"),
-    "detail": Column("str", "", "the figures"),
+    "message": Column("str", "", "what it said, what it told that is not in the file, or why it was not asked; one "
+                                 "line"),
+    "detail": Column("str", "", "what it told that was compared with the file, and how much of it; what else it said"),
+    "differs": Column("str", "", "of what was accepted but is wrong: what was compared, missing or strange (told, and "
+                                 "not in the file), and how many, joined by '; '; empty otherwise"),
     "treatment": Column("str", "", "what was done to the file before it was read back"),
     "addresses": Column("int64", "addresses", "distinct entry addresses"),
-    "kept": Column("int64", "addresses", "those that still have a FUNC of their own name and prototype"),
+    "kept": Column("int64", "addresses", "those that a FUNC of the same name and parameters still has"),
     "merged": Column("int64", "addresses", "of those kept: whose FUNC now stands for several, and did not before"),
-    "lost": Column("int64", "addresses", "those that no FUNC of their name and prototype has any more"),
+    "lost": Column("int64", "addresses", "those that no FUNC of the same name and parameters has any more; all, "
+                                         "where what is left is unreadable"),
+    "unattachable": Column("int64", "addresses", "of all functions: those that fentry could attach to by an id of "
+                                                 "their own in the file as it was written, and no longer"),
     "question": Column("str", "", "what a reader asks: the ids of an address, or of a name"),
     "answers": Column("int64", "", "distinct keys that the file has an answer for"),
     "build_ms": Column("float64", "ms", "to read the file and build the index, the least of several"),
@@ -126,7 +134,7 @@ FUNCTION_COLUMNS = (*INSTANCE_COLUMNS, *SELECTION_COLUMNS[1:])
 INLINED_COLUMNS = ("name", "dies", "units", "declared_inline")
 FORM_COLUMNS = ("rules", "quirks", "policy", "instances", "names")
 MEASUREMENT_COLUMNS = ("kernel", "policy", "encoding", "part", "kind", "count", "bytes")
-MATRIX_COLUMNS = ("policy", "encoding", "base", "consumer", "version", "verdict", "message", "detail")
+MATRIX_COLUMNS = ("policy", "encoding", "opened", "consumer", "version", "verdict", "message", "detail", "differs")
 SURVIVAL_COLUMNS = ("policy", "encoding", "treatment", "version", "verdict", "addresses", "kept", "merged", "lost",
-                    "message")
+                    "unattachable", "message")
 USAGE_COLUMNS = ("policy", "encoding", "question", "answers", "build_ms", "index_bytes", "peak_bytes", "lookup_ns")

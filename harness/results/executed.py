@@ -11,12 +11,33 @@ from harness.results.tables import csv_bytes, from_csv
 
 COLUMNS_OF = {"matrix": MATRIX_COLUMNS, "survival": SURVIVAL_COLUMNS, "usage": USAGE_COLUMNS}
 
-ACCEPTED, WRONG, REFUSED = "accepted", "accepted but wrong", "refused"
+ACCEPTED, PARTLY, WRONG, REFUSED = "accepted", "accepted in part", "accepted but wrong", "refused"
+"""Verdicts. Accepted: every operation that the consumer offers works, and what it tells is in the file. In part: one
+works and is right, another does not work. But wrong: it tells of something else than is there."""
 
 NOT_TRIED, FAILED = "not tried", "failed"
 
-WITH_BASE, WITHOUT = "with base", "without"
-"""How a split file is opened."""
+NOTHING, UNREADABLE = "nothing to do", "unreadable"
+"""Verdicts of treatments. It finds the file as it would leave it, so that no address has been put to the test; or what
+it leaves, such as type_ids of another order beside it, is refused whole when it is read back."""
+
+WITH_BASE, WITHOUT = "with base", "without base"
+"""How a split file is opened: over the file beside it, or by itself."""
+
+BASE_ALONE = "base alone"
+"""The file that a split file is over, where it is not the baseline's, byte for byte."""
+
+WITH_LAYOUT, WITHOUT_LAYOUT = "with layout", "without layout"
+"""The file once more, with the layout section that `encode --layout` adds; or without that which its form needs."""
+
+SPLIT_WITH_LAYOUT = f"{WITH_BASE}, {WITH_LAYOUT}"
+"""A split file over its base, to which a layout section is added that has the kinds of both."""
+
+OPENED = ("", BASE_ALONE, WITH_BASE, WITHOUT, WITH_LAYOUT, WITHOUT_LAYOUT, SPLIT_WITH_LAYOUT)
+"""In the column `opened`; empty: by itself, as it was written."""
+
+MISSING, STRANGE = "missing", "strange"
+"""In the column `differs`: what is in the file and was not told, and what was told and is not in the file."""
 
 DEDUP, SORT, SWAP, BASE = "dedup", "name sort", "byte swap", "base of split"
 """Treatments in survival.csv."""

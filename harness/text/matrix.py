@@ -4,16 +4,12 @@ from __future__ import annotations
 
 import textwrap
 
-from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WRONG
+from harness.measure.taken import AS_WRITTEN, LEGEND, added_faults, cell
+from harness.results.executed import ACCEPTED, NOT_TRIED, NOTHING, WRONG
 from harness.text.plain import ascii_text
 from harness.witnesses.consumer import UNOPENED
 
 WIDTH = 72
-
-MARKS = {ACCEPTED: "yes", REFUSED: "no", WRONG: "WRONG", FAILED: "failed", NOT_TRIED: "-"}
-
-LEGEND = ("yes: every version accepts it and finds in it what is there; no: refused; WRONG: a version accepts it but "
-          "finds something else; failed: crashed or timed out; -: not tried; 2/3: that many versions accept it")
 
 
 def to_text(table, width=WIDTH):
@@ -27,21 +23,24 @@ def to_text(table, width=WIDTH):
         Columns of text.
     """
     out = []
+    table = table.assign(judged=added_faults(table))
     for policy, rows in table.groupby("policy", sort=False):
-        files = list(dict.fromkeys(zip(rows.encoding, rows.base, strict=True)))
+        files = list(dict.fromkeys(zip(rows.encoding, rows.opened, strict=True)))
         tried = rows[rows.verdict != NOT_TRIED]
         n = len(tried[["consumer", "version"]].drop_duplicates())
         out += [f"{ascii_text(policy)}: {len(files)} files, {n} consumers with their versions", ""]
         out += _grid(rows, files, width) + ["", *textwrap.wrap(LEGEND, width), ""]
         out += _unopened(rows, width)
-        for encoding, base in files:
-            out += _said(rows[(rows.encoding == encoding) & (rows.base == base)], _named(encoding, base), width)
+        for encoding, opened in files:
+            out += _said(rows[(rows.encoding == encoding) & (rows.opened == opened)], _named(encoding, opened), width)
         out += _untried(rows, files, width)
     return "\n".join(out).rstrip() + "\n"
 
 
-SURVIVAL_LEGEND = ("What becomes of the addresses when the file is treated so and read back; yes: each is kept; WRONG: "
-                   "some are lost or merged")
+SURVIVAL_LEGEND = ("What becomes of the addresses when the file is treated so and read back; yes: a FUNC of the same "
+                   "name and parameters still has each (kept); WRONG: no such FUNC has some of them (lost), or one "
+                   "that stands for several now, and did not before (merged); unreadable: what is left is refused "
+                   "when it is read back; nothing: the file is already as it would be")
 
 
 def survival_text(table, width=WIDTH):
@@ -55,32 +54,21 @@ def survival_text(table, width=WIDTH):
     """
     out = []
     for policy, rows in table.groupby("policy", sort=False):
-        rows = rows.assign(base="", consumer=rows.treatment)
-        files = list(dict.fromkeys(zip(rows.encoding, rows.base, strict=True)))
+        rows = rows.assign(opened="", consumer=rows.treatment, judged=rows.verdict)
+        files = list(dict.fromkeys(zip(rows.encoding, rows.opened, strict=True)))
         out += [*textwrap.wrap(f"{ascii_text(policy)}: {SURVIVAL_LEGEND}", width), "", *_grid(rows, files, width), ""]
         wrong = rows.verdict == WRONG
         told = rows.assign(message=[
             f"{kept:,} kept, {merged:,} of them merged, {lost:,} lost{'; ' * bool(message)}{message}" if is_wrong
             else message for kept, merged, lost, message, is_wrong
             in zip(rows.kept, rows.merged, rows.lost, rows.message, wrong, strict=True)])
-        for encoding, base in files:
-            out += _said(told[told.encoding == encoding], _named(encoding, base), width)
+        for encoding, opened in files:
+            out += _said(told[told.encoding == encoding], _named(encoding, opened), width)
     return "\n".join(out).rstrip() + "\n" * bool(out)
 
 
-def _named(encoding, base):
-    return ascii_text(f"{encoding}, {base}" if base else encoding)
-
-
-def cell(verdicts):
-    """One word for the verdicts of all versions of a consumer about a file."""
-    tried = [v for v in verdicts if v != NOT_TRIED]
-    for one in (WRONG, FAILED):
-        if one in tried:
-            return MARKS[one]
-    if len(set(tried)) > 1:
-        return f"{tried.count(ACCEPTED)}/{len(tried)}"
-    return MARKS[tried[0] if tried else NOT_TRIED]
+def _named(encoding, opened):
+    return ascii_text(encoding if opened in AS_WRITTEN else f"{encoding}, {opened}")
 
 
 def _grid(rows, files, width):
@@ -89,7 +77,8 @@ def _grid(rows, files, width):
     columns = [("", lines)]
     for name in names:
         mine = rows[rows.consumer == name]
-        cells = [cell(mine[(mine.encoding == e) & (mine.base == b)].verdict.tolist()) for e, b in files]
+        same = (mine[(mine.encoding == encoding) & (mine.opened == opened)] for encoding, opened in files)
+        cells = [cell(zip(rows_of.judged, rows_of.version, strict=True)) for rows_of in same]
         columns.append((ascii_text(name), cells))
     out, begun = [], [columns[0]]
     for column in columns[1:]:
@@ -119,11 +108,11 @@ def _unopened(rows, width):
 
 def _said(rows, name, width):
     """What was said about a file by those that did not simply accept it."""
-    rows = rows[~rows.verdict.isin((ACCEPTED, NOT_TRIED))]
+    rows = rows[~rows.verdict.isin((ACCEPTED, NOTHING, NOT_TRIED))]
     if not len(rows):
         return []
     out = [name]
-    for (verdict, message), same in rows.groupby(["verdict", "message"], sort=False):
+    for (verdict, message), same in rows.groupby(["judged", "message"], sort=False):
         words = f"{verdict}: {_who(same)}{f': {message}' if message else ''}"
         out += textwrap.wrap(ascii_text(words), width, initial_indent="  ", subsequent_indent="    ",
                              break_on_hyphens=False)
@@ -135,7 +124,7 @@ def _untried(rows, files, width):
     rows = rows[rows.verdict == NOT_TRIED]
     out = []
     for (consumer, version, message), same in rows.groupby(["consumer", "version", "message"], sort=False):
-        which = "" if len(same) == len(files) else " on " + "; ".join(map(_named, same.encoding, same.base))
+        which = "" if len(same) == len(files) else " on " + "; ".join(map(_named, same.encoding, same.opened))
         words = f"{consumer}{f' {version}' if version else ''}{which}: {message}"
         out += textwrap.wrap(ascii_text(words), width, initial_indent="  ", subsequent_indent="    ",
                              break_on_hyphens=False)

@@ -15,13 +15,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WRONG
+from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, PARTLY, REFUSED, WRONG
 from harness.witnesses.keeping import identity
 
 if TYPE_CHECKING:
     from harness.btf import BtfFile
 
-CELLS = (ACCEPTED, WRONG, REFUSED, NOT_TRIED, FAILED)
+CELLS = (ACCEPTED, PARTLY, WRONG, REFUSED, NOT_TRIED, FAILED)
 """What can stand in a cell of the matrix; failed: it crashed, hung, ran out of memory or gave no answer that is
 understood."""
 
@@ -53,8 +53,8 @@ class Case(NamedTuple):
     Attributes
     ----------
     encoding : str
-    base : {"", "with base", "without"}
-        Of a split file, whether it is opened over its base.
+    opened : str
+        How, where that is not by itself as it was written: one of OPENED.
     path : Path
     base_path : Path or None
         What to open it over.
@@ -63,7 +63,7 @@ class Case(NamedTuple):
     """
 
     encoding: str
-    base: str
+    opened: str
     path: Path
     base_path: Path | None
     file: BtfFile
@@ -75,7 +75,8 @@ class Answer(NamedTuple):
     Attributes
     ----------
     verdict : str
-        ACCEPTED, REFUSED, NOT_TRIED or FAILED. Whether what was accepted is right is not for the consumer to say.
+        ACCEPTED, PARTLY, REFUSED, NOT_TRIED or FAILED. Whether what was accepted is right is not for the consumer to
+        say.
     message : str
         What it said.
     seen : dict

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import re
 from collections import Counter
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,14 +15,11 @@ from harness.model import Kind, TypeTable
 from harness.model import words as wd
 from harness.model.layout import HEAD_WORDS
 from harness.model.strings import Strings
-from harness.results.executed import ACCEPTED, WRONG
+from harness.results.executed import ACCEPTED, MISSING, PARTLY, STRANGE, WRONG
 from harness.witnesses.consumer import Answer, Case
 
 SHOWN = 3
 """Examples of what differs."""
-
-VALUED = re.compile(r"(?<!\S)[a-z_]+=\S+")
-"""A word of a tag that has a value, among other words."""
 
 HEAD = re.compile(r"(\[\d+\]) (\w+) ('.*'|\(anon\))")
 """Beginning of the first line of a type in a dump: type_id, kind, name."""
@@ -68,30 +66,34 @@ class Content:
         return self.named(Kind.STRUCT) + self.named(Kind.UNION)
 
     def tags(self):
-        """DECL_TAGs of FUNCs, in the file or its base, that are not of a parameter: 'tag of function'."""
+        """DECL_TAGs with the type that they are of, in the file or its base: 'tag of name', or 'tag of name, 2', where
+        it is the third member or parameter's."""
+        tag, name, component, _ = self._tags()
+        return Counter(f"{t} of {n}" if c == WHOLE else f"{t} of {n}, {c}"
+                       for t, n, c in zip(tag, name, component.tolist(), strict=True))
+
+    def func_tags(self):
+        """Those of FUNCs themselves: 'tag of name'."""
+        tag, name, component, of_func = self._tags()
+        return Counter(f"{t} of {n}" for t, n, own in zip(tag, name, of_func & (component == WHOLE), strict=True)
+                       if own)
+
+    def _tags(self):
+        """Text, name of the target and component of each DECL_TAG, and whether the target is a FUNC."""
         types = self.file.types
         rows = np.flatnonzero(self.kinds == Kind.DECL_TAG)
         target_id = types.size_type()[rows].astype(np.int64)
         kinds, name_off = types.by_id(TypeTable.kind), types.by_id(TypeTable.name_off)
-        own = (types.words[self.start[rows] + wd.COMPONENT_IDX] == WHOLE) & (target_id < len(kinds))
-        rows, target_id = rows[own], target_id[own]
-        of_func = kinds[target_id] == Kind.FUNC
-        names = self.strings.texts(name_off[target_id[of_func]])
-        return Counter(f"{tag} of {name}" for tag, name in zip(self._names(rows[of_func]), names, strict=True))
+        known = target_id < len(kinds)
+        rows, target_id = rows[known], target_id[known]
+        return (self._names(rows), self.strings.texts(name_off[target_id]),
+                types.words[self.start[rows] + wd.COMPONENT_IDX], kinds[target_id] == Kind.FUNC)
 
     def shapes(self):
         """Types by kind, ENUM64s among the ENUMs, for consumers that do not tell them apart."""
         types = self.types()
         types["ENUM"] += types.pop("ENUM64", 0)
         return +types
-
-    def valued(self):
-        """Words with a value, such as an address, of DECL_TAGs of FUNCs."""
-        words = Counter()
-        for tag, n in self.tags().items():
-            for word in VALUED.findall(tag.rpartition(" of ")[0]):
-                words[word] += n
-        return words
 
     def parameters(self):
         """FUNCs with the names of their parameters: 'name(a, b)'; '?' for one without a name."""
@@ -147,14 +149,14 @@ def signatures(file, func_id):
     return [next(funcs) if there else "?" for there in known.tolist()]
 
 
-CONTENT = ("text", "types", "shapes", "aggregates", "tags", "valued", "parameters", "numbered", *Kind.__members__)
+CONTENT = ("text", "types", "shapes", "aggregates", "tags", "func_tags", "parameters", "numbered", *Kind.__members__)
 """What a consumer may tell: text as `bpftool btf dump file` prints it, types by kind (shapes: ENUM64 among ENUM), names
-of STRUCTs and UNIONs, tags of FUNCs, those that have a value, FUNCs with the names of their parameters, names by
-type_id, or the names of a kind's types."""
+of STRUCTs and UNIONs, all tags with what they are of, those of FUNCs themselves, FUNCs with the names of their
+parameters, names by type_id, or the names of a kind's types."""
 
 WORDS = {"types": ("type", "types"), "aggregates": ("STRUCT or UNION", "STRUCTs and UNIONs"),
           "numbered": ("name by type_id", "names by type_id"), "shapes": ("type", "types"),
-         "valued": ("tag with a value", "tags with a value"), "tags": ("tag of a FUNC", "tags of FUNCs"),
+         "func_tags": ("tag of a FUNC", "tags of FUNCs"), "tags": ("tag", "tags"), "text": ("line", "lines"),
          "parameters": ("FUNC with its parameters", "FUNCs with their parameters")}
 """One and several; of a kind, its names."""
 
@@ -164,29 +166,48 @@ def _counted(n, what, distinct=False):
     return f"{n:,} {'distinct ' if distinct else ''}{one if n == 1 else several}"
 
 
-def judge(case: Case, answer: Answer) -> tuple[str, str, str]:
-    """(verdict, message, detail) of an Answer: what a consumer found is compared with what this program reads.
+class Compared(NamedTuple):
+    """What a consumer told of one kind of content, beside what is there.
+
+    Attributes
+    ----------
+    counted : str
+        How much of it.
+    words : str
+        What differs, with examples; '' if nothing does.
+    missing, strange : int
+        How much of what is there was not told, and how much was told that is not there.
+    """
+
+    counted: str
+    words: str
+    missing: int = 0
+    strange: int = 0
+
+
+def judge(case: Case, answer: Answer) -> tuple[str, str, str, str]:
+    """(verdict, message, detail, differs) of an Answer: what a consumer found is compared with what this program reads.
 
     Parameters
     ----------
     case : Case
     answer : Answer
     """
-    if answer.verdict != ACCEPTED:
-        return answer.verdict, answer.message, answer.note
-    ours, wrong, counts = Content(case.file), [], []
-    for what, theirs in answer.seen.items():
-        counted, difference = compare(what, ours.of(what), theirs)
-        counts.append(counted)
-        wrong += [difference] if difference else []
-    detail = "; ".join([*counts, *([answer.note] if answer.note else [])])
-    if wrong:
-        return WRONG, "; ".join(wrong), detail
-    return ACCEPTED, answer.message, detail
+    if answer.verdict not in (ACCEPTED, PARTLY):
+        return answer.verdict, answer.message, answer.note, ""
+    ours = Content(case.file)
+    found = {what: compare(what, ours.of(what), theirs) for what, theirs in answer.seen.items()}
+    detail = "; ".join([*(one.counted for one in found.values()), *([answer.note] if answer.note else [])])
+    wrong = [one.words for one in found.values() if one.words]
+    if not wrong:
+        return answer.verdict, answer.message, detail, ""
+    differs = [f"{what} {how} {n}" for what, one in found.items()
+               for how, n in ((MISSING, one.missing), (STRANGE, one.strange)) if n]
+    return WRONG, "; ".join([*wrong, *([answer.message] if answer.message else [])]), detail, "; ".join(differs)
 
 
 def compare(what, ours, theirs):
-    """(what was counted, what differs), both str, the latter '' if nothing does."""
+    """The Compared of what is there and what was told, Counters, the latter also a set or text."""
     if isinstance(theirs, str):
         return _compare_text(ours, theirs)
     distinct = isinstance(theirs, (set, frozenset))
@@ -201,7 +222,7 @@ def compare(what, ours, theirs):
     counted += f", {stepped:,} of an unknown kind" if stepped else ""
     missing, strange = ours - theirs - more, theirs - ours
     if not missing and not strange:
-        return counted, ""
+        return Compared(counted, "")
     parts = []
     for said, which in (("missing", missing), ("not in the file", strange)):
         if which:
@@ -210,7 +231,7 @@ def compare(what, ours, theirs):
                                  for name in shown)
             parts.append(f"{_counted(which.total(), what, distinct)} {said} ({examples}"
                          f"{', ...' if len(which) > SHOWN else ''})")
-    return counted, ", ".join(parts)
+    return Compared(counted, ", ".join(parts), missing.total(), strange.total())
 
 
 def stepped_over(lines):
@@ -233,10 +254,13 @@ def _compare_text(ours, theirs):
     if f"] {UNKNOWN} " in theirs:
         ours_lines, n = stepped_over(ours_lines)
         if ours_lines == lines:
-            return f"{counted}, each as here but {n:,} types of an unknown kind", ""
+            return Compared(f"{counted}, each as here but {n:,} types of an unknown kind", "")
     if ours == theirs or ours_lines == lines:
-        return f"{counted}, each as here", ""
+        return Compared(f"{counted}, each as here", "")
     pairs = zip(ours_lines, lines, strict=False)
     at = next((k for k, (a, b) in enumerate(pairs) if a != b), min(len(lines), len(ours_lines)))
     a, b = (text[at].strip() if at < len(text) else "the end" for text in (ours_lines, lines))
-    return counted, f"{len(lines):,} lines, here {len(ours_lines):,}; the first that differs: {b!r}, here {a!r}"
+    here, there = Counter(ours_lines), Counter(lines)
+    missing, strange = (here - there).total(), (there - here).total()
+    return Compared(counted, f"{len(lines):,} lines, here {len(ours_lines):,}; the first that differs: {b!r}, here "
+                    f"{a!r}", missing, strange or int(not missing))  # the same lines in another order

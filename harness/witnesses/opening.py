@@ -1,25 +1,43 @@
 """What each consumer does with each file of a result, by doing it.
 
-Rows of MATRIX_COLUMNS: policy, encoding, base, consumer, version, verdict, message, detail. An encoding that has a
-section of BTF of its own (a split file over its .BTF) has that opened with base and without; sections of another form
-have no consumer, so their encoding's .BTF is all that is opened.
+Rows of MATRIX_COLUMNS: policy, encoding, opened, consumer, version, verdict, message, detail, differs. An encoding that
+has a section of BTF of its own (a split file over its .BTF) has that opened with base and without, and the .BTF alone
+only where it is not the baseline's; sections of another form have no consumer, so their encoding's .BTF is all that is
+opened. What has types that are not of today's forms is opened once more with a layout section, which tells readers how
+long they are, or without it where its form needs it.
 """
 
 from __future__ import annotations
 
 import hashlib
 import re
+import tempfile
 from collections.abc import Iterable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from harness import encodings as enc
+from harness.btf import kind_sizes
 from harness.btf.wire import MAGIC
-from harness.errors import UsageError
+from harness.errors import EncodeError, UsageError
 from harness.measure.columns import frame
-from harness.results import MATRIX_COLUMNS
-from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, REFUSED, WITH_BASE, WITHOUT, WRONG
+from harness.model import STANDARD
+from harness.results import BASELINE, MATRIX_COLUMNS
+from harness.results.executed import (
+    ACCEPTED,
+    BASE_ALONE,
+    FAILED,
+    NOT_TRIED,
+    PARTLY,
+    REFUSED,
+    SPLIT_WITH_LAYOUT,
+    WITH_BASE,
+    WITH_LAYOUT,
+    WITHOUT,
+    WITHOUT_LAYOUT,
+    WRONG,
+)
 from harness.witnesses.asking import Silence, ask_each
 from harness.witnesses.consumer import UNOPENED, Answer, Case, Consumer, Version
 from harness.witnesses.content import judge
@@ -51,20 +69,26 @@ class Place(NamedTuple):
 
     Attributes
     ----------
-    encoding, base, path, base_path
-        As of a Case.
+    encoding, opened, path, base_path
+        As of a Case; of a file that is yet to be made, `made_of` it, a path has the name only.
     digests : tuple of str
         sha256 of the file, and of the file that it is split from.
-    beside : tuple of str
-        Sections of the encoding that no consumer opens.
+    notes : tuple of str
+        What is to be said of the file, whoever opens it.
+    missing : str
+        Why there is no such file, '' if there is.
+    made_of : Path or None
+        The file that gets or loses its layout section to become `path`, or of a split file `base_path`.
     """
 
     encoding: str
-    base: str
+    opened: str
     path: Path
     base_path: Path | None
     digests: tuple[str, ...]
-    beside: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    missing: str = ""
+    made_of: Path | None = None
 
 
 def places(result: Result, names: Iterable[str] | None = None) -> list[Place]:
@@ -75,18 +99,42 @@ def places(result: Result, names: Iterable[str] | None = None) -> list[Place]:
         if name not in result.files:
             raise UsageError.choice("encoding", list(result.files), name)
         first, own = result.files[name], (result.sha256[name],)
+        like_base = name != BASELINE and result.sha256[name] == result.sha256[BASELINE]
+        over = (f"its base is {BASELINE}'s file, byte for byte",) if like_base else ()
         split, beside = [], []
         for (section, data), path in zip(result.sections(name).items(), result.paths(name)[1:], strict=True):
             if data[:2] in MAGICS:
                 digests = (hashlib.sha256(data).hexdigest(), *own)
-                split += [Place(name, WITH_BASE, path, first, digests), Place(name, WITHOUT, path, None, digests)]
+                split += [Place(name, WITH_BASE, path, first, digests, over),
+                          Place(name, WITHOUT, path, None, digests),
+                          Place(name, SPLIT_WITH_LAYOUT, path, Path(f"{name}.layout.btf"), digests,
+                                ("the layout section is its base's, and has the kinds of both",), made_of=first)]
             else:
-                beside.append(section)
-        out += [Place(name, "", first, None, own, tuple(beside)), *split]
+                beside.append(f"{section} {UNOPENED}")
+        if not split or not like_base:
+            out.append(Place(name, BASE_ALONE if split and name != BASELINE else "", first, None, own, tuple(beside)))
+        out += [*split, *_other_layout(result, name, first, own)]
     return out
 
 
-def cases(result: Result, names: Iterable[str] | None = None) -> list[Case]:
+def _other_layout(result, name, first, own):
+    """The Place of a file that gets a layout section, or loses it: of a form whose types only that can describe."""
+    encoding = enc.REGISTRY.get(name)
+    if encoding is None or encoding.layout is STANDARD:
+        return
+    file = result.btf(name)
+    if file.header.layout_len:
+        yield Place(name, WITHOUT_LAYOUT, Path(f"{name}.nolayout.btf"), None, own, made_of=first)
+        return
+    try:
+        kind_sizes.kind_sizes([(file.types, file.layout)])
+        missing = ""
+    except EncodeError as error:
+        missing = error.message
+    yield Place(name, WITH_LAYOUT, Path(f"{name}.layout.btf"), None, own, missing=missing, made_of=first)
+
+
+def cases(result: Result, names: Iterable[str] | None = None, folder: Path | None = None) -> list[Case]:
     """The files of a Result that consumers open, list of Case.
 
     Parameters
@@ -94,20 +142,31 @@ def cases(result: Result, names: Iterable[str] | None = None) -> list[Case]:
     result : harness.results.Result
     names : iterable of str, optional
         Encodings, or 'shipped'; by default all that the result has.
+    folder : Path, optional
+        Where to write files with another layout section; without it they are left out.
 
     Raises
     ------
     UsageError
         The result has no such encoding.
     """
-    return [_case(result, place) for place in places(result, names)]
+    return [_case(result, place, folder) for place in places(result, names)
+            if not place.missing and (folder is not None or place.made_of is None)]
 
 
-def _case(result, place):
-    file = result.btf(place.encoding)
-    if place.base:
-        file = enc.parse(place.path.read_bytes(), place.path, base=file)
-    return Case(place.encoding, place.base, place.path, place.base_path, file)
+def _case(result, place, folder):
+    """The Case of a Place; a file that is to be made is written into the folder."""
+    file = whole = result.btf(place.encoding)
+    if place.opened in (WITH_BASE, WITHOUT, SPLIT_WITH_LAYOUT):
+        file = enc.parse(place.path.read_bytes(), place.path, base=whole)
+    path, base_path = place.path, place.base_path
+    if place.made_of is not None:
+        parts = [(one.types, one.layout) for one in ([whole] if file is whole else [whole, file])]
+        sizes = None if place.opened == WITHOUT_LAYOUT else kind_sizes.kind_sizes(parts)
+        made = folder / (path if file is whole else base_path)
+        made.write_bytes(kind_sizes.with_section(place.made_of.read_bytes(), whole.header, whole.byteorder, sizes))
+        path, base_path = (made, None) if file is whole else (path, made)
+    return Case(place.encoding, place.opened, path, base_path, file)
 
 
 def matrix(result: Result, consumers: Sequence[Consumer], names: Iterable[str] | None = None,
@@ -124,9 +183,16 @@ def matrix(result: Result, consumers: Sequence[Consumer], names: Iterable[str] |
     again : bool
         Do not look at answers that are kept.
     """
-    opened, read = places(result, names), cache(lambda place: _case(result, place))
+    opened = places(result, names)
     found = [_versions(answer) for answer in ask_each([(_find, consumer) for consumer in consumers], FIND_TIMEOUT_S)]
     asked = [(consumer, version) for consumer, versions in zip(consumers, found, strict=True) for version in versions]
+    with tempfile.TemporaryDirectory(prefix="btf-harness-") as folder:
+        rows = _rows(result, asked, opened, cache(lambda place: _case(result, place, Path(folder))), again)
+    return frame(rows, MATRIX_COLUMNS)
+
+
+def _rows(result, asked, opened, read, again):
+    """Rows of MATRIX_COLUMNS: each (Consumer, Version or Silence) is asked about each Place, by then read."""
     questions, where = [], {}
     for k, (consumer, version) in enumerate(asked):
         for place in opened:
@@ -142,23 +208,22 @@ def matrix(result: Result, consumers: Sequence[Consumer], names: Iterable[str] |
             if judged is None:
                 judged = _judged(answers[where[k, place]], place)
             number = "" if isinstance(version, Silence) else version.number
-            rows.append((result.policy, place.encoding, place.base, consumer.name, number, *map(_line, judged)))
-    return frame(rows, MATRIX_COLUMNS)
+            rows.append((result.policy, place.encoding, place.opened, consumer.name, number, *map(_line, judged)))
+    return rows
 
 
 def _untried(consumer, version, place):
-    """The cell of a file that a version is not asked about, (verdict, message, detail), or None."""
+    """The cell of a file that a version is not asked about, (verdict, message, detail, differs), or None."""
     if isinstance(version, Silence):
-        return FAILED, version.words, ""
-    if version.missing:
-        return NOT_TRIED, version.missing, ""
-    return (NOT_TRIED, consumer.no_base, "") if consumer.no_base and place.base_path is not None else None
+        return FAILED, version.words, "", ""
+    why = version.missing or (consumer.no_base if place.base_path is not None else "") or place.missing
+    return (NOT_TRIED, why, "", "") if why else None
 
 
 def _key(consumer, version, place):
     """What decides an answer, see harness.witnesses.keeping; None if that is not known."""
     here = consumer.identity(version.how)
-    return here and ["matrix", consumer.name, version.number, here, place.base, list(place.digests)]
+    return here and ["matrix", consumer.name, version.number, here, place.opened, list(place.digests)]
 
 
 def _asked(consumer, version, place, read):
@@ -166,9 +231,10 @@ def _asked(consumer, version, place, read):
 
 
 def _is_final(answer):
-    """Whether an answer will be the same again: (verdict, message, detail, name of the file)."""
-    return (isinstance(answer, (tuple, list)) and len(answer) == 4 and all(isinstance(part, str) for part in answer)
-            and answer[0] in (ACCEPTED, WRONG, REFUSED))
+    """Whether an answer will be the same again: (verdict, message, detail, differs, name of the
+    file)."""
+    return (isinstance(answer, (tuple, list)) and len(answer) == 5 and all(isinstance(part, str) for part in answer)
+            and answer[0] in (ACCEPTED, PARTLY, WRONG, REFUSED))
 
 
 def _find(consumer):
@@ -186,26 +252,27 @@ def _versions(answer):
 
 
 def _open(consumer, how, case):
-    """In the other process: what a consumer does with a file, judged: (verdict, message, detail, name of the file)."""
+    """In the other process: what a consumer does with a file, judged: (verdict, message, detail, differs, name of
+    the file)."""
     answer = consumer.open(how, case)
     if not isinstance(answer, Answer):
-        return FAILED, f"expected an Answer, found {answer!r}", "", case.path.name
+        return FAILED, f"expected an Answer, found {answer!r}", "", "", case.path.name
     message = answer.message.replace(str(case.path), case.path.name)
     if case.base_path is not None:
         message = message.replace(str(case.base_path), case.base_path.name)
-    if answer.verdict == REFUSED and WANT.search(message):
+    if answer.verdict in (REFUSED, PARTLY) and WANT.search(message):
         answer = answer._replace(verdict=FAILED)
     return *judge(case, answer._replace(message=message)), case.path.name
 
 
 def _judged(answer, place):
-    """(verdict, message, detail) of an answer, which may have been given about another file of the same bytes."""
+    """(verdict, message, detail, differs) of an answer, which may have been given about another file of the same
+    bytes."""
     if isinstance(answer, Silence):
-        return FAILED, answer.words, ""
-    verdict, message, detail, name = answer
+        return FAILED, answer.words, "", ""
+    verdict, message, detail, differs, name = answer
     message, detail = (words.replace(name, place.path.name) for words in (message, detail))
-    beside = [f"{section} {UNOPENED}" for section in place.beside]
-    return verdict, message, "; ".join([*([detail] if detail else []), *beside])
+    return verdict, message, "; ".join([*([detail] if detail else []), *place.notes]), differs
 
 
 def _line(words):
@@ -218,7 +285,7 @@ def renewed(kept: pd.DataFrame | None, table: pd.DataFrame) -> pd.DataFrame:
 
     if kept is None:
         return table
-    same = ["policy", "encoding", "base", "consumer"]
+    same = ["policy", "encoding", "opened", "consumer"]
     known = set(table[same].itertuples(index=False, name=None))
     old = kept[[row not in known for row in kept[same].itertuples(index=False, name=None)]]
     place = {name: k for k, name in enumerate(dict.fromkeys([*kept.consumer, *table.consumer]))}

@@ -12,13 +12,22 @@ from harness.model import Kind
 from harness.results.executed import ACCEPTED, WRONG
 from harness.witnesses import keeping
 from harness.witnesses.consumer import Answer, Consumer
-from harness.witnesses.content import VALUED
-from harness.witnesses.program import ended, fetched, find_program, run, run_long
+from harness.witnesses.content import Content
+from harness.witnesses.program import ended, fetched, find_program, in_part, run, run_long
 
 LISTED = 5_000
 """FUNCs that any pfunct lists within a second; for those of a kernel, one of before 1.27 needs 15."""
 
 SAMPLED = 8
+
+UNKNOWN_OPTION = 64
+"""Exit status of programs that do not know an option (EX_USAGE of sysexits.h, as argp has it)."""
+
+VALUED = re.compile(r"[a-z_]+=\S+")
+"""A word of a tag that has a value, such as an address."""
+
+CALLED = re.compile(r"([\w.$]+)\(")
+"""A name before its parameters."""
 
 
 def versions():
@@ -42,8 +51,7 @@ def beside(program):
 
 
 def read(program, case):
-    """The Answer of pahole and pfunct to a Case: FUNCs and the tags that have a value, such as an address; pfunct
-    prints these before each prototype."""
+    """The Answer of pahole and pfunct to a Case: FUNCs and their tags, which pfunct prints before each prototype."""
     base = [f"--btf_base={case.base_path}"] if case.base_path is not None else []
     status, out, stderr = run_long(program, *base, "-F", "btf", "--sizes", case.path)
     said = complaints(stderr)
@@ -55,18 +63,52 @@ def read(program, case):
     structs = {line.split("\t")[0] for line in out.splitlines()}
     status, out, stderr = run_long(*beside(program), "-P", "--all", "-F", "btf", case.path)
     if status == 0:
-        seen, said = {"valued": Counter(VALUED.findall(out))}, complaints(stderr)
+        seen, said = {"func_tags": printed_tags(out, case.file)}, complaints(stderr)
         note += f"; pfunct: {said}" if said else ""
-    else:  # as 1.24, which compares each name that it lists with all before it
+    elif status == UNKNOWN_OPTION:  # as 1.24, which compares each name that it lists with all before it
         seen = {}
         note += "; pfunct prints no tags"
         func_id = case.file.types.ids_of(Kind.FUNC)
         if len(func_id) > LISTED:
             return _sampled(program, case, func_id, structs, note)
+    else:
+        return in_part(ended(status, stderr, case.path), "pfunct --all", {"aggregates": structs}, note)
     status, out, stderr = run_long(*beside(program), "-F", "btf", case.path)
     if status != 0:
-        return ended(status, stderr, case.path)
+        return in_part(ended(status, stderr, case.path), "pfunct", {"aggregates": structs, **seen}, note)
     return Answer(ACCEPTED, seen={"FUNC": Counter(out.split()), **seen}, note=note)
+
+
+def printed_tags(out, file):
+    """The tags of FUNCs that `pfunct -P --all` printed, Counter of 'tag of name', as Content.func_tags has them.
+
+    A line is the tags, which may have blanks in them, and a prototype. What stands there in place of a tag of the file
+    counts if it has a value; '?' is the name where there is none of the file.
+
+    Parameters
+    ----------
+    out : str
+    file : BtfFile
+        That was printed.
+    """
+    content = Content(file)
+    tags = {one.rpartition(" of ")[0] for one in content.func_tags()}
+    longest = max((tag.count(" ") + 1 for tag in tags), default=0)
+    names, found = content.named(Kind.FUNC), Counter()
+    for line in out.splitlines():
+        words, at, mine = line.split(" "), 0, []
+        while at < len(words):
+            texts = ((n, " ".join(words[at : at + n])) for n in range(longest, 0, -1))
+            n, tag = next(((n, text) for n, text in texts if text in tags), (1, words[at]))
+            if tag not in tags and not VALUED.fullmatch(tag):
+                break
+            mine.append(tag)
+            at += n
+        if mine:
+            rest = " ".join(words[at:])
+            name = next((name for name in CALLED.findall(rest) if name in names), "?")
+            found.update(f"{tag} of {name}" for tag in mine)
+    return found
 
 
 def _sampled(program, case, func_id, structs, note):
@@ -76,7 +118,7 @@ def _sampled(program, case, func_id, structs, note):
     for name in names:
         status, out, stderr = run_long(*beside(program), "-f", name, "-F", "btf", case.path)
         if status != 0:
-            return ended(status, stderr, case.path)
+            return in_part(ended(status, stderr, case.path), "pfunct", {"aggregates": structs}, note)
         if not re.search(rf"\b{re.escape(name)}\(", out):
             return Answer(WRONG, f"pfunct does not find FUNC {name}", note=note)
     note += f", and is asked for {len(names)} of {len(func_id):,} FUNCs: listing them takes the square of their number"

@@ -18,7 +18,7 @@ import numpy as np
 
 from harness import btf
 from harness.model import Kind, StringTable, TypeTable, info_word
-from harness.results.executed import ACCEPTED, FAILED, REFUSED
+from harness.results.executed import ACCEPTED, FAILED, PARTLY, REFUSED
 from harness.witnesses.consumer import Answer, Version
 from harness.witnesses.keeping import identity, once
 
@@ -151,6 +151,22 @@ def ended(status, stderr, path):
     if status < 0:
         return Answer(FAILED, f"killed by {signal.Signals(-status).name}{f': {words}' if words else ''}")
     return Answer(REFUSED, words or f"exit {status}")
+
+
+def in_part(answer, what, seen, note=""):
+    """The Answer of a program that took a file, where another of its operations did not.
+
+    Parameters
+    ----------
+    answer : Answer
+        Of that operation, as from `ended`.
+    what : str
+        Its name.
+    seen, note
+        Of the operations that worked, as in an Answer.
+    """
+    refused = answer.verdict == REFUSED
+    return Answer(PARTLY if refused else answer.verdict, f"{what}: {answer.message}", seen if refused else {}, note)
 
 
 @contextmanager

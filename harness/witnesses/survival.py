@@ -1,8 +1,10 @@
 """Which addresses survive what is done to a file after it is written: by doing it, and reading the file back.
 
-Rows of SURVIVAL_COLUMNS: policy, encoding, treatment, version, verdict, addresses, kept, merged, lost, message. A file
-is read back as its encoding reads it; an address is kept if a FUNC of the same name and parameters still has it, and
-merged if that FUNC now stands for several and did not before.
+Rows of SURVIVAL_COLUMNS: policy, encoding, treatment, version, verdict, addresses, kept, merged, lost, unattachable,
+message. A file is read back as its encoding reads it; an address is kept if a FUNC of the same name and parameters
+still has it, merged if that FUNC now stands for several and did not before, and else lost, as all are where the reader
+refuses what it is given (unreadable). A treatment that finds the file as it would leave it, such as a name sort of
+types that are in that order, has had nothing to do and shows nothing.
 
 =============  =====================================================================================================
 treatment      what is done
@@ -14,7 +16,8 @@ base of split  a split BTF is put over the file by libbpf
 =============  =====================================================================================================
 
 Sections of an encoding's own that are BTF are deduplicated and swapped over the file's; others stay as they are, since
-nothing in a kernel's build knows them.
+nothing in a kernel's build knows them. A name sort leaves all of them as they are, so type_ids in them are those of the
+order before: they serve only if they are written after it.
 """
 
 from __future__ import annotations
@@ -32,9 +35,23 @@ import numpy as np
 from harness import btf
 from harness import encodings as enc
 from harness.errors import HarnessError
+from harness.measure import ambiguity, attach, functions
 from harness.measure.columns import frame
-from harness.results import SURVIVAL_COLUMNS
-from harness.results.executed import ACCEPTED, BASE, DEDUP, FAILED, HERE, NOT_TRIED, REFUSED, SORT, SWAP, WRONG
+from harness.results import SURVIVAL_COLUMNS, Result
+from harness.results.executed import (
+    ACCEPTED,
+    BASE,
+    DEDUP,
+    FAILED,
+    HERE,
+    NOT_TRIED,
+    NOTHING,
+    REFUSED,
+    SORT,
+    SWAP,
+    UNREADABLE,
+    WRONG,
+)
 from harness.witnesses import libbpf
 from harness.witnesses.asking import Silence, ask_each
 from harness.witnesses.consumer import Version
@@ -47,14 +64,25 @@ from harness.witnesses.program import ended, last_lines
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.results import Result
-
 KEPT = "survival"
 """Folder of the cache."""
 
 NO_PERMUTE = "this libbpf has no btf__permute"
 
+SORTED = "its types are in the order of their names already"
+
+OLD_IDS = "{} has the type_ids of the order before"
+
 OTHER = {"little": "big", "big": "little"}
+
+NONE = (0, 0, 0, 0)
+"""Addresses kept, merged, lost and unattachable, where that is not known."""
+
+FINAL = (ACCEPTED, WRONG, UNREADABLE, REFUSED, NOTHING)
+"""Verdicts that will be the same again."""
+
+JUDGES = (attach, ambiguity, functions)
+"""Modules whose source decides what is attachable, beside that in harness.witnesses.keeping.SOURCES."""
 
 
 class Told(NamedTuple):
@@ -120,8 +148,8 @@ def survival(result: Result, names: Iterable[str] | None = None, again: bool = F
     answers, rows = iter(ask_once(KEPT, questions, _is_final, OPEN_TIMEOUT_S, again)), []
     for name in names:
         for what, version, _ in steps:
-            answer = (NOT_TRIED, (0, 0, 0), version.missing) if version != HERE and version.missing else next(answers)
-            verdict, counts, message = (FAILED, (0, 0, 0), answer.words) if isinstance(answer, Silence) else answer
+            answer = (NOT_TRIED, NONE, version.missing) if version != HERE and version.missing else next(answers)
+            verdict, counts, message = (FAILED, NONE, answer.words) if isinstance(answer, Silence) else answer
             by = version if version == HERE else f"libbpf {version.number}".strip()
             rows.append((result.policy, name, what, by, verdict, addresses[name], *counts, " ".join(message.split())))
     order = {what: k for k, what in enumerate((DEDUP, SORT, SWAP, BASE))}
@@ -139,7 +167,9 @@ def _key(result, name):
     """What decides what is read from an encoding's file: its bytes, and what its reader knows beside it."""
     kernel = result.of.manifest["kernel"]
     own = [[section, hashlib.sha256(data).hexdigest()] for section, data in result.sections(name).items()]
-    return [name, result.sha256[name], own, kernel["base"], kernel["code_sections"], result.of.manifest["tables"]]
+    judged = [hashlib.sha256(Path(module.__file__).read_bytes()).hexdigest() for module in JUDGES]
+    return [name, result.policy, result.sha256[name], own, kernel["base"], kernel["code_sections"],
+            result.of.manifest["tables"], judged]
 
 
 def _ask(result, name, before, version, treat):
@@ -147,9 +177,9 @@ def _ask(result, name, before, version, treat):
 
 
 def _is_final(answer):
-    """Whether an answer will be the same again: (verdict, (kept, merged, lost), message)."""
-    return (isinstance(answer, (tuple, list)) and len(answer) == 3 and answer[0] in (ACCEPTED, WRONG, REFUSED)
-            and isinstance(answer[1], (tuple, list)) and len(answer[1]) == 3
+    """Whether an answer will be the same again: (verdict, (kept, merged, lost, unattachable), message)."""
+    return (isinstance(answer, (tuple, list)) and len(answer) == 3 and answer[0] in FINAL
+            and isinstance(answer[1], (tuple, list)) and len(answer[1]) == len(NONE)
             and all(type(n) is int and n >= 0 for n in answer[1]) and isinstance(answer[2], str))
 
 
@@ -158,25 +188,52 @@ class _Stopped(Exception):
 
 
 def _survives(result, name, before, version, treat):
-    """In the other process: (verdict, (kept, merged, lost), message) of one treatment of one file."""
+    """In the other process: (verdict, (kept, merged, lost, unattachable), message) of one treatment of one file."""
+    total = before.pairs.total()
     with tempfile.TemporaryDirectory(prefix="btf-harness-") as folder:
         try:
             data, sections = treat(result, name, Path(folder), None if version == HERE else version.how)
         except _Stopped as stop:
-            return stop.args[0], (0, 0, 0), stop.args[1]
+            return stop.args[0], (total, 0, 0, 0) if stop.args[0] == NOTHING else NONE, stop.args[1]
     if data == result.files[name].read_bytes() and sections == result.sections(name):
-        return ACCEPTED, (before.pairs.total(), 0, 0), ""  # who reads the same bytes finds the same
+        return ACCEPTED, (total, 0, 0, 0), ""  # who reads the same bytes finds the same
+    why = ", ".join(OLD_IDS.format(section) for section in sections) if treat in (_sort, _sort_here) else ""
     try:
         encoding = enc.encoding(name)
         file = btf.parse(data, f"{name}.btf", layout=encoding.layout)
         after = told(encoding, file, sections, result.of.image)
     except (HarnessError, ValueError, IndexError, KeyError) as error:
-        return WRONG, (0, 0, before.pairs.total()), f"cannot be read back: {error}"
+        return UNREADABLE, (0, 0, total, _unattachable(result, name)), "; ".join(filter(None, [why, str(error)]))
     kept = before.pairs & after.pairs
     merged = sum(n for pair, n in kept.items() if pair in before.alone and pair not in after.alone)
     lost, strange = (before.pairs - kept).total(), (after.pairs - kept).total()
-    message = f"{strange:,} that were not there" if strange else ""
-    return WRONG if merged or lost or strange else ACCEPTED, (kept.total(), merged, lost), message
+    if not merged and not lost and not strange:
+        return ACCEPTED, (total, 0, 0, 0), ""
+    message = "; ".join(filter(None, [why, f"{strange:,} that were not there" if strange else ""]))
+    return WRONG, (kept.total(), merged, lost, _unattachable(result, name, file, sections)), message
+
+
+class _Treated(Result):
+    """A Result of which one encoding has other bytes."""
+
+    def __init__(self, result, name, file, sections):
+        super().__init__(result.of, result.policy, result.files, result.sha256)
+        self._parsed, self._own = {name: file}, sections
+
+    def sections(self, name):
+        """Those that the treatment left."""
+        return self._own
+
+
+def _unattachable(result, name, file=None, sections=None):
+    """How many addresses fentry could attach to by an id of a file as it was, and cannot as it is now; all of them
+    where it cannot be read, or says what is not so."""
+    before = attach.reached(result, name).attachable.to_numpy()
+    try:
+        after = attach.reached(_Treated(result, name, file, sections), name).attachable.to_numpy() if file else False
+    except HarnessError:
+        after = False
+    return int((before & ~np.asarray(after, bool)).sum())
 
 
 def _libbpf(python, verb, path, out, *words):
@@ -222,11 +279,20 @@ def _sort(result, name, folder, python):
     file = result.btf(name)
     ids = _by_name(file).id_map.astype("=u4")
     (folder / "ids").write_bytes(ids.tobytes())
-    return _libbpf(python, "permute", result.files[name], folder / "out", folder / "ids"), result.sections(name)
+    data = _libbpf(python, "permute", result.files[name], folder / "out", folder / "ids")
+    _stop_if_sorted(ids)
+    return data, result.sections(name)
 
 
 def _sort_here(result, name, folder, how):
-    return _by_name(result.btf(name)).data(), result.sections(name)
+    ordered = _by_name(result.btf(name))
+    _stop_if_sorted(ordered.id_map)
+    return ordered.data(), result.sections(name)
+
+
+def _stop_if_sorted(ids):
+    if np.array_equal(ids, np.arange(len(ids))):
+        raise _Stopped(NOTHING, SORTED)
 
 
 def _by_name(file):

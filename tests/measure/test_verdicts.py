@@ -13,13 +13,14 @@ CURRENT = [(n, a, m, p, "ambiguous address" if n == "twice" else r) for n, a, m,
 
 
 def matrix(*rows):
-    return pd.DataFrame([("consistent", name, base, who, version, verdict, "", "")
-                         for name, base, who, version, verdict in rows], columns=MATRIX_COLUMNS)
+    """Rows of encoding, opened, consumer, version, verdict, and what differs if anything is said of it."""
+    return pd.DataFrame([("consistent", *row[:5], "", "", *row[5:], *[""] * (6 - len(row))) for row in rows],
+                        columns=MATRIX_COLUMNS)
 
 
 def survival(*rows):
-    return pd.DataFrame([("consistent", name, what, by, verdict, 7, kept, merged, 7 - kept, "")
-                         for name, what, by, verdict, kept, merged in rows], columns=SURVIVAL_COLUMNS)
+    return pd.DataFrame([("consistent", name, what, by, verdict, 7, kept, merged, 7 - kept, *lost, "")
+                         for name, what, by, verdict, kept, merged, *lost in rows], columns=SURVIVAL_COLUMNS)
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +68,7 @@ def test_verdict__measures_against_its_own_baseline_where_today_s_is_not_there(j
 
 def test_verdict__says_what_the_form_itself_decides(judged):
     table = measure.verdict(*judged).set_index("encoding").iloc[1:]
-    assert table.skippable.to_dict() == {"plain": "no need", "btf_func": "yes", "decl_tag": "no need"}
+    assert table.skippable.to_dict() == {"plain": "no need", "btf_func": "no", "decl_tag": "no need"}
     for name, row in table.iterrows():
         e = enc.encoding(name)
         assert [row.kaslr, row.exposes, row.modules] == [e.kaslr, e.exposes, e.modules]
@@ -77,17 +78,19 @@ def test_verdict__says_who_takes_it(judged):
     told = matrix(
         ("plain", "", "kernel", "6.18.44", "accepted"), ("btf_func", "", "kernel", "6.18.44", "refused"),
         ("decl_tag", "", "kernel", "6.18.44", "accepted"), ("decl_tag", "with base", "kernel", "6.18.44", "refused"),
+        ("decl_tag", "with layout", "libbpf", "1.7.0", "refused"),
         ("plain", "", "libbpf", "1.1.2", "accepted"), ("plain", "", "libbpf", "1.7.0", "accepted"),
         ("btf_func", "", "libbpf", "1.1.2", "refused"), ("btf_func", "", "libbpf", "1.7.0", "not tried"),
         ("decl_tag", "", "libbpf", "1.1.2", "accepted but wrong"), ("decl_tag", "", "libbpf", "1.7.0", "accepted"),
-        ("decl_tag", "without", "libbpf", "1.7.0", "refused"), ("decl_tag", "", "pahole", "1.30", "accepted but wrong"),
+        ("decl_tag", "without base", "libbpf", "1.7.0", "refused"),
+        ("decl_tag", "", "pahole", "1.30", "accepted but wrong"),
         ("decl_tag", "", "pahole", "1.31", "accepted but wrong"),
         ("plain", "", "llvm", "19", "accepted but wrong"), ("decl_tag", "", "llvm", "19", "accepted but wrong"))
     table = measure.verdict(*judged, told).set_index("encoding").iloc[1:]
     assert table.loads.to_dict() == {"plain": "yes", "btf_func": "no", "decl_tag": "no"}
     assert table.libbpf.to_dict() == {"plain": "1.1, 1.7", "btf_func": "none", "decl_tag": "1.7"}
     assert table.misread_by.to_dict() == {
-        "plain": "none", "btf_func": "none", "decl_tag": "libbpf 1.1; pahole 1.30, 1.31"}
+        "plain": "llvm 19", "btf_func": "none", "decl_tag": "libbpf 1.1; pahole 1.30, 1.31"}
     asked = measure.verdict(*judged, told[told.consumer == "llvm"])
     assert set(asked.loads) == set(asked.libbpf) == {"-"}
     assert set(measure.verdict(*judged).misread_by) == {"-"}
@@ -97,10 +100,23 @@ def test_verdict__says_who_takes_it(judged):
 
 def test_verdict__says_what_survives(judged):
     told = survival(
-        ("decl_tag", "dedup", "libbpf 1.1", "accepted but wrong", 3, 0),
-        ("decl_tag", "dedup", "libbpf 1.7", "accepted", 7, 0),
-        ("btf_func", "dedup", "libbpf 1.1", "refused", 0, 0), ("btf_func", "dedup", "libbpf 1.7", "not tried", 0, 0),
-        ("btf_func", "name sort", "btf-harness", "accepted but wrong", 6, 2))
+        ("decl_tag", "dedup", "libbpf 1.1", "accepted but wrong", 3, 0, 1),
+        ("decl_tag", "dedup", "libbpf 1.7", "accepted", 7, 0, 0),
+        ("btf_func", "dedup", "libbpf 1.1", "refused", 0, 0, 0),
+        ("btf_func", "dedup", "libbpf 1.7", "not tried", 0, 0, 0),
+        ("btf_func", "name sort", "btf-harness", "accepted but wrong", 6, 2, 0))
     table = measure.verdict(*judged, None, told).set_index("encoding").iloc[1:]
     assert table.dedup.to_dict() == {"plain": "-", "btf_func": "refused", "decl_tag": "all"}
-    assert table.name_sort.to_dict() == {"plain": "-", "btf_func": "3 lost", "decl_tag": "-"}
+    assert table.after_dedup.dropna().to_dict() == {"decl_tag": table.newly_attachable["decl_tag"]}
+    assert table.name_sort.to_dict() == {"plain": "-", "btf_func": "1 lost, 2 merged", "decl_tag": "-"}
+    sorted_already = survival(("decl_tag", "name sort", "btf-harness", "nothing to do", 7, 0, 0),
+                              ("decl_tag", "name sort", "libbpf 1.7", "refused", 0, 0, 0))
+    assert measure.survivors(sorted_already).to_dict("records") == [{"encoding": "decl_tag",
+                                                                     "name sort": "already sorted"}]
+
+
+@pytest.mark.parametrize(("lost", "left"), [(0, 4), (1, 3), (9, 0)])
+def test_verdict__says_how_many_of_the_newly_attachable_a_dedup_leaves(judged, lost, left):
+    told = survival(("btf_func", "dedup", "libbpf 1.7", "accepted but wrong", 3, 0, lost))
+    table = measure.verdict(*judged, None, told).set_index("encoding").iloc[1:]
+    assert table.newly_attachable["btf_func"] == 4 and table.after_dedup["btf_func"] == left

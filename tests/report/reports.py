@@ -24,7 +24,8 @@ ABOUT = {
 
 def table(columns, *rows):
     """A DataFrame; columns in one string, parted by commas."""
-    return pd.DataFrame(list(rows), columns=columns.split(","))
+    made = pd.DataFrame(list(rows), columns=columns.split(","))
+    return made.astype({"after_dedup": "Int64"}) if "after_dedup" in made.columns else made
 
 
 ENCODINGS = "encoding,bytes,delta,percent,types,FUNC,extra FUNC,DECL_TAG"
@@ -48,9 +49,9 @@ def frames():
                           ("current", "btf_func", 1076, 136, 14.47, 57, 17, 0, 0)),
         "verdict": table("encoding,policy,bytes,added,added_percent,zstd_added,zstd_percent,xz_added,xz_percent,"
                          "types_added,newly_attachable,no_longer,bytes_each,loads,libbpf,misread_by,skippable,kaslr,"
-                         "exposes,dedup,name_sort,modules",
+                         "exposes,dedup,after_dedup,name_sort,modules",
                          *((e, p, 940 + a, a, a / 9.4, z, z / 5, z, z / 5, n, g, 0, a / g if g else float("nan"), y, v,
-                            w, "no need", k, x, d, s, k)
+                            w, "no need", k, x, d, g if d == "all" else float("nan"), s, k)
                            for e, p, a, z, n, g, y, v, w, k, x, d, s in (
                              ("plain", "current", 0, 0, 0, 0, "yes", "1.1, 1.7", "none", "as is", "nothing", "-", "-"),
                              ("plain", "consistent", 60, 10, 4, 1, "yes", "1.1, 1.7", "none", "as is", "nothing", "-",
@@ -62,15 +63,15 @@ def frames():
                              ("decl_tag", "consistent", 1135, 210, 29, 2, "yes", "1.1, 1.7", "llvm 19; pahole 1.30",
                               "rebase", "the KASLR offset", "all", "5 lost")))),
         "plot_cost": table("encoding,type_bytes,string_bytes,section_bytes,added_percent,zstd_added,newly_attachable,"
-                           "bytes_each,loads,dedup",
-                           ("plain", 40, 20, 0, 60 / 9.4, 10, 1, 60.0, "yes", "-"),
-                           ("btf_func_ambiguous", 60, 20, 0, 80 / 9.4, 12, 3, 80 / 3, "no", "refused"),
-                           ("btf_func", 300, 20, 0, 320 / 9.4, 150, 4, 80.0, "no", "refused"),
-                           ("decl_tag", 440, 695, 0, 1135 / 9.4, 210, 2, 567.5, "yes", "all")),
-        "readers": table("encoding,kernel,pahole", ("plain", "yes", "yes"), ("decl_tag", "yes", "WRONG"),
+                           "bytes_each,loads,after_dedup",
+                           ("plain", 40, 20, 0, 60 / 9.4, 10, 1, 60.0, "yes", float("nan")),
+                           ("btf_func_ambiguous", 60, 20, 0, 80 / 9.4, 12, 3, 80 / 3, "no", float("nan")),
+                           ("btf_func", 300, 20, 0, 320 / 9.4, 150, 4, 80.0, "no", float("nan")),
+                           ("decl_tag", 440, 695, 0, 1135 / 9.4, 210, 2, 567.5, "yes", 2)),
+        "readers": table("encoding,kernel,pahole", ("plain", "yes", "yes"), ("decl_tag", "yes", "2/3, WRONG 1.30"),
                          ("btf_func", "no", "no")),
-        "matrix": table("policy,encoding,base,consumer,version,verdict,message,detail",
-                        *(("consistent", e, "", c, v, a, "", "") for c, v, e, a in (
+        "matrix": table("policy,encoding,opened,consumer,version,verdict,message,detail,differs",
+                        *(("consistent", e, "", c, v, a, "", "", "") for c, v, e, a in (
                             ("kernel", "6.18.44", "plain", "accepted"), ("kernel", "6.18.44", "decl_tag", "accepted"),
                             ("kernel", "6.18.44", "btf_func", "refused"), ("kernel", "6.18.44", "shipped", "accepted"),
                             ("pahole", "1.30", "decl_tag", "accepted but wrong")))),

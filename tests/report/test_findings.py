@@ -114,6 +114,39 @@ def test_cost__says_what_buys_nothing_and_what_is_lost():
     assert said("survives", verdict=rows.assign(dedup="-", name_sort="-")) is None
 
 
+def survives(**columns):
+    """What is said of forms btf_func_ambiguous, btf_func and decl_tag."""
+    rows = reports.frames()["verdict"]
+    return said("survives", verdict=rows.assign(**{name: ["-", "-", *words] for name, words in columns.items()}))
+
+
+def test_survives__says_what_is_lost_and_how_much_of_what_is_bought_stays():
+    rows = reports.frames()["verdict"].assign(dedup=["-", "-", "756 lost", "3 lost, 2 merged", "all"],
+                                              after_dedup=[None, None, 1, 4, 2], name_sort="-")
+    assert said("survives", verdict=rows) == (
+        "What builds do: libbpf's dedup loses 756 addresses of btf_func_ambiguous, which leaves 1 of 3 newly "
+        "attachable, loses 3 and merges 2 addresses of btf_func and keeps all others.")
+
+
+def test_survives__of_what_is_sorted_already_says_no_more():
+    assert survives(dedup=["all"] * 3, name_sort=["already sorted"] * 3) == (
+        "What builds do: libbpf's dedup keeps every address; the name sort of Linux 7.0 finds the types in its order "
+        "already.")
+    assert survives(dedup=["-"] * 3, name_sort=["all", "unreadable", "unreadable"]) == (
+        "What builds do: the name sort of Linux 7.0 leaves btf_func and decl_tag unreadable and keeps all others.")
+
+
+def test_misread__what_a_consumer_misreads_of_plain_is_not_the_form_s():
+    rows = reports.frames()["verdict"]
+    own = rows.assign(misread_by=["pahole 1.30", "pahole 1.30", "none", "llvm 19", "none"])
+    assert said("misread", verdict=own) == (
+        "Accepted, and read as something else than is there: btf_func by llvm 19. pahole 1.30 misreads plain itself, "
+        "and each form like it.")
+    assert said("misread", verdict=own.assign(misread_by=["pahole 1.30", "pahole 1.30", *["none"] * 3])) == (
+        "No consumer misreads a form that it accepts, but for what it misreads of plain: pahole 1.30 misreads plain "
+        "itself, and each form like it.")
+
+
 def test_policy__needs_two_and_says_where_they_agree():
     table = reports.frames()["policies"]
     one = table[table.policy == "current"]
@@ -186,8 +219,9 @@ def test_estimates__are_told_by_verdict():
 
 def test_consumers__a_split_file_is_loaded_if_its_base_and_it_are():
     rows = reports.frames()["matrix"].head(1)
-    split = pd.concat([rows, rows.assign(base="with base", verdict="refused"),
-                       rows.assign(base="without", verdict="failed")])
+    split = pd.concat([rows, rows.assign(opened="with base", verdict="refused"),
+                       rows.assign(opened="without base", verdict="failed"),
+                       rows.assign(opened="with layout", verdict="failed")])
     assert said("consumers", matrix=split) == "Linux 6.18.44 refuses plain."
     silent = rows.assign(verdict="not tried")
     assert said("consumers", matrix=silent) is None and said("consumers", matrix=silent.head(0)) is None

@@ -37,6 +37,13 @@ def test_read__gives_each_column_its_dtype(tmp_path):
     assert table.percent.isna().all() and table.name[0] == "x" and bool(table.holds[0])
 
 
+def test_read__a_number_that_was_not_measured_is_missing(tmp_path):
+    table = read(written(tmp_path / "r", "zstd_added,after_dedup\n,356\n-5,\n"))["a"]
+    assert [str(t) for t in table.dtypes] == ["Int64", "Int64"]
+    assert table.isna().to_numpy().tolist() == [[True, False], [False, True]]
+    assert table.zstd_added[1] == -5 and table.after_dedup[0] == 356
+
+
 def test_read__knows_the_columns_of_encodings_that_only_the_report_has(tmp_path):
     made = read(written(tmp_path / "r", "kind,plain,unheard_of\n", encodings=["plain", "unheard_of"]))
     assert [str(t) for t in made["a"].dtypes] == ["str", "int64", "int64"]

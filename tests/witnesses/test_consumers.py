@@ -46,16 +46,17 @@ def case_of(result, name):
 PFUNCT = """
 case "$*" in
 *--all*) echo "address=0xffffffff81000000 void alone(int a);"
-         echo "address=0xffffffff81000010 address=0xffffffff81000020 bpf_kfunc void twice(int a);"
-         echo "address=0xffffffff81000030 address=0xffffffff81000040 address=0xffffffff81000000 int x(void);"
+         echo "address=0xffffffff81000010 address=0xffffffff81000020 address=0xffffffff81000030 void twice(int a);"
+         echo "address=0xffffffff81000040 void cloned(struct node * node);"
+         echo "address=0xffffffff81000000 void alias(struct node * node);"
          echo "{last}";;
 *) printf "alias\\nalone\\ncloned\\nfound\\ntwice\\n";;
 esac
 """
 
 
-@pytest.mark.parametrize(("last", "verdict"), [("address=0xffffffff81000080 int y(void);", "accepted"),
-                                               ("int y(void);", "accepted but wrong")])
+@pytest.mark.parametrize(("last", "verdict"), [("address=0xffffffff81000080 void found(int a);", "accepted"),
+                                               ("void found(int a);", "accepted but wrong")])
 def test_pahole__tags_that_are_not_printed_are_lost_addresses(result, tmp_path, last, verdict):
     program = stand_in(tmp_path / "bin" / "pahole", "echo 'Unknown kind 18' >&2; echo 'Unknown kind 17' >&2; echo s")
     stand_in(tmp_path / "bin" / "pfunct", PFUNCT.format(last=last))
@@ -64,16 +65,47 @@ def test_pahole__tags_that_are_not_printed_are_lost_addresses(result, tmp_path, 
     assert found[0] == verdict
     assert found[2].endswith("pahole: 1 structs, Unknown kind N (2 times)")
     if verdict != "accepted":
-        assert found[1] == "1 tag with a value missing (address=0xffffffff81000080)"
+        assert found[1] == "1 tag of a FUNC missing (address=0xffffffff81000080 of found)"
+        assert found[3] == "func_tags missing 1"
 
 
 def test_pahole__without_all_names_are_compared_and_tags_are_not(result, tmp_path):
     program = stand_in(tmp_path / "bin" / "pahole", "echo s")
     stand_in(tmp_path / "bin" / "pfunct", 'case "$*" in *--all*) exit 64;; esac; printf "alias\\nalone\\n"')
     case = case_of(result, "decl_tag")
-    verdict, message, detail = judge(case, pahole.read(program, case))
+    verdict, message, detail, _ = judge(case, pahole.read(program, case))
     assert (verdict, message) == ("accepted but wrong", "3 FUNC names missing (cloned, found, twice)")
     assert detail.endswith("pfunct prints no tags")
+
+
+def test_pahole__a_tag_counts_with_its_function(result):
+    """Also one of the kernel's own, without a value: who loses it in plain loses it in any form."""
+    file, lines = result.btf("decl_tag"), []
+    for tag in Content(file).func_tags():
+        text, _, name = tag.rpartition(" of ")
+        lines.append(f"{text} void {name}(int a);")
+    assert pahole.printed_tags("\n".join(lines), file) == Content(file).func_tags()
+    assert pahole.printed_tags("void alone(int a);\nint (*twice(int))(void);\n", file) == Counter()
+    out = "address=0x99 int (*)(void) twice(int f(char));\nfile=x int other(void);"
+    assert pahole.printed_tags(out, file) == Counter(["address=0x99 of twice", "file=x of ?"])
+
+
+def test_pahole__tags_with_blanks_are_one_each(result, monkeypatch):
+    tags = Counter(["file=a.h unit=b c.c of alone", "bpf_kfunc of alone", "file=a.h unit=d.c of twice"])
+    monkeypatch.setattr(Content, "func_tags", lambda self: tags)
+    lines = "bpf_kfunc file=a.h unit=b c.c void alone(int a);\nfile=a.h unit=d.c void twice(int a);"
+    assert pahole.printed_tags(lines, result.btf("plain")) == tags
+
+
+@pytest.mark.parametrize(("text", "verdict", "message"), [
+    ('case "$*" in *--all*) echo oops >&2; exit 1;; esac', "accepted in part", "pfunct --all: oops"),
+    ('case "$*" in *--all*) exit 0;; esac; exit 3', "accepted in part", "pfunct: exit 3"),
+    ('case "$*" in *--all*) kill -SEGV $$;; esac', "failed", "pfunct --all: killed by SIGSEGV"),
+])
+def test_pahole__that_takes_a_file_which_its_pfunct_does_not_takes_it_in_part(result, tmp_path, text, verdict, message):
+    program, case = stand_in(tmp_path / "bin" / "pahole", "echo node"), case_of(result, "plain")
+    stand_in(tmp_path / "bin" / "pfunct", text)
+    assert judge(case, pahole.read(program, case))[:2] == (verdict, message)
 
 
 def test_pahole__its_pfunct_is_the_fetched_one(tmp_path):

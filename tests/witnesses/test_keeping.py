@@ -65,9 +65,9 @@ def n_asked(path):
 def test_matrix__the_same_bytes_are_asked_about_once(result, asked, tmp_path):
     one = consumer(asked, tmp_path)
     first = opening.matrix(result, [one])
-    assert n_asked(asked) == len(first) == 4
+    assert n_asked(asked) == len(first) == 5
     assert opening.matrix(result, [one]).equals(first) and n_asked(asked) == 0
-    assert opening.matrix(result, [one], again=True).equals(first) and n_asked(asked) == 4
+    assert opening.matrix(result, [one], again=True).equals(first) and n_asked(asked) == 5
     assert first.message[0] == "plain.btf: no"
 
 
@@ -184,11 +184,11 @@ def test_kernel__is_told_by_its_release_and_what_we_may(monkeypatch):
 
 def test_consumers__that_take_no_base_are_not_asked_with_one(result, asked, tmp_path):
     place = opening.places(result, ["plain"])[0]
-    over, alone = (place._replace(base=base, base_path=path) for base, path in
-                   (("with base", place.path), ("without", None)))
+    over, alone = (place._replace(opened=opened, base_path=path) for opened, path in
+                   (("with base", place.path), ("without base", None)))
     for name in ("kernel", "bpftrace", "aya-obj", "llvm", "drgn"):
         one, version = witnesses.CONSUMERS[name], Version("1", "how")
-        assert one.no_base and opening._untried(one, version, over) == ("not tried", one.no_base, "")
+        assert one.no_base and opening._untried(one, version, over) == ("not tried", one.no_base, "", "")
         assert opening._untried(one, version, alone) is None
     assert opening._untried(witnesses.CONSUMERS["pahole"], Version("1", "how"), over) is None
 
@@ -232,7 +232,7 @@ def test_survival__same_bytes_are_kept_whole_without_reading(result, monkeypatch
     monkeypatch.setattr(survival, "told", None)
     same = survival._survives(result, "decl_tag", before, survival.HERE,
                               lambda *_: (result.files["decl_tag"].read_bytes(), {}))
-    assert same == ("accepted", (7, 0, 0), "")
+    assert same == ("accepted", (7, 0, 0, 0), "")
 
 
 def test_readers__that_have_none_are_told_once(tmp_path, asked):
@@ -286,8 +286,8 @@ def test_cli__asks_once_and_again_on_request(tmp_path, asked, monkeypatch):
     monkeypatch.setattr(witnesses, "CONSUMERS", {"one": consumer(asked, tmp_path)})
     monkeypatch.setattr(libbpf, "versions", lambda: [Version("", None, "libbpf is not installed")])
     monkeypatch.setattr(usage, "INDICES", ())
-    for words, n in (([], 4), ([], 0), (["--again"], 4), (["--encoding", "plain"], 0),
+    for words, n in (([], 5), ([], 0), (["--again"], 5), (["--encoding", "plain"], 0),
                      (["--again", "--consumer", "one", "--encoding", "plain"], 1)):
         done = cli("matrix", folder, "-q", *words)
         assert done.returncode == 0 and "plain.btf: no" in done.stdout and n_asked(asked) == n, done.stderr
-    assert len((folder / "matrix.csv").read_text().splitlines()) == 5
+    assert len((folder / "matrix.csv").read_text().splitlines()) == 6

@@ -58,7 +58,7 @@ def consumer(open_it, name="one", versions=lambda: [Version("1", "how")]):
 
 
 def cells(table):
-    return table[["encoding", "base", "version", "verdict", "message", "detail"]].to_numpy().tolist()
+    return table[["encoding", "opened", "version", "verdict", "message", "detail"]].to_numpy().tolist()
 
 
 def test_consumer__is_one_new_file(result, tmp_path, monkeypatch):
@@ -70,12 +70,14 @@ def test_consumer__is_one_new_file(result, tmp_path, monkeypatch):
     assert next(iter(witnesses.CONSUMERS)) == "budgie" and "budgie" not in witnesses.found_here()
     table = witnesses.matrix(result, ["budgie"])
     assert tuple(table.columns) == results.MATRIX_COLUMNS and set(table.policy) == {"consistent"}
-    assert cells(table)[:4] == [
+    assert cells(table)[:5] == [
         ["plain", "", "1.0", "accepted", "", ""], ["decl_tag", "", "1.0", "accepted", "", ""],
         ["btf_func", "", "1.0", "refused", "btf_func.btf: too odd", ""],
+        ["btf_func", "with layout", "1.0", "refused", "btf_func.layout.btf: too odd", ""],
         ["shipped", "", "1.0", "accepted but wrong",
          "7 types missing (FUNC 3, FUNC_PROTO 2, PTR 1, ...)", "1 type"]]
-    assert [row[2:5] for row in cells(table)[4:]] == [["2.0", "not tried", "it flew away"]] * 4
+    assert table.differs[:5].tolist() == ["", "", "", "", "types missing 7"]
+    assert [row[2:5] for row in cells(table)[5:]] == [["2.0", "not tried", "it flew away"]] * 5
 
 
 def test_consumers__are_known_and_asked_by_name(result):
@@ -104,7 +106,7 @@ def test_consumer__that_fails_on_a_file_is_a_cell_and_the_others_answer(result, 
     if words.startswith("timed"):
         monkeypatch.setattr(opening, "OPEN_TIMEOUT_S", 0.5)
     table = opening.matrix(result, [consumer(one)])
-    assert table.verdict.tolist() == ["accepted", "failed", "accepted", "accepted"]
+    assert table.verdict.tolist() == ["accepted", "failed", "accepted", "accepted", "accepted"]
     assert words in table.message[1]
 
 
@@ -131,36 +133,49 @@ def test_content__is_what_the_file_says(result):
 
 def test_compare__tells_what_is_missing_and_what_is_strange():
     ours = Counter(a=2, b=1)
-    assert compare("FUNC", ours, Counter(ours)) == ("3 FUNC names", "")
-    assert compare("FUNC", ours, Counter(a=1, b=1, c=5))[1] == (
-        "1 FUNC name missing (a), 5 FUNC names not in the file (c)")
-    assert compare("FUNC", ours, {"a", "b"}) == ("2 distinct FUNC names", "")
+    assert compare("FUNC", ours, Counter(ours)) == ("3 FUNC names", "", 0, 0)
+    assert compare("FUNC", ours, Counter(a=1, b=1, c=5))[1:] == (
+        "1 FUNC name missing (a), 5 FUNC names not in the file (c)", 1, 5)
+    assert compare("FUNC", ours, {"a", "b"}) == ("2 distinct FUNC names", "", 0, 0)
     assert compare("STRUCT", ours, {"a"}) == (
-        "1 distinct STRUCT name", "1 distinct STRUCT name missing (b)")
-    assert compare("text", "x\ny\n", "x\nz\n")[1] == "2 lines, here 2; the first that differs: 'z', here 'y'"
-    assert compare("text", "x\n", "x\ny\n")[1] == "2 lines, here 1; the first that differs: 'y', here 'the end'"
+        "1 distinct STRUCT name", "1 distinct STRUCT name missing (b)", 1, 0)
+    assert compare("text", "x\ny\n", "x\nz\n")[1:] == (
+        "2 lines, here 2; the first that differs: 'z', here 'y'", 1, 1)
+    assert compare("text", "x\n", "x\ny\n")[1:] == (
+        "2 lines, here 1; the first that differs: 'y', here 'the end'", 0, 1)
+    assert compare("text", "x\ny\n", "y\nx\n")[2:] == (0, 1)  # the same lines, but not in order
 
 
 def test_compare__types_of_unknown_kind_that_were_stepped_over_are_no_fault():
     ours = Counter(INT=3, FUNC=2)
     assert compare("types", ours, Counter(INT=3, UNKNOWN=2)) == (
-        "5 types", "2 types missing (FUNC 2), 2 types not in the file (UNKNOWN 2)")
+        "5 types", "2 types missing (FUNC 2), 2 types not in the file (UNKNOWN 2)", 2, 2)
 
 
 def test_compare__lines_of_unknown_kind_that_were_stepped_over_are_no_fault():
     ours = ("[1] INT 'int' size=4\n[2] LOCSEC '.text' vlen=1\n\ttype=3 offset=4\n[3] FUNC_ADDR 'it's' type_id=2\n"
             "[4] FWD 'x'\n")
     theirs = "[1] INT 'int' size=4\n[2] UNKNOWN '.text'\n[3] UNKNOWN 'it's'\n[4] FWD 'x'\n"
-    assert compare("text", ours, theirs) == ("4 lines, each as here but 2 types of an unknown kind", "")
+    assert compare("text", ours, theirs) == (
+        "4 lines, each as here but 2 types of an unknown kind", "", 0, 0)
     for wrong in (theirs.replace("it's", "its"), theirs.replace("FWD", "UNKNOWN"), theirs.replace("UNKNOWN", "INT", 1)):
         assert "the first that differs" in compare("text", ours, wrong)[1]
 
 
-def test_compare__each_word_of_a_tag_with_a_value_counts(result):
-    content = Content(result.btf("plain"))
-    content.tags = lambda: Counter({"file=a.h unit=b.c of f": 2, "file=a.h of g": 1, "bpf_kfunc of g": 1,
-                                    "a b=c of x": 1})
-    assert content.valued() == Counter({"file=a.h": 3, "unit=b.c": 2, "b=c": 1})
+def test_content__tags_are_told_with_what_they_are_of_and_which_part(result):
+    from harness.model import TypeTable, info_word
+
+    file = result.btf("plain")
+    struct_id, func_id = (int(file.types.ids_of(kind)[0]) for kind in (Kind.STRUCT, Kind.FUNC))
+    names = [file.strings.next_off + off for off in (0, 4)]
+    rows = [(names[0], struct_id, 0xFFFFFFFF), (names[1], struct_id, 1), (names[0], func_id, 0), (names[1], func_id,
+            0xFFFFFFFF), (names[0], 9999, 0xFFFFFFFF)]
+    words = [word for name, of, part in rows for word in (name, info_word(Kind.DECL_TAG), of, part)]
+    types = TypeTable(np.array(words, np.uint32), np.array([0, 0, *range(4, 24, 4)], np.int64), file.types)
+    blob = StringTable(np.frombuffer(b"one\0a b\0", np.uint8), file.strings)
+    content = Content(file._replace(types=types, strings=blob))
+    assert content.tags() == Counter(["one of node", "a b of node, 1", "one of alias, 0", "a b of alias"])
+    assert content.func_tags() == Counter(["a b of alias"])
 
 
 def test_cases__split_sections_are_opened_with_base_and_without(tmp_path):
@@ -180,9 +195,9 @@ def test_cases__split_sections_are_opened_with_base_and_without(tmp_path):
     result.manifest["encodings"]["plain"]["sections"] = [
         {"section": name, "file": f"plain{name}", "bytes": 0, "sha256": ""} for name in (".BTF.more", ".BTF.table")]
     found = opening.cases(result, ["plain", "shipped"])
-    assert [(c.encoding, c.base, c.path.name, c.base_path and c.base_path.name) for c in found] == [
+    assert [(c.encoding, c.opened, c.path.name, c.base_path and c.base_path.name) for c in found] == [
         ("plain", "", "plain.btf", None), ("plain", "with base", "plain.BTF.more", "plain.btf"),
-        ("plain", "without", "plain.BTF.more", None), ("shipped", "", "shipped.btf", None)]
+        ("plain", "without base", "plain.BTF.more", None), ("shipped", "", "shipped.btf", None)]
     for content in (Content(found[1].file), Content(found[2].file)):
         assert content.types() == Counter(TYPEDEF=1, FUNC=1, DECL_TAG=1)
         assert content.tags() == Counter(["over of alias"]) and content.parameters() == Counter(["over(a)"])
@@ -201,7 +216,7 @@ def test_matrix__some_rows_become_new_and_the_others_stay(result):
     again = opening.matrix(result, [consumer(lambda how, case: Answer("refused", "now"), "a")], ["decl_tag"])
     table = opening.renewed(kept, again)
     assert len(table) == len(kept) and table.consumer.tolist() == kept.consumer.tolist()
-    assert sorted(table[table.consumer == "a"].verdict) == ["accepted", "accepted", "accepted", "refused"]
+    assert sorted(table[table.consumer == "a"].verdict) == ["accepted", "accepted", "accepted", "accepted", "refused"]
     assert opening.renewed(None, again) is again
 
 
@@ -225,13 +240,15 @@ def test_text__is_72_columns_of_ascii(result):
     gone = consumer(answer, "gone", lambda: [Version("", None, "gone is not installed")])
     text = to_text(opening.matrix(result, [*many, gone]))
     assert max(map(len, text.splitlines())) <= 72 and text.isascii()
-    assert text.startswith("consistent: 4 files, 18 consumers with their versions\n")
-    grid = [line.split() for line in text.splitlines() if line.startswith(("decl_tag ", "btf_func ", "plain "))]
-    assert grid[0][1:4] == ["yes"] * 3 and grid[1][1:4] == ["WRONG"] * 3 and grid[2][1:4] == ["no"] * 3
+    assert text.startswith("consistent: 5 files, 18 consumers with their versions\n")
+    grid = {name: line.removeprefix(name).split("  ") for line in reversed(text.splitlines())
+            for name in ("decl_tag ", "btf_func ", "plain ") if line.startswith(name)}  # the first block
+    said = {name.strip(): {cell.strip() for cell in line} - {""} for name, line in grid.items()}
+    assert said == {"plain": {"yes"}, "decl_tag": {"1/2, WRONG 2"}, "btf_func": {"no"}}
     assert "not tried\n  gone: gone is not installed\n" in text
     some = opening.matrix(result, [consumer(lambda how, case: Answer("accepted" if how else "refused"),
                                             versions=many[0].versions)])
-    assert "plain     1/2" in to_text(some)
+    assert "plain                  1/2" in to_text(some)
 
 
 def test_kernel__says_what_it_does_with_each_file(result, monkeypatch):
@@ -239,6 +256,59 @@ def test_kernel__says_what_it_does_with_each_file(result, monkeypatch):
     for verdict, cell in said.items():
         monkeypatch.setattr(kernel, "ask", lambda number, path, verdict=verdict: (verdict, "words"))
         assert kernel.load(1, opening.cases(result, ["plain"])[0]) == Answer(cell, "words")
+
+
+C_FAILS = """#!/bin/sh
+case "$*" in *raw) cat {dump};; *) {c};; esac
+"""
+
+
+@pytest.mark.parametrize(("c", "verdict", "message"), [
+    ("exit 234", "accepted in part", "format c: exit 234"), ("echo; exit 0", "accepted in part", "format c: no line"),
+    ("echo 'struct s' && echo bad >&2 && exit 1", "accepted in part", "format c: bad"),
+    ("kill -SEGV $$", "failed", "format c: killed by SIGSEGV"), ("echo 'struct s {{}};'", "accepted", ""),
+    ("echo 'Cannot allocate memory' >&2; exit 1", "failed", "format c: Cannot allocate memory"),
+])
+def test_bpftool__that_prints_no_c_takes_a_file_in_part(result, tmp_path, c, verdict, message):
+    dump = io.BytesIO()
+    btf.dump_raw(result.btf("plain"), dump)
+    (tmp_path / "dump").write_bytes(dump.getvalue())
+    fake = tmp_path / "bpftool"
+    fake.write_text(C_FAILS.format(dump=tmp_path / "dump", c=c.format()))
+    fake.chmod(0o755)
+    plain, tagged = opening.cases(result, ["plain", "decl_tag"])
+    assert opening._open(consumer(bpftool_module.dump), fake, plain)[:2] == (verdict, message)
+    wrong = opening._open(consumer(bpftool_module.dump), fake, tagged)
+    if verdict == "accepted in part":  # what works must be right all the same
+        assert wrong[0] == "accepted but wrong" and wrong[1].endswith(f"; {message}")
+        assert wrong[3].startswith("text missing ")
+
+
+def test_places__a_form_of_its_own_is_opened_with_and_without_a_layout_section(result, tmp_path):
+    made = {(c.encoding, c.opened): c for c in opening.cases(result, None, tmp_path)}
+    assert list(made) == [("plain", ""), ("decl_tag", ""), ("btf_func", ""), ("btf_func", "with layout"),
+                          ("shipped", "")]
+    as_written, other = made["btf_func", ""], made["btf_func", "with layout"]
+    read = btf.read(other.path, layout=as_written.file.layout)
+    assert read.header.hdr_len == 32 and read.kind_sizes.tolist()[Kind.FUNC] == [8, 0, 0]
+    assert Content(read).text() == Content(as_written.file).text() and btf.check(read) is None
+    rest = (read.header, read.byteorder, None)
+    from harness.btf.kind_sizes import with_section
+
+    assert with_section(other.path.read_bytes(), *rest) == as_written.path.read_bytes()
+
+
+def test_places__what_a_layout_section_cannot_describe_is_not_tried(result, tmp_path):
+    file = result.btf("btf_func")
+    words = file.types.words.copy()
+    row = int(file.types.row_starts()[file.types.kind() == Kind.FUNC][-1])
+    start = np.append(file.types.start[:-1], file.types.start[-1] - 2)
+    assert file.types.start[-1] - row == 5  # the last type, with its address
+    words[row + 1] &= 0x7FFFFFFF
+    result._parsed["btf_func"] = file._replace(types=file.types._replace(words=words[:-2], start=start))
+    table = opening.matrix(result, [consumer(lambda how, case: Answer("accepted"))], ["btf_func"])
+    assert table.opened.tolist() == ["", "with layout"] and table.verdict.tolist() == ["accepted", "not tried"]
+    assert table.message[1].startswith("a layout section has one size for all FUNCs, and of 7 only 6 have 8 bytes")
 
 
 FAKE = """#!/bin/sh
@@ -269,7 +339,7 @@ def test_bpftool__is_compared_line_by_line(result, tmp_path, status, verdict, me
     found = judge(plain, bpftool_module.dump(fake, plain))
     assert found[0] == verdict
     if verdict == "accepted":
-        assert found[2] == f"{len(dump.getvalue().splitlines())} lines, each as here; format c: 1 lines"
+        assert found[2:] == (f"{len(dump.getvalue().splitlines())} lines, each as here; format c: 1 lines", "")
         wrong = judge(tagged, bpftool_module.dump(fake, tagged))
         assert wrong[0] == "accepted but wrong" and "that differs: 'the end', here \"[13] DECL_TAG" in wrong[1]
     elif verdict == "refused":
@@ -299,7 +369,7 @@ def test_libbpf__finds_what_is_there(result):
     table = witnesses.matrix(result, ["libbpf"])
     said = dict(zip(table.encoding, table.verdict, strict=True))
     assert said == {"plain": "accepted", "decl_tag": "accepted", "btf_func": "refused", "shipped": "accepted"}
-    assert table.detail[1] == "19 types; 5 FUNC names; 7 tags of FUNCs; 5 FUNCs with their parameters"
+    assert table.detail[1] == "19 types; 5 FUNC names; 7 tags; 5 FUNCs with their parameters"
     assert "btf__parse_raw: Invalid argument" in table.message[2]
 
 
@@ -307,9 +377,9 @@ def test_libbpf__finds_what_is_there(result):
 def test_libbpf__content_is_compared(result):
     """A file in place of another is a file that libbpf misreads."""
     plain, tagged = opening.cases(result, ["plain", "decl_tag"])
-    verdict, message, detail = judge(plain._replace(file=tagged.file), libbpf.read(libbpf.installed(), plain))
+    verdict, message, _, differs = judge(plain._replace(file=tagged.file), libbpf.read(libbpf.installed(), plain))
     assert verdict == "accepted but wrong" and "7 types missing (DECL_TAG 7)" in message
-    assert "7 tags of FUNCs missing (address=0x" in message
+    assert "7 tags missing (address=0x" in message and differs == "types missing 7; tags missing 7"
 
 
 def test_libbpf__that_answers_nonsense_fails(result, monkeypatch):

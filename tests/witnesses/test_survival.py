@@ -83,13 +83,68 @@ def torn(result, name, folder, how):
 def test_survival__tells_merged_lost_and_new_addresses(result, treat, expected):
     before = survival.told(encodings.encoding("decl_tag"), result.btf("decl_tag"), {}, result.of.image)
     verdict, counts, message = survival._survives(result, "decl_tag", before, survival.HERE, treat)
-    assert [verdict, *counts, message] == expected
+    assert [verdict, *counts[:3], message] == expected
+
+
+def test_survival__a_sort_of_what_is_sorted_shows_nothing(result, tmp_path, monkeypatch):
+    """Nothing was put to the test, whoever sorts."""
+    monkeypatch.setattr(libbpf, "versions", lambda: [Version("", None, "libbpf is not installed")])
+    data = survival._by_name(result.btf("decl_tag")).data()
+    assert data != result.files["decl_tag"].read_bytes()
+    result.files["decl_tag"].write_bytes(data)
+    result._parsed["decl_tag"] = btf.parse(data)
+    table = survival.survival(result, ["decl_tag"])
+    assert rows(table, treatment="name sort", version="btf-harness") == [
+        ["decl_tag", "nothing to do", 7, 7, 0, 0, "its types are in the order of their names already"]]
+    assert measure.survivors(table)["name sort"].tolist() == ["already sorted"]
+    assert "decl_tag  -      nothing    yes" in survival_text(table)
+    monkeypatch.setattr(survival, "_libbpf", lambda python, verb, path, out, *words: path.read_bytes())
+    before = survival.told(encodings.encoding("decl_tag"), result.btf("decl_tag"), {}, result.of.image)
+    verdict, counts, _ = survival._survives(result, "decl_tag", before, Version("1.7", "python"), survival._sort)
+    assert (verdict, counts) == ("nothing to do", (7, 0, 0, 0))
+
+
+def test_survival__a_sort_leaves_type_ids_in_a_section_of_its_own_as_they_were(result, monkeypatch):
+    """Which is said, since the form itself loses nothing: its section is written before the sort."""
+    from harness.encodings import sidecar
+
+    file = result.btf("plain")
+    func_id = file.types.func_ids()
+    table = [*range(16, 16 * (len(func_id) + 1), 16), int(func_id[0]), 0x400]  # the first has another
+    sections = {sidecar.SECTION: np.array(table, "<u4").tobytes()}
+    result.files["sidecar"], result.sha256["sidecar"] = result.files["plain"], result.sha256["plain"]
+    monkeypatch.setattr(type(result), "sections", lambda self, name: sections if name == "sidecar" else {})
+    before = survival.told(encodings.encoding("sidecar"), file, sections, result.of.image)
+    monkeypatch.setattr(survival, "_unattachable", lambda *_: 3)
+    verdict, (kept, merged, lost, unattachable), message = survival._survives(
+        result, "sidecar", before, survival.HERE, survival._sort_here)
+    assert verdict == "unreadable"
+    assert message.startswith(".BTF.addresses has the type_ids of the order before; sidecar.btf: .BTF.addresses+0x")
+    assert (kept, merged, lost, unattachable) == (0, 0, before.pairs.total(), 3)
+
+
+def test_survival__counts_what_is_attachable_no_longer(result):
+    """FUNCs that lose their tags are still found by name, if it has one address; one that says what is not so is not
+    believed in anything."""
+    from harness.measure.attach import reached
+
+    was = reached(result, "btf_func").attachable
+    assert was.sum() == survival._unattachable(result, "btf_func") > 0
+    file = result.btf("btf_func")
+    gone = survival._unattachable(result, "btf_func", result.btf("plain"), {})
+    now = reached(survival._Treated(result, "btf_func", result.btf("plain"), {}), "btf_func").attachable
+    assert 0 < gone == int((was & ~now).sum()) < was.sum()
+    assert survival._unattachable(result, "btf_func", file, {}) == 0
+    words = file.types.words.copy()
+    words[file.types.row_starts()[file.types.kind() == 12] + 3] += 1  # each address a byte further
+    odd = file._replace(types=file.types._replace(words=words))
+    assert survival._unattachable(result, "btf_func", odd, {}) == was.sum()
 
 
 def test_survival__what_cannot_be_read_back_is_wrong(result):
     before = survival.told(encodings.encoding("decl_tag"), result.btf("decl_tag"), {}, result.of.image)
     verdict, counts, message = survival._survives(result, "decl_tag", before, survival.HERE, torn)
-    assert (verdict, counts) == ("accepted but wrong", (0, 0, 7)) and "expected magic" in message
+    assert (verdict, counts[:3]) == ("unreadable", (0, 0, 7)) and "expected magic" in message
 
 
 def test_usage__counts_what_a_reader_finds(result):

@@ -50,7 +50,7 @@ class Plot(NamedTuple):
 
 PLOTS = {
     "cost": Plot(cost, cost_finding, 5.0, ("encoding", "type_bytes", "string_bytes", "section_bytes", "added_percent",
-                                           "zstd_added", "newly_attachable", "bytes_each", "loads", "dedup")),
+                                           "zstd_added", "newly_attachable", "bytes_each", "loads", "after_dedup")),
     "ambiguous": Plot(ambiguous, ambiguous_finding, 3.4, ("class", "names", "addresses", "ftrace_addresses"),
                       "all matched names"),
     "funnel": Plot(funnel, funnel_finding, 4.8, ("step", "role", "functions")),

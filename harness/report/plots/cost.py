@@ -41,8 +41,8 @@ class Form(NamedTuple):
         Functions that are attachable with this form and are not today.
     loads : str
         yes, no or -.
-    dedup : str
-        'N lost' if libbpf's dedup takes addresses away.
+    after_dedup : float
+        Of gained: those that still are when libbpf has deduplicated the file; NaN if not known.
     """
 
     encoding: str
@@ -53,7 +53,7 @@ class Form(NamedTuple):
     zstd: float
     gained: int
     loads: str
-    dedup: str
+    after_dedup: float
 
     @property
     def added(self):
@@ -69,8 +69,8 @@ class Form(NamedTuple):
 def _forms(frame):
     """Every Form, the one that adds least first."""
     columns = ("encoding", "type_bytes", "string_bytes", "section_bytes", "added_percent", "zstd_added",
-               "newly_attachable", "loads", "dedup")
-    frame = frame.astype({"zstd_added": "float64"})
+               "newly_attachable", "loads", "after_dedup")
+    frame = frame.astype({"zstd_added": "float64", "after_dedup": "float64"})
     return sorted((Form(*row) for row in style.rows(frame, *columns)), key=lambda f: (f.added, f.encoding))
 
 
@@ -133,8 +133,9 @@ def _loaded(form, before=None):
     if form.loads not in LOADS:
         return ""
     loads = form.loads == "yes"
-    if loads and form.dedup.endswith(" lost"):
-        return ", but libbpf's dedup undoes it"
+    if loads and form.after_dedup < form.gained:
+        left = f"leaves {int(form.after_dedup):,} of them" if form.after_dedup else "undoes it"
+        return f", but libbpf's dedup {left}"
     if before is None or before.loads not in LOADS:
         return ", and the running kernel loads it" if loads else ", but the running kernel refuses it"
     if loads:
@@ -156,7 +157,7 @@ def cost(frame, ax):
         the strings, everywhere else), added_percent (float64, of today's file), zstd_added (Int64, bytes over today's
         file, both compressed; missing if not measured), newly_attachable (int64, functions that are attachable with
         this form and are not today), bytes_each (float64, NaN if none is), loads (str: yes, no, or -, by the running
-        kernel), dedup (str: all, refused, 'N lost', or -: what becomes of the addresses in libbpf's).
+        kernel), after_dedup (Int64: those of these that still are after libbpf's dedup; missing if not known).
     ax : matplotlib Axes
 
     Returns

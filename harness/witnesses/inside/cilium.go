@@ -77,9 +77,14 @@ func main() {
 		if kind == "DECL_TAG" {
 			value := reflect.ValueOf(t).Elem()
 			index, target := value.FieldByName("Index"), value.FieldByName("Type")
-			if f, ok := target.Interface().(*btf.Func); ok && index.Int() == -1 {
-				tags[value.FieldByName("Value").String()+" of "+f.Name]++
+			tag := value.FieldByName("Value").String() + " of "
+			if of, ok := target.Interface().(btf.Type); ok {
+				tag += of.TypeName()
 			}
+			if index.Int() != -1 {
+				tag += fmt.Sprintf(", %d", index.Int())
+			}
+			tags[tag]++
 		}
 		f, ok := t.(*btf.Func)
 		if !ok {

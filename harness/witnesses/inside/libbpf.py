@@ -21,6 +21,9 @@ KINDS = (None, "INT", "PTR", "ARRAY", "STRUCT", "UNION", "ENUM", "FWD", "TYPEDEF
          "FUNC", "FUNC_PROTO", "VAR", "DATASEC", "FLOAT", "DECL_TAG", "TYPE_TAG", "ENUM64")
 FUNC, FUNC_PROTO, DECL_TAG = (KINDS.index(kind) for kind in ("FUNC", "FUNC_PROTO", "DECL_TAG"))
 
+WHOLE = 0xFFFFFFFF
+"""component_idx of a DECL_TAG that is of the type itself."""
+
 ABSENT = 3
 
 
@@ -100,10 +103,10 @@ def content(lib, btf, first):
                     said = f"({', '.join(text(off) or '?' for off in words[::2])})"
                 signature[ref] = said
             count(parameters, name + signature[ref])
-        elif kind == DECL_TAG and ctypes.string_at(at + 12, 4) == b"\xff" * 4:
-            _, target_off, target_info, _ = row(ref)
-            if kind_of(target_info) == FUNC:
-                count(tags, f"{text(name_off)} of {text(target_off)}")
+        elif kind == DECL_TAG:
+            (component,) = struct.unpack("=I", ctypes.string_at(at + 12, 4))
+            _, target_off, _, _ = row(ref)
+            count(tags, f"{text(name_off)} of {text(target_off)}" + (f", {component}" if component != WHOLE else ""))
     return {"types": types, "FUNC": funcs, "tags": tags, "parameters": parameters}
 
 

@@ -24,6 +24,7 @@ ENCODING = Encoding(
     colour="#5E3C99",
     rank=4,
     stores="address",
+    only="where a name is ambiguous",
     default=False,
     layout=LAYOUT,
     tells=tells,

@@ -23,6 +23,7 @@ ENCODING = Encoding(
     colour="#332288",
     rank=5,
     stores="address",
+    only="where the name alone does not lead to the function",
     default=False,
     layout=LAYOUT,
     tells=tells,

@@ -18,6 +18,7 @@ ENCODING = Encoding(
     colour="#FDB863",
     rank=6,
     stores="address",
+    only="where a name is ambiguous",
     default=False,
     tells=tells,
 )

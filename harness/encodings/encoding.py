@@ -257,6 +257,8 @@ class Encoding:
     stores : str
         What says which function a FUNC is, one of STORES: 'nothing', 'address', 'base offset' (from the kernel's base),
         'section offset', 'ordinal' or 'source file'; empty if the encoding does not say.
+    only : str
+        Which functions it gives what it stores, a clause such as 'where a name is ambiguous'; empty if all.
     beside : bool
         Whether it stands in a section of the encoding's own, so that the file itself is today's.
     """
@@ -277,6 +279,7 @@ class Encoding:
     told: Callable[[pd.DataFrame], pd.DataFrame] = somewhere
     proposed: str = ""
     stores: str = ""
+    only: str = ""
     beside: bool = False
 
     @property

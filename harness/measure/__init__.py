@@ -7,7 +7,7 @@
 ``measurements(result)``                the same, without writing
 ``check_invariants(result, table)``     rows (policy, invariant, statement, holds, detail)
 ``judge_claims(results)``               the estimates of data/claims.toml with verdicts
-``verdict(results, sizes, prices)``      for each form, what it adds to today's file, what it buys, who takes it
+``verdict(results, sizes, attach)``      for each form, what it adds to today's file, what it buys, who takes it
 ``cost_of(result, name)``               what one function costs in each form, and what that buys
 ``pairs(result)``                       the (FUNC, address) pairs, and what forms may pay for them
 ``stat.stat(path)``                     Stat of any BTF file: types and bytes by kind, and its waste

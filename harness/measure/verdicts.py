@@ -23,14 +23,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 VERDICT_COLUMNS = ("encoding", "policy", "bytes", "added", "added_percent", "zstd_added", "zstd_percent", "xz_added",
-                   "xz_percent", "types_added", "newly_attachable", "no_longer", "bytes_each", "loads", "libbpf",
-                   "misread_by", "skippable", "kaslr", "exposes", "dedup", "after_dedup", "name_sort", "modules")
+                   "xz_percent", "types_added", "newly_attachable", "no_longer", "bytes_each", "ambiguous_id",
+                   "loads", "libbpf", "misread_by", "skippable", "kaslr", "exposes", "dedup", "after_dedup",
+                   "name_sort", "modules")
 
 COST_COLUMNS = ("encoding", "type_bytes", "string_bytes", "section_bytes", "added_percent", "zstd_added",
                 "newly_attachable", "bytes_each", "loads", "after_dedup")
 
 
-def verdict(results, sizes, prices, matrix=None, survival=None) -> pd.DataFrame:
+def verdict(results, sizes, attach, matrix=None, survival=None) -> pd.DataFrame:
     """What each form costs and buys over today's file, and who takes it.
 
     Parameters
@@ -39,8 +40,8 @@ def verdict(results, sizes, prices, matrix=None, survival=None) -> pd.DataFrame:
         Of one kernel under several policies, the one whose forms are judged first.
     sizes : dict of str to DataFrame
         By policy, as from `measurements`.
-    prices : DataFrame
-        As from `bytes_per_attachable` of the same results.
+    attach : (DataFrame, DataFrame)
+        As from `attach_frames` of the same results.
     matrix, survival : DataFrame, optional
         As from harness.witnesses, of the first result.
 
@@ -53,6 +54,8 @@ def verdict(results, sizes, prices, matrix=None, survival=None) -> pd.DataFrame:
     first = results[0]
     today = next((r for r in results if r.policy == TODAY), first)
     base, mine = _of_files(sizes[today.policy]).loc[BASELINE], _of_files(sizes[first.policy])
+    reach, prices = attach
+    unsure = reach.set_index(["policy", "encoding"]).ambiguous_id
     bought = prices[(prices.policy == first.policy) & (prices.over == OVER_TODAY)].set_index("encoding")
     rows = []
     for name in first.encodings:
@@ -60,12 +63,14 @@ def verdict(results, sizes, prices, matrix=None, survival=None) -> pd.DataFrame:
             continue
         size = mine.loc[name]
         gains = _bought(bought, name)
-        rows.append((name, first.policy, *_grown(size, base), *gains, *taken(name, matrix),
-                     skippable(first, name, matrix), *_where(name), survived(survival, name, DEDUP),
-                     after_dedup(survival, name, gains[0]), survived(survival, name, SORT), _modules(name)))
+        rows.append((name, first.policy, *_grown(size, base), *gains, int(unsure[first.policy, name]),
+                     *taken(name, matrix), skippable(first, name, matrix), *_where(name),
+                     survived(survival, name, DEDUP), after_dedup(survival, name, gains[0]),
+                     survived(survival, name, SORT), _modules(name)))
     rows.sort(key=lambda row: row[3])
-    start = (BASELINE, today.policy, *_grown(base, base), 0, 0, np.nan, *taken(BASELINE, matrix),
-             skippable(today, BASELINE, matrix), *_where(BASELINE), NOT_KNOWN, None, NOT_KNOWN, _modules(BASELINE))
+    start = (BASELINE, today.policy, *_grown(base, base), 0, 0, np.nan, int(unsure[today.policy, BASELINE]),
+             *taken(BASELINE, matrix), skippable(today, BASELINE, matrix), *_where(BASELINE), NOT_KNOWN, None,
+             NOT_KNOWN, _modules(BASELINE))
     return frame([start, *rows], VERDICT_COLUMNS)
 
 

@@ -151,8 +151,8 @@ def encode(asked, *names):
 
     found = _encoded(asked.file, names)
     sizes = {result.policy: measure.measurements(result, compressed=False) for result in found}
-    prices = measure.attach_frames(found)[1]
-    return Made(found[0], measure.verdict(found, sizes, prices), measure.check_invariants(found[0], sizes[HEADLINE]))
+    attach = measure.attach_frames(found)
+    return Made(found[0], measure.verdict(found, sizes, attach), measure.check_invariants(found[0], sizes[HEADLINE]))
 
 
 def _encoded(file, names):

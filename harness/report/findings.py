@@ -13,6 +13,7 @@ from harness.btf.same import Verdict
 from harness.measure import BASELINE, OF_ONE_ADDRESS, SHIPPED
 from harness.measure.claims import ESTIMATE
 from harness.measure.taken import AS_WRITTEN, KERNEL, SORTED
+from harness.model import Kind
 from harness.report.tables import plain, whole
 from harness.report.words import listed
 from harness.results.executed import ACCEPTED, FAILED, NOT_TRIED, PARTLY, REFUSED, UNREADABLE, WRONG
@@ -117,7 +118,7 @@ def _facts(frames):
 
 def headline(frames, about):
     """The main finding in one sentence, str: what addresses add to today's file in the forms made by default, and in
-    the smallest form that has any.
+    the smallest of those that give them to some functions and serve as many as any, or else in the smallest.
 
     Parameters
     ----------
@@ -134,16 +135,18 @@ def headline(frames, about):
     told = listed(f"{row['added']:,}{' bytes' * (not i)} ({_percent(row['added_percent'])}) as {row['encoding']}"
                   f"{_loading(row['loads'], frames)}" for i, row in enumerate(whole))
     said = f"Function addresses add {told} to today's {today['bytes']:,}"
-    few = min((row for row in rows if _stores_addresses(row["encoding"])), key=lambda row: row["added"], default=None)
-    if few is None or few in whole:
-        return f"{said}."
     most = max(row["newly_attachable"] for row in rows)
-    bought = (f"; a kernel that read them could attach to {few['newly_attachable']:,} more functions instead of "
-              f"{most:,}" if most else "")
+    partial = sorted((row for row in rows if _only(row["encoding"])), key=lambda row: row["added"])
+    if not partial or partial[0]["added"] > min(row["added"] for row in whole):
+        return f"{said}."
+    few = next((row for row in partial if row["newly_attachable"] == most), partial[0])
+    much = ", as many as in any form" if few["newly_attachable"] == most else f" instead of {most:,}"
+    bought = (f"; a kernel that read them could attach to {few['newly_attachable']:,} more functions{much}" if most
+              else "")
     bare = _bare(rows)
     first = (f", {bare['added']:,} of that for functions that today's file leaves out"
              if bare["added"] > 0 else "")
-    return (f"{said}; given only where a name is ambiguous, they add {few['added']:,} "
+    return (f"{said}; given only {_only(few['encoding'])}, they add {few['added']:,} "
             f"({few['added_percent']:+.2f} %) as {few['encoding']}{first}{bought}.")
 
 
@@ -167,8 +170,9 @@ def _loading(loads, frames):
     return f" (Linux {table.version[table.consumer == KERNEL].iloc[0]} {'loads' if loads == 'yes' else 'refuses'} it)"
 
 
-def _stores_addresses(name):
-    return name in enc.REGISTRY and enc.encoding(name).stores == "address"
+def _only(name):
+    """Which functions a form gives addresses, a clause; '' if all, or none."""
+    return enc.encoding(name).only if name in enc.REGISTRY else ""
 
 
 def findings(frames, about):
@@ -226,6 +230,13 @@ def _cost(frames, about, known):
     if said and bare["added"] > 0:
         free = f", {bare['newly_attachable']:,} of which need no address" if bare["newly_attachable"] else ""
         said.append(f"{bare['added']:,} bytes of each are functions that today's file leaves out{free}")
+    most = max((row["newly_attachable"] for row in rows), default=0)
+    merged = [row["encoding"] for row in rows if row["encoding"] in enc.default_names()
+              and row["encoding"] != BASELINE and 0 < row["newly_attachable"] < most
+              and Kind.FUNC not in enc.encoding(row["encoding"]).kinds]
+    if merged:
+        said.append(f"{listed(merged)} {_verb(len(merged), 'serves', 'serve')} fewer, as functions of one name and "
+                    "prototype share an id there")
     return f"If the kernel read addresses: {'; '.join(said)}." if said else None
 
 
@@ -300,7 +311,8 @@ def _policy(frames, about, known):
         spread = max(spread, (high - low) / max(abs(high), abs(low), 0.1))
     if not _choice_shows(frames):
         return f"Over all policies, {', '.join(said)}." if said else None
-    return f"The choice of functions {'hardly matters' if spread < HARDLY else 'matters'}: {', '.join(said)}."
+    does = "hardly matters" if spread < HARDLY else "matters"
+    return f"The choice of functions {does}: over {BASELINE} of the same policy, {', '.join(said)}."
 
 
 def _choice_shows(frames):

@@ -212,9 +212,9 @@ def _meanings(folder):
 
 VERDICT = {
     "added": "added", "added_percent": "percent", "zstd_added": "zstd added", "newly_attachable": "new",
-    "bytes_each": "bytes each", "loads": "loads", "libbpf": "libbpf", "skippable": "skippable", "kaslr": "KASLR",
-    "modules": "modules", "exposes": "exposes", "dedup": "dedup", "after_dedup": "new after", "name_sort": "sorted",
-    "misread_by": "misread by",
+    "bytes_each": "bytes each", "loads": "loads", "ambiguous_id": "unsure", "libbpf": "libbpf",
+    "skippable": "skippable", "kaslr": "KASLR", "modules": "modules", "exposes": "exposes", "dedup": "dedup",
+    "after_dedup": "new after", "name_sort": "sorted", "misread_by": "misread by",
 }
 """Columns of the verdict in a mail, and what they are called there, where there are 72 columns."""
 

@@ -104,7 +104,7 @@ def build(folders, witnesses=True, threads=2, command="", pool=None):
     with page.at(tables):
         _consumers(page, answered)
     with page.at(place):
-        _verdict(page, results, sizes, prices, answered)
+        _verdict(page, results, sizes, (attach, prices), answered)
 
     about = _about(results, ok, command)
     page.frames["facts"] = findings.facts(page.frames)
@@ -202,9 +202,9 @@ def _beginning(page, checks):
                    f"({', '.join(sorted(set(broken.invariant)))}). No figure below can be trusted.**")
 
 
-def _verdict(page, results, sizes, prices, answered):
+def _verdict(page, results, sizes, attach, answered):
     """What each form costs, buys and breaks: the table and the picture that everything else explains."""
-    verdicts = measure.verdict(results, sizes, prices, answered.matrix, answered.survival)
+    verdicts = measure.verdict(results, sizes, attach, answered.matrix, answered.survival)
     today = verdicts.iloc[0]
     page.heading(2, "Verdict")
     page.table("verdict", verdicts, columns=VERDICT_SHOWN, caption=(

@@ -1,7 +1,8 @@
 """Questions that are asked once: answers are kept in the cache, see harness.kept, under all that decides them.
 
 That is the bytes of the files, the asked program with its version and what tells it from another in its place, what is
-done, and the source of what asks and compares. An answer that depends on the moment (failed, not tried) is not kept.
+done, and the source of what asks and compares. An answer that depends on the moment (too slow, out of memory, not
+tried) is not kept; a crash is.
 """
 
 from __future__ import annotations

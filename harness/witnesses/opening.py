@@ -42,6 +42,7 @@ from harness.witnesses.asking import Silence, ask_each
 from harness.witnesses.consumer import UNOPENED, Answer, Case, Consumer, Version
 from harness.witnesses.content import judge
 from harness.witnesses.keeping import Question, ask_once
+from harness.witnesses.program import crashed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -58,7 +59,7 @@ KEPT = "matrix"
 """Folder of the cache."""
 
 WANT = re.compile(r"Cannot allocate memory|ENOMEM|No space left|ENOSPC|Too many open files|EMFILE|ENFILE|"
-                  r"out of memory|OutOfMemory|File too large|EFBIG", re.IGNORECASE)
+                  r"out of memory|OutOfMemory|bad_alloc|File too large|EFBIG", re.IGNORECASE)
 """Words for what a machine lacks: who says so does not refuse the file."""
 
 MAGICS = (MAGIC.to_bytes(2, "little"), MAGIC.to_bytes(2, "big"))
@@ -234,7 +235,8 @@ def _is_final(answer):
     """Whether an answer will be the same again: (verdict, message, detail, differs, name of the
     file)."""
     return (isinstance(answer, (tuple, list)) and len(answer) == 5 and all(isinstance(part, str) for part in answer)
-            and answer[0] in (ACCEPTED, PARTLY, WRONG, REFUSED))
+            and (answer[0] in (ACCEPTED, PARTLY, WRONG, REFUSED)
+                 or (answer[0] == FAILED and crashed(answer[1]) and not WANT.search(answer[1]))))
 
 
 def _find(consumer):

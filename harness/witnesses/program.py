@@ -153,6 +153,15 @@ def ended(status, stderr, path):
     return Answer(REFUSED, words or f"exit {status}")
 
 
+CRASH = re.compile(r"killed by SIG(SEGV|BUS|FPE|ILL|ABRT)\b")
+"""Words of a program that its own code ended, as it will again; who lacks memory or time is killed by others."""
+
+
+def crashed(message):
+    """Whether a program crashed, by the message of its Answer."""
+    return CRASH.match(message) is not None
+
+
 def in_part(answer, what, seen, note=""):
     """The Answer of a program that took a file, where another of its operations did not.
 

@@ -29,11 +29,11 @@ def judged(tmp_path_factory):
     path = tmp_path_factory.mktemp("verdicts")
     results = [measure.load(make(path / "consistent")), measure.load(make(path / "current", "current", CURRENT))]
     sizes = {r.policy: measure.measurements(r, compressed=False) for r in results}
-    return results, sizes, measure.attach_frames(results)[1]
+    return results, sizes, measure.attach_frames(results)
 
 
 def test_verdict__says_what_the_files_weigh_over_today_s(judged):
-    results, sizes, prices = judged
+    results, sizes, _ = judged
     table = measure.verdict(*judged)
     assert tuple(table.columns) == VERDICT_COLUMNS and str(table.zstd_added.dtype) == "Int64"
     first, today = results[0].folder, (results[1].folder / "plain.btf").stat().st_size
@@ -52,17 +52,19 @@ def test_verdict__says_what_the_files_weigh_over_today_s(judged):
 
 def test_verdict__says_what_is_bought_over_today_s(judged):
     table = measure.verdict(*judged).set_index("encoding").iloc[1:]
-    prices = judged[2]
+    reach, prices = judged[2]
     for name, row in table.iterrows():
         bought = prices[(prices.policy == "consistent") & (prices.encoding == name) & prices.over.str.endswith("today")]
         assert [row.newly_attachable, row.no_longer] == [bought.gained.iloc[0], bought.forgone.iloc[0]]
+        of = reach[(reach.policy == "consistent") & (reach.encoding == name)]
+        assert row.ambiguous_id == of.ambiguous_id.iloc[0]
         assert row.newly_attachable == 0 or row.bytes_each == row.added / row.newly_attachable
     assert table.newly_attachable["btf_func"] > table.newly_attachable["plain"]
 
 
 def test_verdict__measures_against_its_own_baseline_where_today_s_is_not_there(judged):
-    results, sizes, prices = judged
-    table = measure.verdict(results[:1], sizes, measure.attach_frames(results[:1])[1])
+    results, sizes, _ = judged
+    table = measure.verdict(results[:1], sizes, measure.attach_frames(results[:1]))
     assert table.encoding.tolist()[0] == "plain" and table.encoding.is_unique and set(table.policy) == {"consistent"}
 
 

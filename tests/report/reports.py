@@ -48,10 +48,10 @@ def frames():
                           ("current", "decl_tag", 1671, 731, 77.77, 74, 17, 0, 17),
                           ("current", "btf_func", 1076, 136, 14.47, 57, 17, 0, 0)),
         "verdict": table("encoding,policy,bytes,added,added_percent,zstd_added,zstd_percent,xz_added,xz_percent,"
-                         "types_added,newly_attachable,no_longer,bytes_each,loads,libbpf,misread_by,skippable,kaslr,"
-                         "exposes,dedup,after_dedup,name_sort,modules",
-                         *((e, p, 940 + a, a, a / 9.4, z, z / 5, z, z / 5, n, g, 0, a / g if g else float("nan"), y, v,
-                            w, "no need", k, x, d, g if d == "all" else float("nan"), s, k)
+                         "types_added,newly_attachable,no_longer,bytes_each,ambiguous_id,loads,libbpf,misread_by,skippable,"
+                         "kaslr,exposes,dedup,after_dedup,name_sort,modules",
+                         *((e, p, 940 + a, a, a / 9.4, z, z / 5, z, z / 5, n, g, 0, a / g if g else float("nan"), 4 - g,
+                            y, v, w, "no need", k, x, d, g if d == "all" else float("nan"), s, k)
                            for e, p, a, z, n, g, y, v, w, k, x, d, s in (
                              ("plain", "current", 0, 0, 0, 0, "yes", "1.1, 1.7", "none", "as is", "nothing", "-", "-"),
                              ("plain", "consistent", 60, 10, 4, 1, "yes", "1.1, 1.7", "none", "as is", "nothing", "-",

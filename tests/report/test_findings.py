@@ -24,7 +24,8 @@ def test_findings__say_what_the_frames_say():
         ("cost", "If the kernel read addresses: btf_func adds 320 bytes (+34.0 %, +30.0 % compressed) for 4 newly "
                  "attachable, about 80 bytes each; decl_tag adds 1,135 bytes (+120.7 %, +42.0 % compressed) for 2 "
                  "newly attachable, about 568 bytes each; 60 bytes of each are functions that today's file leaves out, "
-                 "1 of which need no address."),
+                 "1 of which need no address; decl_tag serves fewer, as functions of one name and prototype share an "
+                 "id there."),
         ("cheapest", "Of all forms these cost least for each newly attachable function: btf_func_ambiguous (3 at about "
                      "27 bytes each), btf_func (4 at about 80 bytes each) and decl_tag (2 at about 568 bytes each)."),
         ("today", "Today's file, plain under policy current, takes 940 bytes; fentry can attach to 15 of 44 function "
@@ -154,12 +155,15 @@ def test_policy__needs_two_and_says_where_they_agree():
     large = table.assign(FUNC=1000 * table.FUNC)
     same = large.assign(percent=[0.0, 5.0, 5.0] * 2)
     assert said("policy", policies=same) == (
-        "The choice of functions hardly matters: decl_tag adds 5.0 % under each, btf_func adds 5.0 % under each.")
+        "The choice of functions hardly matters: over plain of the same policy, "
+        "decl_tag adds 5.0 % under each, btf_func adds 5.0 % under each.")
     near = large.assign(percent=[0.0, 43.3, 8.06, 0.0, 44.15, 8.32])
     assert said("policy", policies=near) == (
-        "The choice of functions hardly matters: decl_tag adds 43.3 to 44.1 %, btf_func adds 8.1 to 8.3 %.")
+        "The choice of functions hardly matters: over plain of the same policy, "
+        "decl_tag adds 43.3 to 44.1 %, btf_func adds 8.1 to 8.3 %.")
     assert said("policy", policies=large) == (
-        "The choice of functions matters: decl_tag adds 77.8 to 107.5 %, btf_func adds 14.5 to 26.0 %.")
+        "The choice of functions matters: over plain of the same policy, decl_tag adds 77.8 to 107.5 %, "
+        "btf_func adds 14.5 to 26.0 %.")
 
 
 @pytest.mark.parametrize("funcs", [[3] * 6, [3, 3, 3, 2, 2, 2], [5000, 5000, 5020] * 2,

@@ -185,7 +185,8 @@ def unexplained(text, folder):
     text = re.sub(r"about ([0-9]+)(?=\s+bytes)", lambda match: "" if match[1] in whole else match[0], text)
     text = re.sub(r"([0-9.]+)\s+to(?=\s+[0-9.]+\s+%)", r"\1 %", text)
     text = re.sub(r"[+]?([0-9.,]+)\s+%", lambda match: "" if match[1] in tenths else match[0], text)
-    text = re.sub(r"([0-9]+)(?=\s+(yes|no)\n)", lambda match: "" if match[1] in whole else match[0], text)  # bytes each
+    each = r"([0-9]+)(?=\s+(yes|no)\n)"
+    text = re.sub(each, lambda match: "" if match[1] in whole else match[0], text)
     return {token for token in tokens(text) if token not in known and as_number(token) not in numbers - {None}}
 
 

@@ -99,7 +99,8 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
     "wrong": Column("int64", "functions", "instances whose key finds another function, or another's counterpart"),
     "unknown": Column("int64", "functions", "instances without a known counterpart whose key finds one of that name"),
     "ambiguous": Column("int64", "functions", "instances whose key is not unique in at least one build"),
-    "lost": Column("int64", "functions", "instances whose key the second build does not have"),
+    "lost": Column("int64", "functions", "of two builds: instances whose key the second does not have; in "
+                                         f"survival.csv, addresses: {results.COLUMNS['lost'].meaning}"),
     "gone": Column("int64", "functions", "those whose function the second build does not have either"),
     "right share": Column("float64", "percent", "right in percent of instances"),
     "moved": Column("int64", "functions", "counterparts in the same section at another address"),

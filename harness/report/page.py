@@ -293,7 +293,7 @@ def _kind(column, text, names):
     """Class of a cell of text, as an attribute."""
     if column == "name":
         return " class=fn" if text in names else " class=name"
-    if text in BAD:
+    if text in BAD or f" {BAD[0]} " in text:  # '2/3, WRONG 1.30'
         return " class=failed"
     kinds = ["indented"] * text.startswith(" ") + ["long"] * (len(text) > LONG) + ["essay"] * (len(text) > ESSAY)
     return f' class="{" ".join(kinds)}"' if kinds else ""

@@ -268,8 +268,10 @@ def test_figure__says_each_style_once():
 
 
 def test_table__marks_what_nobody_may_overlook():
-    made = page.table(Table("readers", pd.DataFrame({"name": ["WRONG"], "pahole": ["WRONG"], "other": ["no"]})))
+    made = page.table(Table("readers", pd.DataFrame({"name": ["WRONG"], "pahole": ["WRONG"], "other": ["no"],
+                                                         "some": ["2/3, WRONG 1.30"], "own": ["2/3, as plain 1.30"]})))
     assert "<td class=name>WRONG</td><td class=failed>WRONG</td><td>no</td>" in made
+    assert "<td class=failed>2/3, WRONG 1.30</td><td>2/3, as plain 1.30</td>" in made
 
 
 def test_table__says_once_which_columns_are_numbers():

@@ -7,6 +7,7 @@ point, which take minutes where nothing is compiled. ``long``: whole programs, s
 
 from __future__ import annotations
 
+import importlib
 import os
 from pathlib import Path
 
@@ -43,6 +44,14 @@ def pytest_collection_modifyitems(items):
     for item in items:
         if item.path.relative_to(HERE).parts[0] in KERNELS:
             item.add_marker(pytest.mark.kernels)
+
+
+@pytest.fixture
+def unasked(monkeypatch):
+    """Reports for which no witness of outside is asked, where the test is about something else."""
+    make = importlib.import_module("harness.report.make")  # harness.report has a function of that name
+    build = make.build
+    monkeypatch.setattr(make, "build", lambda folders, witnesses, *rest: build(folders, False, *rest))
 
 
 @pytest.fixture

@@ -86,7 +86,7 @@ def test_cli__encode_leaves_nothing_of_earlier_results(tmp_path):
 
 
 @pytest.mark.long
-def test_cli__encode_does_not_write_into_a_report(tmp_path):
+def test_cli__encode_does_not_write_into_a_report(tmp_path, unasked):
     kernel, out = program("several_units").path, tmp_path / "out"
     assert cli("report", kernel, "-q", "-o", out).returncode == 0
     before = {p: p.stat().st_mtime_ns for p in out.rglob("*")}
@@ -162,7 +162,7 @@ def test_cli__measure_and_report_go_on_from_encode(folder, tmp_path):
 
 
 @pytest.mark.long
-def test_cli__a_report_of_encoded_results_serves_every_verb_as_they_do(folder, tmp_path):
+def test_cli__a_report_of_encoded_results_serves_every_verb_as_they_do(folder, tmp_path, unasked):
     place = tmp_path / "reports" / "mine"
     assert cli("report", folder, "-q", "-o", place).returncode == 0
     for verb, *arguments in (("claims", "{}"), ("claims", "{}", "--csv"), ("lookup", "reset", "{}"),

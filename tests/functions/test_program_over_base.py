@@ -18,9 +18,18 @@ def prepared(request):
     return run.prepare(path, threads=1)
 
 
-def followed(prepared, version):
-    """The program as one that was read with a version's rules: its types have the same forms under all."""
-    return dataclasses.replace(prepared, forms=RULES[version].forms)
+@pytest.fixture(scope="module", params=RULES)
+def whole(request, prepared):
+    """(a version's rules, the program as one that was read with them, by policy what it is encoded as)
+
+    Its types have the same forms under all rules.
+    """
+    program = dataclasses.replace(prepared, forms=RULES[request.param].forms)
+    return RULES[request.param], program, {policy: encoded(program, policy, request.param) for policy in POLICIES}
+
+
+def encoded(program, policy, version):
+    return run.encode(program, policy, ["plain", "decl_tag", "btf_func"], version)
 
 
 def over_a_base(prepared, n):
@@ -42,17 +51,15 @@ def renumbered(ids, others):
 
 
 @pytest.mark.parametrize("part", [0.0, 0.5, 1.0])
-@pytest.mark.parametrize("version", RULES)
-def test_program__over_a_base_has_the_same_faults_and_prototypes(prepared, part, version):
-    prepared = followed(prepared, version)
-    split = over_a_base(prepared, int(part * prepared.types.n_types))
-    rules = RULES[version]
-    assert (faults_of(split, rules).flags == faults_of(prepared, rules).flags).all()
-    ours, theirs = (used(prototypes_of(p, rules)) for p in (split, prepared))
+def test_program__over_a_base_has_the_same_faults_and_prototypes(whole, part):
+    rules, program, by_policy = whole
+    split = over_a_base(program, int(part * program.types.n_types))
+    assert (faults_of(split, rules).flags == faults_of(program, rules).flags).all()
+    ours, theirs = (used(prototypes_of(p, rules)) for p in (split, program))
     assert all(np.array_equal(mine, other) for mine, other in zip(ours, theirs, strict=True))
-    for policy in POLICIES:
-        mine, whole = (run.encode(p, policy, ["plain", "decl_tag", "btf_func"], version) for p in (split, prepared))
-        assert (mine.selection.reason == whole.selection.reason).all()
-        for ids, others in ((mine.proto_id, whole.proto_id), (mine.func_id, whole.func_id)):
+    for policy, theirs in by_policy.items():
+        mine = encoded(split, policy, rules.version)
+        assert (mine.selection.reason == theirs.selection.reason).all()
+        for ids, others in ((mine.proto_id, theirs.proto_id), (mine.func_id, theirs.func_id)):
             # 1.24 puts functions among the types of their units, but not into a base
             assert renumbered(ids, others) if rules.forms.by_unit else (ids == others).all()

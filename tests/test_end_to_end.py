@@ -23,8 +23,15 @@ def done(*args):
     return finished.stdout
 
 
-@pytest.mark.parametrize("policy", POLICIES)
-@pytest.mark.parametrize("name", ["several_units", *OBJECTS])
+def combinations():
+    """Every program under every policy; uncompiled all policies of one program, of the others that which keeps most."""
+    for name in ("several_units", *OBJECTS):
+        for policy in POLICIES:
+            again = name in OBJECTS and policy != "all"
+            yield pytest.param(name, policy, marks=[pytest.mark.large] if again else [])
+
+
+@pytest.mark.parametrize(("name", "policy"), [*combinations()])
 def test_program__goes_through_every_encoding_the_check_the_dump_and_the_measurement(tmp_path, name, policy):
     path = OBJECTS[name].path if name in OBJECTS else program(name).path
     wanted = [word for each in encodings.names() for word in ("--encoding", each)]

@@ -56,6 +56,9 @@ FAULTS = {
     "FUNC name": ([INT, PROTO, Row(Kind.FUNC, "a-b", 2)], 3, 0, "expected an identifier of at most 512 bytes"),
     "FUNC name digit": ([INT, PROTO, Row(Kind.FUNC, "1a", 2)], 3, 0, "found '1a'"),
     "FUNC name long": ([INT, PROTO, Row(Kind.FUNC, "a" * 513, 2)], 3, 0, "expected an identifier of at most 512"),
+    "STRUCT name": ([INT, PAIR._replace(name="a-b")], 2, 0, "[2] STRUCT: expected an identifier of at most 512 bytes"),
+    "member name": ([INT, PAIR._replace(body=("a", 1, 0, "b-c", 1, 32))], 2, 24, "found 'b-c'"),
+    "enumerator name": ([Row(Kind.ENUM, "e", 4, 1, body=("a b", 0))], 1, 12, "found 'a b'"),
     "enumerator without name": ([Row(Kind.ENUM, "e", 4, 1, body=("", 0))], 1, 12, "expected a name"),
     "kind_flag INT": ([INT._replace(kind_flag=1)], 1, 4, "[1] INT: expected kind_flag 0, found 1"),
     "kind_flag PTR": ([Row(Kind.PTR, kind_flag=1)], 1, 4, "Invalid btf_info kind_flag"),
@@ -200,6 +203,7 @@ def test_check__strict_refuses_gaps():
         btf.check(trees.parse(data), strict=True)
 
 
+@pytest.mark.no_cover
 def test_check__ends_on_long_chains():
     n = 20_000
     rows = [Row(Kind.CONST, size_type=i + 2) for i in range(n)]

@@ -40,6 +40,7 @@ def survive(data):
     return 1 + sound
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("byteorder", ("little", "big"))
 def test_hostile__mutations_give_a_result_or_an_error(byteorder):
     rng = random.Random(2026)

@@ -81,6 +81,7 @@ def outside(a, b, folder):
 # The same
 
 
+@pytest.mark.no_cover
 @settings(max_examples=rounds(200), deadline=None, suppress_health_check=list(HealthCheck))
 @given(graphs.programs(duplicates=True), st.integers(0, 2**32), st.sampled_from("<>"))
 def test_same__finds_what_was_permuted(program, seed, order):
@@ -91,6 +92,7 @@ def test_same__finds_what_was_permuted(program, seed, order):
     assert found.header == ([] if order == "<" else ["A is little endian, B is big endian"])
 
 
+@pytest.mark.no_cover
 @settings(max_examples=rounds(300), deadline=None, suppress_health_check=list(HealthCheck))
 @given(graphs.programs(duplicates=True), st.integers(0, 2**32))
 def test_same__agrees_with_the_twin_after_a_change_of_any_word(program, seed):
@@ -109,6 +111,7 @@ def test_same__agrees_with_the_twin_after_a_change_of_any_word(program, seed):
     assert len(found.only_a.type_id) == len(found.only_b.type_id)
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("order", ["little", "big"])
 def test_same__any_changed_bit_of_any_word_is_a_difference(order):
     rows, text = trees.with_addresses(), struct.Struct("<I" if order == "little" else ">I")

@@ -538,6 +538,7 @@ def test_forms__older_versions_are_read_too(tmp_path, version):
     assert rows.funcs(found) == [rows.Func("f", 0x1000, True, (("p", 1),), 0)]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("compress", [None, "zlib", "zstd", "zdebug"])
 @layouts
 def test_forms__compressed_sections_say_the_same(tmp_path, compress, byteorder, bits, format):

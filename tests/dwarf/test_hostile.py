@@ -347,6 +347,7 @@ REFERRERS = {
 }
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("referrer", REFERRERS)
 @pytest.mark.parametrize("target", [0, 5, 0xFFFFFFFF, 0x7FFFFFFF, 2])
 def test_hostile__references_out_of_the_unit_or_into_its_header(tmp_path, referrer, target):

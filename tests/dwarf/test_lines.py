@@ -335,6 +335,7 @@ def path_of(root, folder, name):
 # What is malformed
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize(("version", "format", "forms"), [(2, 32, ""), (3, 64, ""), (4, 32, ""), (4, 64, ""),
                                                           (5, 32, "string"), (5, 64, "string"), (5, 32, "line_strp"),
                                                           (5, 64, "strp")])  # fmt: skip
@@ -515,6 +516,7 @@ def agrees(path, *files):
     assert asked(path, units, [(units.index(at), number) for at, number, _ in found]) == [name for _, _, name in found]
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("compiler", ["gcc", "clang"])
 @pytest.mark.parametrize("debug", ["-gdwarf-5", "-gdwarf-4", "-gdwarf-3"])
 @pytest.mark.parametrize("extra", [(), ("-gz",)], ids=["plain", "compressed"])
@@ -523,12 +525,14 @@ def test_lines__agree_with_pyelftools_on_what_compilers_write(compiler, debug, e
     agrees(made.path, "inlines_a.c", "inlines_b.c", "inlines.h")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("debug", ["-gdwarf-5", "-gdwarf-4"])
 def test_lines__agree_with_pyelftools_on_relocatable_files(debug):
     for path in program("inlines", debug=debug, link="rel").objects:
         agrees(path, os.path.basename(path)[:-2] + ".c", "inlines.h")
 
 
+@pytest.mark.no_cover
 @pytest.mark.parametrize("kept", KEPT, ids=lambda kept: kept.name)
 def test_lines__agree_with_pyelftools_on_the_kept_objects(kept):
     agrees(kept.path, "sample_a.c", "sample_b.c")

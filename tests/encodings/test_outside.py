@@ -88,6 +88,7 @@ def test_outside__is_looked_up_in_words(folder):
     assert addresses["table"] == addresses["btf_func"] == addresses["decl_tag"] != addresses["plain"]
 
 
+@pytest.mark.whole
 def test_outside__is_reported_and_drawn(folder, tmp_path):
     made = report.render(folder, tmp_path / "report", witnesses=False, threads=1)
     assert made.ok
@@ -147,6 +148,7 @@ cli.entry()
 """
 
 
+@pytest.mark.whole
 @pytest.mark.long
 def test_register__works_in_a_script_that_runs_the_command_line(folder, tmp_path):
     """The worker process of a report runs the script again, and must register, too, but not report."""

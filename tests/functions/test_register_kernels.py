@@ -52,6 +52,7 @@ def agree_on_sizes(types, address_size, size, is_struct):
         (0, False), *(twin.type_size(types, i, address_size) for i in range(1, len(types) + 1))]
 
 
+@pytest.mark.no_cover
 @given(rows() | st.sampled_from(CHAINS), st.sampled_from([4, 8]))
 @examples
 def test_parameter_sizes__agree_with_their_twins(types, address_size):
@@ -103,6 +104,7 @@ def test_share__agrees_with_its_twin(params, data):
     assert made.reg.tolist() == [param.reg for param in expected]
 
 
+@pytest.mark.no_cover
 @given(FUNCTIONS, CONVENTIONS, st.sampled_from([rk.BY_FIRST, rk.BY_SEEN]))
 @examples
 def test_by_index__agrees_with_its_twin(functions, expected, form):
@@ -111,6 +113,7 @@ def test_by_index__agrees_with_its_twin(functions, expected, form):
     assert made.bits.tolist() == found(twin.by_index(each, expected, form == rk.BY_FIRST) for each in functions)
 
 
+@pytest.mark.no_cover
 @given(FUNCTIONS, CONVENTIONS, st.booleans(), st.sampled_from([4, 8]), st.booleans(), st.data())
 @examples
 def test_by_reached__agrees_with_its_twin(functions, expected, wide, address_size, blind, data):
@@ -123,6 +126,7 @@ def test_by_reached__agrees_with_its_twin(functions, expected, wide, address_siz
                                        for each, mark in zip(functions, marks, strict=True))
 
 
+@pytest.mark.no_cover
 @given(FUNCTIONS)
 @examples
 def test_judge__agrees_with_its_twin(functions):

@@ -18,7 +18,7 @@ from harness.program.variables import DISCARDED, MADE_UP
 from harness.report import frames as fr
 from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
-from harness.report.tables import Table, escaped
+from harness.report.tables import Table, escaped, says_nothing
 from harness.report.words import listed
 from harness.report.worker import worker
 from harness.results.coverage import LEFT_OUT
@@ -207,7 +207,8 @@ def _verdict(page, results, sizes, attach, answered):
     verdicts = measure.verdict(results, sizes, attach, answered.matrix, answered.survival)
     today = verdicts.iloc[0]
     page.heading(2, "Verdict")
-    page.table("verdict", verdicts, columns=VERDICT_SHOWN, caption=(
+    shown = tuple(column for column in VERDICT_SHOWN if not says_nothing(verdicts[column]))
+    page.table("verdict", verdicts, columns=shown, caption=(
         f"Each form over today's file, {BASELINE} under policy {today.policy}, in the first row. Forms follow policy "
         f"{page.result.policy}; {_compressors()}."))
     page.plot("cost", measure.cost(verdicts, results, sizes))

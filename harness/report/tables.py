@@ -10,6 +10,7 @@ import re
 import textwrap
 from typing import NamedTuple
 
+from harness.measure.taken import SORTED
 from harness.report.words import wrapped
 from harness.text.plain import ascii_text
 
@@ -136,8 +137,9 @@ def is_number(column):
 
 
 def says_nothing(column):
-    """Whether no cell of a column tells anything: each is missing, or '-'."""
-    return column.isna().all() or set(column) <= {"-"}
+    """Whether no cell of a column tells one row from another: each is missing, '-', or says that there was nothing to
+    do."""
+    return column.isna().all() or set(column) <= {"-", SORTED}
 
 
 def plain(column, value):

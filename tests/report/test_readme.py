@@ -33,4 +33,11 @@ def test_readme__its_verdict_is_that_of_the_sample():
     for name in ("decl_tag", "btf_func"):
         assert f"{float(by_name[name]['added_percent']):.1f} % as `{name}`" in text
     few, most = (int(by_name[name]["newly_attachable"]) for name in ("btf_func_ambiguous", "btf_func"))
-    assert f"{few} of the {most} functions" in text and f"The other {most - few} have a symbol with a suffix" in text
+    words = " ".join(text.split())
+    assert f"{few} of the {most} functions" in words and f"The other {most - few} have a symbol with a suffix" in words
+    needed = by_name["btf_func_needed"]
+    assert int(needed["newly_attachable"]) == most
+    assert (f"it adds {float(needed['added_percent']):.2f} %** ({int(needed['added']):,} bytes, "
+            f"{int(by_name['plain']['added']):,} of them for functions that today's file leaves out)") in words
+    ordinal = by_name["func_per_address"]
+    assert f"serves {ordinal['newly_attachable']} of them" in words and f"leaves {ordinal['after_dedup']} of" in words

@@ -11,7 +11,7 @@ that they do not count anything; all others are static, as pahole writes them.
 
 import numpy as np
 
-from harness.encodings.encoding import Encoding, Written, in_order
+from harness.encodings.encoding import NO_ADDRESSES, Encoding, Written, in_order
 from harness.encodings.formulas import APART, extra_nbytes, somewhere
 from harness.encodings.pairs import func_rows
 from harness.model import Kind, TypeTable, changes, info_word
@@ -41,17 +41,17 @@ def read(file, sections, image):
     ids = file.types.func_ids()
     linkage = file.types.by_id(TypeTable.vlen)
     name_off = file.types.by_id(TypeTable.name_off)[ids]
+    if not len(ids):
+        return NO_ADDRESSES
     order = np.argsort(name_off, kind="stable")
-    start = np.flatnonzero(np.diff(name_off[order], prepend=-1))
-    symbols = image.symbols()
-    func_id, address = [], []
-    for group in np.split(ids[order], start[1:]) if len(ids) else []:
-        name = file.name(int(group[0])).decode("utf-8", "surrogateescape")
-        found = symbols.get(name, ())
-        if len(found) == len(group) and not linkage[group].any():
-            func_id += group.tolist()
-            address += found
-    return in_order(np.array(func_id, np.int64), np.array(address, np.uint64))
+    ids, name_off = ids[order], name_off[order]
+    start = np.flatnonzero(np.diff(name_off, prepend=-1))
+    n_funcs, counts = np.diff(start, append=len(ids)), np.maximum.reduceat(linkage[ids], start) == 0
+    symbols, names = image.symbols(), map(file.strings.get, name_off[start].tolist())
+    found = [symbols.get(name.decode("utf-8", "surrogateescape"), ()) for name in names]
+    counts &= np.array([len(addresses) for addresses in found]) == n_funcs
+    address = [at for which in np.flatnonzero(counts).tolist() for at in found[which]]
+    return in_order(ids[np.repeat(counts, n_funcs)], np.array(address, np.uint64))
 
 
 def told(functions):

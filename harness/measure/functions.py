@@ -9,7 +9,7 @@ import numpy as np
 from harness.functions.join import RENAMED
 from harness.measure.columns import COLUMNS, frame
 from harness.model import NOWHERE, TypeTable, changes
-from harness.results import BODIES
+from harness.results import BASELINE, BODIES, SHIPPED
 
 MATCHED = ("exact", "suffix")
 """Matches of a DIE whose symbol is the function's body: no .part bodies, no functions found by symbol alone."""
@@ -112,11 +112,30 @@ def func_names(result, encoding):
 
 
 def _func_names(result, encoding):
-    number, types = result.of.once(_numbers), result.btf(encoding).types
+    file = result.btf(encoding)
+    offsets = _offsets(file)
+    if encoding not in (BASELINE, SHIPPED):
+        # an encoding's strings are the baseline's and, behind these, its own
+        base = result.btf(BASELINE)
+        theirs, first = np.unique(_offsets(base), return_index=True)
+        at = np.minimum(np.searchsorted(theirs, offsets), max(len(theirs) - 1, 0))
+        if _begins_as(file, base) and len(theirs) and (theirs[at] == offsets).all():
+            return func_names(result, BASELINE)[first[at]]
+    number = result.of.once(_numbers)
     if len(result.added):
         number = {**{name: len(number) + i for i, name in enumerate(added_names(result))}, **number}
-    names = result.texts(encoding).of(types.by_id(TypeTable.name_off)[types.func_ids()])
-    return np.array([number.get(name, -1) for name in names], np.int64)
+    return np.array([number.get(name, -1) for name in result.texts(encoding).of(offsets)], np.int64)
+
+
+def _offsets(file):
+    """name_off of each FUNC of a file."""
+    return file.types.by_id(TypeTable.name_off)[file.types.func_ids()]
+
+
+def _begins_as(file, other):
+    """Whether the strings of a file begin with all those of another."""
+    mine, theirs = (f.strings.flattened().blob for f in (file, other))
+    return len(mine) >= len(theirs) and np.array_equal(mine[: len(theirs)], theirs)
 
 
 def added_names(result):

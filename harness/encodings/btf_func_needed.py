@@ -11,8 +11,8 @@ from harness.model import Kind
 
 ENCODING = Encoding(
     name="btf_func_needed",
-    summary="btf_func for functions that kallsyms does not lead to by name: of names with several addresses, or whose "
-            "symbol has a suffix; others as today",
+    summary="btf_func for FUNCs whose name is not that of exactly one function symbol (several have it, or none, as "
+            "of f.isra.0); the others are looked up by name, as today",
     proposed="the counter-proposal of May 2023, where a lookup by name fails",
     formula="8 per (FUNC, address) pair that the name does not lead to + 12 per FUNC that no longer merges",
     write=write_addresses(lambda pairs: ~pairs.by_name),

@@ -28,7 +28,8 @@ COLUMNS = {name: column._replace(dtype="str") if column.dtype == "category" else
                                                      "could attach to, and not with today's"),
     "no_longer": Column("int64", "addresses", "function addresses that fentry can attach to with today's file only"),
     "bytes_each": Column("float64", "bytes per function", "added / newly_attachable; empty where it makes none so"),
-    "loads": Column("str", "", "whether the running kernel takes the file (BPF_BTF_LOAD): yes, no, or - if not asked"),
+    "loads": Column("str", "", "whether the running kernel (the machine's, not the one measured) takes the file "
+                               "(BPF_BTF_LOAD): yes, no, or - if not asked"),
     "libbpf": Column("str", "", "versions of libbpf that take it and read what is there; none; or - if not asked"),
     "misread_by": Column("str", "", "consumers that take it and read something else than is there, in a way in which "
                                     "they do not misread plain or the kernel's own file; of plain, those that misread "

@@ -6,11 +6,13 @@ has are in `facts`. What was not measured is left out, or said to be missing.
 
 from __future__ import annotations
 
+import re
 from typing import NamedTuple
 
 from harness import encodings as enc
 from harness.btf.same import Verdict
 from harness.measure import BASELINE, OF_ONE_ADDRESS, SHIPPED
+from harness.measure.attach import OVER_TODAY
 from harness.measure.claims import ESTIMATE
 from harness.measure.taken import AS_WRITTEN, KERNEL, SORTED
 from harness.model import Kind
@@ -140,14 +142,15 @@ def headline(frames, about):
     if not partial or partial[0]["added"] > min(row["added"] for row in whole):
         return f"{said}."
     few = next((row for row in partial if row["newly_attachable"] == most), partial[0])
-    much = ", as many as in any form" if few["newly_attachable"] == most else f" instead of {most:,}"
+    much = (f", as many as in any form under policy {about['policy']}" if few["newly_attachable"] == most else
+            f" instead of {most:,}")
     bought = (f"; a kernel that read them could attach to {few['newly_attachable']:,} more functions{much}" if most
               else "")
     bare = _bare(rows)
     first = (f", {bare['added']:,} of that for functions that today's file leaves out"
              if bare["added"] > 0 else "")
     return (f"{said}; given only {_only(few['encoding'])}, they add {few['added']:,} "
-            f"({few['added_percent']:+.2f} %) as {few['encoding']}{first}{bought}.")
+            f"({few['added_percent']:+.2f} %) as {few['encoding']}{_loading(few['loads'], frames)}{first}{bought}.")
 
 
 def _judged(frames):
@@ -209,6 +212,9 @@ def _today(frames, about, known):
     if not len(mine):
         return f"{said}."
     row, unknown = mine.iloc[0], no_call_sites(frames)
+    if "parts" in frames and SHIPPED in frames["parts"]:
+        shipped = frames["parts"].set_index("part")[SHIPPED]
+        said += f" (what the kernel ships, {int(shipped['total']):,})"
     return (f"{said}; fentry can attach to {'at most ' * unknown}{row.attachable:,} of {row.addresses:,} function "
             f"addresses through its ids{' (which of them have an ftrace call site is not known)' * unknown}.")
 
@@ -228,15 +234,16 @@ def _cost(frames, about, known):
                     f"{bought}{lost}")
     bare = _bare(rows)
     if said and bare["added"] > 0:
-        free = f", {bare['newly_attachable']:,} of which need no address" if bare["newly_attachable"] else ""
-        said.append(f"{bare['added']:,} bytes of each are functions that today's file leaves out{free}")
+        free = (f", {bare['newly_attachable']:,} of them attachable without an address" if bare["newly_attachable"]
+                else "")
+        said.append(f"{bare['added']:,} bytes of each only add functions that today's file leaves out{free}")
     most = max((row["newly_attachable"] for row in rows), default=0)
     merged = [row["encoding"] for row in rows if row["encoding"] in enc.default_names()
               and row["encoding"] != BASELINE and 0 < row["newly_attachable"] < most
               and Kind.FUNC not in enc.encoding(row["encoding"]).kinds]
     if merged:
-        said.append(f"{listed(merged)} {_verb(len(merged), 'serves', 'serve')} fewer, as functions of one name and "
-                    "prototype share an id there")
+        said.append(f"{listed(merged)} {_verb(len(merged), 'serves', 'serve')} fewer, if one attaches by the id of a "
+                    "FUNC: functions of one name and prototype share it")
     return f"If the kernel read addresses: {'; '.join(said)}." if said else None
 
 
@@ -289,7 +296,8 @@ def _misread(frames, about, known):
     for row in rows:
         if row["misread_by"] not in ("-", "none") and row["encoding"] != BASELINE:
             wrong.setdefault(row["misread_by"], []).append(row["encoding"])
-    own = f" {anyway.replace('; ', ' and ')} misreads {BASELINE} itself, and each form like it." if anyway else ""
+    own = (f" {anyway.replace('; ', ' and ')} misreads {BASELINE} itself, and each form like it{_how_much(frames)}."
+           if anyway else "")
     if wrong:
         said = "; ".join(f"{listed(names)} by {who.replace('; ', ' and ')}" for who, names in wrong.items())
         return f"Accepted, and read as something else than is there: {said}.{own}"
@@ -297,6 +305,25 @@ def _misread(frames, about, known):
         return f"No consumer misreads a form that it accepts, but for what it misreads of {BASELINE}:{own}"
     known = any(row["misread_by"] == "none" for row in (today, *rows))
     return "No consumer misreads a form that it accepts." if known else None
+
+
+def _how_much(frames):
+    """' (tags of FUNCs missing: 210 of plain and 44,788 of decl_tag)': what one who misreads the baseline loses."""
+    if "matrix" not in frames:
+        return ""
+    table = frames["matrix"]
+    table = table[(table.verdict == WRONG) & (table.opened == "")]
+    base = table[table.encoding == BASELINE]
+    if not len(base):
+        return ""
+    who = table[(table.consumer == base.consumer.iloc[0]) & (table.version == base.version.iloc[0])]
+    most = who[who.encoding.isin(enc.default_names())]
+    told = [(row.encoding, LOST_TAGS.match(row.message)) for row in most.itertuples()]
+    said = listed(f"{found[1]} of {name}" for name, found in told if found)
+    return f" (tags of FUNCs missing: {said})" if said else ""
+
+
+LOST_TAGS = re.compile(r"([0-9,]+) tags of FUNCs missing")
 
 
 def _policy(frames, about, known):
@@ -312,7 +339,24 @@ def _policy(frames, about, known):
     if not _choice_shows(frames):
         return f"Over all policies, {', '.join(said)}." if said else None
     does = "hardly matters" if spread < HARDLY else "matters"
-    return f"The choice of functions {does}: over {BASELINE} of the same policy, {', '.join(said)}."
+    return (f"The choice of functions {does} for the growth: over {BASELINE} of the same policy, {', '.join(said)}"
+            f"{_bought_by_policy(frames)}.")
+
+
+def _bought_by_policy(frames):
+    """What the choice of functions decides: how many the form that buys most makes attachable, under each policy."""
+    if "bytes_per_attachable" not in frames:
+        return ""
+    table = frames["bytes_per_attachable"]
+    table = table[(table.over == OVER_TODAY) & table.encoding.isin(enc.default_names())]
+    if not len(table):
+        return ""
+    most = table.groupby("encoding", sort=False).gained.max().idxmax()
+    gained = table[table.encoding == most].sort_values("gained", kind="stable")
+    if gained.policy.nunique() < 2:
+        return ""
+    each = ", ".join(f"{row.gained:,} under {row.policy}" for row in gained.itertuples())
+    return f"; but it decides what is bought: {most} makes {each} newly attachable"
 
 
 def _choice_shows(frames):
@@ -382,7 +426,7 @@ def _estimates(frames, about, known):
     observed = f"Seen in the thread on one kernel: {'; '.join(seen)}." if seen else ""
     if not known[ESTIMATES]:
         return observed or None
-    for verdict, claims in _by_verdict(frames["claims"]).items():
+    for verdict, claims in _by_verdict(frames["claims"], measured=True).items():
         n = known[f"{ESTIMATES}: {verdict}"]
         words = {"differs": _verb(n, "differs", "differ"), "not measured": _verb(n, "was", "were") +
                  " not measured"}.get(verdict, verdict.replace("holds", _verb(n, "holds", "hold"), 1)
@@ -396,9 +440,12 @@ VERDICTS = ("holds", "holds under ", "differs", "not measured")
 """How verdicts on estimates begin, in the order in which they are listed."""
 
 
-def _by_verdict(claims):
-    """What was estimated by verdict, dict of list of str."""
+def _by_verdict(claims, measured=False):
+    """What was estimated by verdict, dict of list of str; with `measured`, also what was measured, unless it holds."""
     claims = claims[claims.of == ESTIMATE]
+    if measured:
+        other = ~claims.verdict.isin(["holds", "not measured"])
+        claims = claims.assign(claim=claims.claim.where(~other, claims.claim + ": " + claims.measured))
     rank = {v: max(i for i, start in enumerate(VERDICTS) if v.startswith(start) or not i) for v in claims.verdict}
     return {v: claims.claim[claims.verdict == v].tolist() for v in sorted(rank, key=lambda v: (rank[v], v))}
 

@@ -7,6 +7,7 @@ send-email does that.
 from __future__ import annotations
 
 import itertools
+import re
 import textwrap
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ from harness.report import patch as patches
 from harness.report import words
 from harness.report.charts import bar_chart
 from harness.report.findings import findings, headline
+from harness.report.report import files_opened
 from harness.report.tables import WIDTH, Table, plain, says_nothing
 from harness.text.plain import ascii_text
 
@@ -80,7 +82,7 @@ def body(folder, charts=True, attached=()):
     said = dict(findings(folder, folder.about))
     parts = [
         *_alarms(folder, said.get("invariants", "")), _filled(headline(folder, folder.about)),
-        _list("Findings:", list(said.values())), _filled(words.QUESTION), *_verdict(folder),
+        _filled(words.QUESTION), *_choices(folder), _list("Findings:", list(said.values())), *_verdict(folder),
         *_chart(folder, charts and CHART not in [a.name for a in attached]), *_ambiguity(folder), *_sources(folder),
         _meanings(folder), _origin(folder), _list("Limits:", words.LIMITS)]
     if attached:
@@ -201,12 +203,11 @@ def _origin(folder):
 
 
 def _meanings(folder):
-    """What the forms and the policies of the verdict are."""
-    known, used = set(enc.names()), dict.fromkeys(folder["verdict"].policy.iloc[::-1])
+    """What the forms are."""
+    known = set(enc.names())
     rows = [(name, enc.encoding(name).summary) for name in folder.about["encodings"] if name in known]
-    rows += [(name, words.POLICIES[name]) for name in used if name in words.POLICIES]
     room = max((len(name) for name, _ in rows), default=0) + 4
-    return "Forms, and policies (which functions they have):\n\n" + "\n".join(
+    return "Forms:\n\n" + "\n".join(
         _wrapped(meaning, f"  {name}".ljust(room), room) for name, meaning in rows) if rows else ""
 
 
@@ -230,7 +231,25 @@ def _verdict(folder):
     shown.insert(0, "form", names)
     yield _table("verdict", shown, f"Each form over today's file, {BASELINE} under policy {today.policy} "
                  f"({today.bytes:,} bytes); forms follow policy {folder.about['policy']}:")
-    yield "\n".join(_wrapped(COLUMNS[c].meaning, f"{INDENT}{VERDICT[c]}".ljust(14), 14) for c in columns)
+    yield "\n".join(_wrapped(_meaning(c), f"{INDENT}{VERDICT[c]}".ljust(14), 14) for c in columns)
+    if "matrix" in folder:
+        yield _filled(" ".join(files_opened(folder["matrix"])).replace("`", ""))
+
+
+def _meaning(column):
+    """What a column is, with other columns called as in the mail."""
+    said = COLUMNS[column].meaning
+    for name, head in VERDICT.items():
+        if "_" in name or head.isupper():
+            said = re.sub(rf"\b{name}\b", head, said)
+    return said
+
+
+def _choices(folder):
+    """Which functions the files have."""
+    policies = dict.fromkeys([folder["verdict"].policy.iloc[0], folder.about["policy"]])
+    said = [f"Policy {name}: {words.POLICIES[name]}." for name in policies if name in words.POLICIES]
+    yield _filled(" ".join(said)) if said else ""
 
 
 PARTS = {"type_bytes": "t", "string_bytes": "s", "section_bytes": "o"}

@@ -471,7 +471,7 @@ def _consumers(page, answered):
         return
     page.words(f"Each consumer, in every version that was there, was given each file. {_code(LEGEND)}. The words of "
                "each are in matrix.csv.")
-    opened = " ".join(_files_opened(answered.matrix))
+    opened = " ".join(files_opened(answered.matrix))
     if opened:
         page.words(opened)
     page.frames["matrix"] = answered.matrix
@@ -495,7 +495,7 @@ def _code(legend):
     return "; ".join(f"`{word}`: {meaning}" for word, _, meaning in (one.partition(": ") for one in legend.split("; ")))
 
 
-def _files_opened(matrix):
+def files_opened(matrix):
     """What is to be known of the files that were opened, sentences."""
     parts = [(row.encoding, row.opened, part) for row in matrix.itertuples() for part in row.detail.split("; ")]
     unopened: dict = {}
@@ -503,12 +503,12 @@ def _files_opened(matrix):
         if part.endswith(UNOPENED):
             unopened.setdefault(part.removesuffix(UNOPENED).strip(), {})[f"`{name}`"] = None
     for section, names in unopened.items():
-        yield f"Of {listed(names)} the cells are of the .BTF: no consumer opens {section}, which is no BTF."
+        yield f"Of {listed(names)} only the .BTF was opened: no consumer reads {section}, which is no BTF."
     split = {f"`{name}`": None for name, opened, _ in parts if opened == WITH_BASE}
     if split:
         alone = BASE_ALONE in set(matrix.opened)
         what = "" if alone else f", which is that of `{BASELINE}`, byte for byte"
-        yield f"Of {listed(split)} the cells are of the split file, opened over the file beside it{what}."
+        yield f"Of {listed(split)} the split file was opened, over the file beside it{what}."
 
 
 def _witnesses(page, answered):

@@ -18,7 +18,9 @@ POLICIES = {
              "of the name look like",
     "consistent": "leaves out names whose instances disagree on types or have a parameter in an unexpected place, and "
                   "clones that lack parameters; keeps names with several addresses",
-    "current": "like consistent, but also leaves out names with several addresses, as pahole does since 1.31",
+    "current": "leaves out what consistent does (names whose instances disagree on types or have a parameter in an "
+               "unexpected place, clones that lack parameters), and names with several addresses, as pahole does since "
+               "1.31",
 }
 
 LIMITS = (
@@ -28,7 +30,10 @@ LIMITS = (
     "rules.",
     "Addresses in an encoding count as attachable if a kernel that reads addresses from BTF could reach them; no "
     "kernel does so today.",
-    "Addresses are those of the ELF file; relocating them, where the column kaslr says so, is not counted.",
+    "Addresses are those of the ELF file; what relocating them costs is not counted. In a kernel's build .BTF is made "
+    "before the last link, and what lies behind it may move.",
+    "Names are looked up among the function symbols of the image. The kernel also looks among variables and, where the "
+    "image has none, among the functions of loaded modules.",
     "This is one kernel, one compiler and one configuration.",
     "Consumers answered in the versions named, on the machine where the report was made.",
 )

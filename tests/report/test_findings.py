@@ -23,9 +23,9 @@ def test_findings__say_what_the_frames_say():
     assert findings(reports.frames(), ABOUT) == [
         ("cost", "If the kernel read addresses: btf_func adds 320 bytes (+34.0 %, +30.0 % compressed) for 4 newly "
                  "attachable, about 80 bytes each; decl_tag adds 1,135 bytes (+120.7 %, +42.0 % compressed) for 2 "
-                 "newly attachable, about 568 bytes each; 60 bytes of each are functions that today's file leaves out, "
-                 "1 of which need no address; decl_tag serves fewer, as functions of one name and prototype share an "
-                 "id there."),
+                 "newly attachable, about 568 bytes each; 60 bytes of each only add functions that today's file leaves "
+                 "out, 1 of them attachable without an address; decl_tag serves fewer, if one attaches by the id of a "
+                 "FUNC: functions of one name and prototype share it."),
         ("cheapest", "Of all forms these cost least for each newly attachable function: btf_func_ambiguous (3 at about "
                      "27 bytes each), btf_func (4 at about 80 bytes each) and decl_tag (2 at about 568 bytes each)."),
         ("today", "Today's file, plain under policy current, takes 940 bytes; fentry can attach to 15 of 44 function "
@@ -43,8 +43,9 @@ def test_findings__say_what_the_frames_say():
         ("policy", "Over all policies, decl_tag adds 77.8 to 107.5 %, btf_func adds 14.5 to 26.0 %."),
         ("estimates", "Of the 3 estimates made in the thread of 2023, judged by data/claims.toml, 1 holds (the whole "
                       "growth stays under 1 MB), 1 holds under policy current (telling FUNCs apart by address adds "
-                      "about 1000 of them) and 1 differs (the addresses themselves take roughly 400k). Seen in the "
-                      "thread on one kernel: cpumask_weight has 22 addresses (0 here)."),
+                      "about 1000 of them: consistent 5, current 0) and 1 differs (the addresses themselves take "
+                      "roughly 400k: consistent 200, current 136). Seen in the thread on one kernel: cpumask_weight "
+                      "has 22 addresses (0 here)."),
         ("same", "Written under policy current, plain and the kernel's own .BTF are not the same BTF: 4 types are "
                  "only in plain, 2 only in the kernel's own (FUNC: 3 and 1; FUNC_PROTO: 1 and 1)."),
         ("kinds", "All 2 kinds of type that do not depend on the choice of functions and variables have the same "
@@ -55,8 +56,8 @@ def test_findings__say_what_the_frames_say():
     assert headline(reports.frames(), ABOUT) == (
         "Function addresses add 320 bytes (+34.0 %) as btf_func (Linux 6.18.44 refuses it) and 1,135 (+120.7 %) as "
         "decl_tag (Linux 6.18.44 loads it) to today's 940; given only where a name is ambiguous, they add 80 "
-        "(+8.51 %) as btf_func_ambiguous, 60 of that for functions that today's file leaves out; a kernel that read "
-        "them could attach to 3 more functions instead of 4.")
+        "(+8.51 %) as btf_func_ambiguous (Linux 6.18.44 refuses it), 60 of that for functions that today's file "
+        "leaves out; a kernel that read them could attach to 3 more functions instead of 4.")
 
 
 def test_findings__say_the_same_of_frames_and_of_the_written_report(tmp_path):
@@ -108,7 +109,7 @@ def test_cost__says_what_buys_nothing_and_what_is_lost():
     assert said("cost", verdict=none) == (
         "If the kernel read addresses: btf_func adds 320 bytes (+34.0 %) and makes no function attachable, and takes 2 "
         "away; decl_tag adds 1,135 bytes (+120.7 %) and makes no function attachable, and takes 2 away; 60 bytes of "
-        "each are functions that today's file leaves out.")
+        "each only add functions that today's file leaves out.")
     assert said("cheapest", verdict=none) is None
     assert said("misread", verdict=rows.assign(misread_by="none")) == "No consumer misreads a form that it accepts."
     assert said("misread", verdict=rows.assign(misread_by="-")) is None
@@ -155,14 +156,14 @@ def test_policy__needs_two_and_says_where_they_agree():
     large = table.assign(FUNC=1000 * table.FUNC)
     same = large.assign(percent=[0.0, 5.0, 5.0] * 2)
     assert said("policy", policies=same) == (
-        "The choice of functions hardly matters: over plain of the same policy, "
+        "The choice of functions hardly matters for the growth: over plain of the same policy, "
         "decl_tag adds 5.0 % under each, btf_func adds 5.0 % under each.")
     near = large.assign(percent=[0.0, 43.3, 8.06, 0.0, 44.15, 8.32])
     assert said("policy", policies=near) == (
-        "The choice of functions hardly matters: over plain of the same policy, "
+        "The choice of functions hardly matters for the growth: over plain of the same policy, "
         "decl_tag adds 43.3 to 44.1 %, btf_func adds 8.1 to 8.3 %.")
     assert said("policy", policies=large) == (
-        "The choice of functions matters: over plain of the same policy, decl_tag adds 77.8 to 107.5 %, "
+        "The choice of functions matters for the growth: over plain of the same policy, decl_tag adds 77.8 to 107.5 %, "
         "btf_func adds 14.5 to 26.0 %.")
 
 

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 
-SHARE = 1 if any(os.environ.get(name, "0") != "0" for name in ("NUMBA_BOUNDSCHECK", "NUMBA_DISABLE_JIT")) else 4
+
+def _is_set(name):
+    return os.environ.get(name, "0") != "0"
+
+
+SHARE = 1 if _is_set("NUMBA_BOUNDSCHECK") else 2 if _is_set("NUMBA_DISABLE_JIT") else 4
 
 
 def rounds(n):
-    """`n` times under `make test-bounds` and `make test-nojit`, a fourth as often under `make test`."""
+    """`n` times under `make test-bounds`, half as often under `make test-nojit`, a fourth under `make test`."""
     return n // SHARE

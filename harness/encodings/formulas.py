@@ -29,15 +29,19 @@ def somewhere(functions: pd.DataFrame) -> pd.DataFrame:
 
 def ambiguous(functions: pd.DataFrame) -> pd.DataFrame:
     """The rows whose name has several places, nowhere being one."""
-    several = functions.drop_duplicates(["name", "place"]).groupby("name", observed=True).size()
-    return functions[functions.name.map(several) > 1]
+    return functions[_is_ambiguous(functions)]
 
 
 def not_by_name(functions: pd.DataFrame) -> pd.DataFrame:
     """The rows that are somewhere and that kallsyms does not lead to by their name, or not to them alone."""
-    several = functions.drop_duplicates(["name", "place"]).groupby("name", observed=True).size()
     symbols = functions.groupby(["name", "place"], observed=True).symbols.transform("max")
-    return somewhere(functions[(functions.name.map(several) > 1) | (symbols != 1)])
+    return somewhere(functions[_is_ambiguous(functions) | (symbols != 1)])
+
+
+def _is_ambiguous(functions):
+    """Which rows have a name with several places, bool by row."""
+    several = functions.drop_duplicates(["name", "place"]).groupby("name", observed=True).size()
+    return functions.name.map(several) > 1
 
 
 def near(functions: pd.DataFrame) -> pd.DataFrame:

@@ -10,7 +10,7 @@ TAG_SEPARATOR = "|"
 """Between the annotations of an instance in one text."""
 
 
-def tags_of(program, kept, dies, strings, kfuncs=()):
+def tags_of(program, kept, dies, strings, kfuncs):
     """Annotations of some instances: list of (index in `kept`, name_off, component_idx).
 
     Parameters

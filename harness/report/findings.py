@@ -318,12 +318,13 @@ def _how_much(frames):
         return ""
     who = table[(table.consumer == base.consumer.iloc[0]) & (table.version == base.version.iloc[0])]
     most = who[who.encoding.isin(enc.default_names())]
-    told = [(row.encoding, LOST_TAGS.match(row.message)) for row in most.itertuples()]
-    said = listed(f"{found[1]} of {name}" for name, found in told if found)
+    told = [(row.encoding, LOST_TAGS.search(row.differs)) for row in most.itertuples()]
+    said = listed(f"{int(found[1]):,} of {name}" for name, found in told if found)
     return f" (tags of FUNCs missing: {said})" if said else ""
 
 
-LOST_TAGS = re.compile(r"([0-9,]+) tags of FUNCs missing")
+LOST_TAGS = re.compile(r"\bfunc_tags missing ([0-9]+)")
+"""In the column `differs` of matrix.csv."""
 
 
 def _policy(frames, about, known):

@@ -1,4 +1,5 @@
-"""The frames that the report adds to those of harness.measure: sizes put side by side, and what each plot draws."""
+"""The frames that the report adds to those of harness.measure: sizes put side by side, what consumers made of each
+file, and what each plot draws."""
 
 from __future__ import annotations
 
@@ -9,6 +10,9 @@ from harness.measure import BASELINE, COMPRESSORS, columns_of, frame
 from harness.measure.sizes import together
 from harness.measure.taken import AS_WRITTEN, NOT_KNOWN, added_faults, cell
 from harness.model import Kind
+from harness.report.words import listed
+from harness.results.executed import BASE_ALONE, WITH_BASE
+from harness.witnesses.consumer import UNOPENED
 
 REASON_SHORT = {"overridden: its name's symbol is elsewhere": "overridden by another symbol"}
 """Reasons that are too long for a plot, and their short forms."""
@@ -172,3 +176,19 @@ def instances_frame(results, ambiguous):
             raise MeasureError("expected the instances in the same order under every policy", result.folder)
         table[result.policy] = theirs.reason
     return table
+
+
+def files_opened(matrix):
+    """What is to be known of the files that were opened, sentences."""
+    parts = [(row.encoding, row.opened, part) for row in matrix.itertuples() for part in row.detail.split("; ")]
+    unopened: dict = {}
+    for name, _, part in parts:
+        if part.endswith(UNOPENED):
+            unopened.setdefault(part.removesuffix(UNOPENED).strip(), {})[f"`{name}`"] = None
+    for section, names in unopened.items():
+        yield f"Of {listed(names)} only the .BTF was opened: no consumer reads {section}, which is no BTF."
+    split = {f"`{name}`": None for name, opened, _ in parts if opened == WITH_BASE}
+    if split:
+        alone = BASE_ALONE in set(matrix.opened)
+        what = "" if alone else f", which is that of `{BASELINE}`, byte for byte"
+        yield f"Of {listed(split)} the split file was opened, over the file beside it{what}."

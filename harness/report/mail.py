@@ -18,7 +18,7 @@ from harness.report import patch as patches
 from harness.report import words
 from harness.report.charts import bar_chart
 from harness.report.findings import findings, headline
-from harness.report.report import files_opened
+from harness.report.frames import files_opened
 from harness.report.tables import WIDTH, Table, plain, says_nothing
 from harness.text.plain import ascii_text
 

@@ -19,13 +19,11 @@ from harness.report import frames as fr
 from harness.report import plots, words
 from harness.report.document import Figure, Heading, Report, Words
 from harness.report.tables import Table, escaped, says_nothing
-from harness.report.words import listed
 from harness.report.worker import worker
 from harness.results.coverage import LEFT_OUT
-from harness.results.executed import BASE_ALONE, SORT, UNREADABLE, WITH_BASE, WRONG
+from harness.results.executed import SORT, UNREADABLE, WRONG
 from harness.witnesses import shipped, survival
 from harness.witnesses.asking import Silence, ask_each
-from harness.witnesses.consumer import UNOPENED
 
 SHOWN = 20
 """Rows of a long table in the report; its CSV has all of them."""
@@ -471,7 +469,7 @@ def _consumers(page, answered):
         return
     page.words(f"Each consumer, in every version that was there, was given each file. {_code(LEGEND)}. The words of "
                "each are in matrix.csv.")
-    opened = " ".join(files_opened(answered.matrix))
+    opened = " ".join(fr.files_opened(answered.matrix))
     if opened:
         page.words(opened)
     page.frames["matrix"] = answered.matrix
@@ -493,22 +491,6 @@ def _consumers(page, answered):
 def _code(legend):
     """A legend, 'word: meaning; ...', with its words as code."""
     return "; ".join(f"`{word}`: {meaning}" for word, _, meaning in (one.partition(": ") for one in legend.split("; ")))
-
-
-def files_opened(matrix):
-    """What is to be known of the files that were opened, sentences."""
-    parts = [(row.encoding, row.opened, part) for row in matrix.itertuples() for part in row.detail.split("; ")]
-    unopened: dict = {}
-    for name, _, part in parts:
-        if part.endswith(UNOPENED):
-            unopened.setdefault(part.removesuffix(UNOPENED).strip(), {})[f"`{name}`"] = None
-    for section, names in unopened.items():
-        yield f"Of {listed(names)} only the .BTF was opened: no consumer reads {section}, which is no BTF."
-    split = {f"`{name}`": None for name, opened, _ in parts if opened == WITH_BASE}
-    if split:
-        alone = BASE_ALONE in set(matrix.opened)
-        what = "" if alone else f", which is that of `{BASELINE}`, byte for byte"
-        yield f"Of {listed(split)} the split file was opened, over the file beside it{what}."
 
 
 def _witnesses(page, answered):
